@@ -1,0 +1,1 @@
+"""The parts of `generate.py`. Start reading at its docstring."""

@@ -1,0 +1,21 @@
+//! Lines → the commands that a person ran.
+//!
+//! ```text
+//! terminal::Seen ──▶ Reader ──▶ Command ──simple──▶ Program (what the line starts)
+//!                      prompt: where the prompt ends and the typing begins
+//! ```
+//!
+//! What is known and from where: a shell with bracketed paste (bash ≥ 5.1) says itself when it begins to
+//! read a line and when it is done: [`Confidence::Certain`]. Without these marks (dash, older bash) a line is
+//! a command if it begins with a prompt that this session has shown before, [`Confidence::Likely`], or with
+//! something shaped like one, [`Confidence::Guess`].
+
+mod prompt;
+mod reader;
+pub mod simple;
+
+pub use prompt::Prompt;
+pub use reader::Reader;
+
+#[expect(unused_imports, reason = "named in the documentation above")]
+use model::Confidence;

@@ -1,0 +1,338 @@
+//! A command line → the programs that it starts.
+//!
+//! A first cut: words and operators by the shell's quoting rules, pipelines and lists taken apart,
+//! `sudo`, `env` and their like looked through. What it cannot follow is still one program with the whole
+//! text. Depth and number are bounded.
+
+/// A program that a command line starts: the fields of Sigma's `process_creation`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// The program's path; a bare name is put under `/usr/bin`, since a transcript cannot tell where
+    /// the shell found it.
+    pub image: String,
+    /// The words, as they were written.
+    pub command_line: String,
+    /// What started it.
+    pub parent_image: String,
+    /// The user it was told to run as, where the line says (`sudo`, `sudo -u`).
+    pub user: Option<String>,
+}
+
+/// Most programs taken from one line.
+const MAX_PROGRAMS: usize = 64;
+/// Deepest chain of wrappers followed.
+const MAX_DEPTH: usize = 8;
+
+/// The programs of `line`, in order, a wrapper before what it wraps.
+pub fn programs(line: &str) -> Vec<Program> {
+    let mut out = Vec::new();
+    for piece in split(line) {
+        unwrap(&piece, "/usr/bin/bash", None, 0, &mut out);
+        if out.len() >= MAX_PROGRAMS {
+            out.truncate(MAX_PROGRAMS);
+            break;
+        }
+    }
+    out
+}
+
+/// A word with its quotes taken off, and how it was written.
+#[derive(Clone, Debug)]
+struct Word<'a> {
+    text: String,
+    raw: &'a str,
+    /// Where it starts in the line.
+    start: usize,
+}
+
+/// Splits a line at the operators that separate commands.
+fn split(line: &str) -> Vec<Vec<Word<'_>>> {
+    let mut pieces = Vec::new();
+    let mut words: Vec<Word<'_>> = Vec::new();
+    let mut chars = line.char_indices().peekable();
+    let mut word: Option<(usize, String)> = None;
+    let mut redirect = false;
+
+    macro_rules! end_word {
+        ($at:expr) => {
+            if let Some((start, text)) = word.take() {
+                // The target of a redirection is not an argument.
+                if !std::mem::take(&mut redirect) {
+                    words.push(Word { text, raw: &line[start..$at], start });
+                }
+            }
+        };
+    }
+
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '\\' => {
+                let text = &mut word.get_or_insert((at, String::new())).1;
+                if let Some((_, next)) = chars.next()
+                    && next != '\n'
+                {
+                    text.push(next);
+                }
+            }
+            '\'' => {
+                let text = &mut word.get_or_insert((at, String::new())).1;
+                for (_, c) in chars.by_ref() {
+                    if c == '\'' {
+                        break;
+                    }
+                    text.push(c);
+                }
+            }
+            '"' => {
+                let text = &mut word.get_or_insert((at, String::new())).1;
+                while let Some((_, c)) = chars.next() {
+                    match c {
+                        '"' => break,
+                        '\\' => text.extend(chars.next().map(|(_, c)| c)),
+                        c => text.push(c),
+                    }
+                }
+            }
+            '#' if word.is_none() => {
+                // A comment runs to the end of its line.
+                while chars.next_if(|&(_, c)| c != '\n').is_some() {}
+            }
+            ' ' | '\t' => end_word!(at),
+            '>' | '<' => {
+                // `2>` : the number belongs to the operator.
+                if word.as_ref().is_some_and(|(_, t)| t.bytes().all(|b| b.is_ascii_digit())) {
+                    word = None;
+                } else {
+                    end_word!(at);
+                }
+                while chars.next_if(|&(_, c)| matches!(c, '>' | '<' | '&' | '|')).is_some() {}
+                redirect = true;
+            }
+            ';' | '|' | '&' | '\n' | '(' | ')' | '`' => {
+                end_word!(at);
+                redirect = false;
+                if !words.is_empty() {
+                    pieces.push(std::mem::take(&mut words));
+                }
+            }
+            c => word.get_or_insert((at, String::new())).1.push(c),
+        }
+    }
+    end_word!(line.len());
+    if !words.is_empty() {
+        pieces.push(words);
+    }
+    pieces
+}
+
+/// Words of the shell's grammar in front of a command.
+const KEYWORDS: &[&str] =
+    &["if", "then", "elif", "else", "while", "until", "do", "!", "{", "time", "exec", "builtin", "command"];
+
+fn unwrap(
+    words: &[Word<'_>],
+    parent: &str,
+    user: Option<&str>,
+    depth: usize,
+    out: &mut Vec<Program>,
+) {
+    let skip = words
+        .iter()
+        .take_while(|word| KEYWORDS.contains(&word.raw) || is_assignment(&word.text))
+        .count();
+    let words = &words[skip..];
+    let Some(first) = words.first() else { return };
+    if matches!(first.raw, "done" | "fi" | "esac" | "}" | "for" | "case" | "function") {
+        return;
+    }
+    let image = if first.text.contains('/') {
+        first.text.clone()
+    } else {
+        format!("/usr/bin/{}", first.text)
+    };
+    let command_line = words.iter().map(|word| word.raw).collect::<Vec<_>>().join(" ");
+    out.push(Program {
+        image: image.clone(),
+        command_line,
+        parent_image: parent.to_owned(),
+        user: user.map(str::to_owned),
+    });
+    if depth >= MAX_DEPTH || out.len() >= MAX_PROGRAMS {
+        return;
+    }
+    let name = first.text.rsplit('/').next().unwrap_or_default();
+    // Options that take a value, for the wrappers whose argument is a command.
+    let with_value: &[&str] = match name {
+        "sudo" => &["-u", "-g", "-h", "-p", "-C", "-r", "-t", "-T", "-D", "-R", "-U", "--user"],
+        "doas" => &["-u", "-C"],
+        "env" => &["-u", "-C", "-S"],
+        "nice" => &["-n"],
+        "timeout" => &["-k", "-s"],
+        "nohup" | "setsid" | "xargs" | "watch" | "stdbuf" | "ionice" => {
+            &["-I", "-n", "-P", "-L", "-d", "-o", "-e", "-i", "-c"]
+        }
+        _ => return,
+    };
+    let mut run_as = matches!(name, "sudo" | "doas").then_some("root");
+    let mut at = 1;
+    while let Some(word) = words.get(at) {
+        if word.text == "--" {
+            at += 1;
+            break;
+        }
+        if !word.text.starts_with('-') && !(name == "env" && is_assignment(&word.text)) {
+            break;
+        }
+        if with_value.contains(&word.text.as_str()) {
+            at += 1;
+            if matches!(word.text.as_str(), "-u" | "--user") && run_as.is_some() {
+                run_as = words.get(at).map(|word| word.text.as_str());
+            }
+        } else if let Some(name) = word.text.strip_prefix("--user=") {
+            run_as = Some(name);
+        }
+        at += 1;
+    }
+    if name == "timeout" {
+        at += 1;
+    }
+    if let Some(rest) = words.get(at..) {
+        unwrap(rest, &image, run_as.or(user), depth + 1, out);
+    }
+}
+
+fn is_assignment(word: &str) -> bool {
+    word.split_once('=').is_some_and(|(name, _)| {
+        name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    })
+}
+
+/// May a shell with a prompt of its own be at work after this line?
+pub(crate) fn starts_a_shell(line: &str) -> bool {
+    const SHELLS: &[&str] = &[
+        "sh", "bash", "dash", "zsh", "fish", "ksh", "su", "sudo", "doas", "ssh", "docker", "podman",
+        "kubectl", "tmux", "screen", "chroot", "nsenter", "machinectl", "exec",
+    ];
+    split(line).iter().flatten().any(|word| {
+        SHELLS.contains(&word.text.rsplit('/').next().unwrap_or_default())
+    })
+}
+
+/// Does the shell wait for more after this text?
+pub(crate) fn is_incomplete(text: &str) -> bool {
+    let backslashes = text.bytes().rev().take_while(|&b| b == b'\\').count();
+    if backslashes % 2 == 1 {
+        return true;
+    }
+    if let Some(open) = open_heredoc(text) {
+        return open;
+    }
+    let mut quote = None;
+    let mut escaped = false;
+    let mut depth = 0_i32;
+    for c in text.chars() {
+        if std::mem::take(&mut escaped) {
+            continue;
+        }
+        match (quote, c) {
+            (None | Some('"'), '\\') => escaped = true,
+            (None, '\'' | '"' | '`') => quote = Some(c),
+            (Some(open), c) if open == c => quote = None,
+            (None, '(' | '{') => depth += 1,
+            (None, ')' | '}') => depth -= 1,
+            _ => {}
+        }
+    }
+    if quote.is_some() || depth > 0 {
+        return true;
+    }
+    let last = text.trim_end();
+    if last.ends_with("&&") || last.ends_with("||") || last.ends_with('|') {
+        return true;
+    }
+    let (mut opened, mut closed) = (0, 0);
+    for piece in split(text) {
+        for (at, word) in piece.iter().enumerate() {
+            match word.raw {
+                // The words that open a construct do so only where a command may begin.
+                "if" | "for" | "while" | "until" | "case" | "select" if at == 0 => opened += 1,
+                "fi" | "done" | "esac" if at == 0 => closed += 1,
+                _ => {}
+            }
+        }
+    }
+    opened > closed
+}
+
+/// Is a here-document open at the end of `text`? `None` where there is none at all.
+fn open_heredoc(text: &str) -> Option<bool> {
+    let mut lines = text.split('\n');
+    let mut any = None;
+    while let Some(line) = lines.next() {
+        let Some(at) = line.find("<<") else { continue };
+        let rest = line[at + 2..].trim_start_matches('-').trim_start();
+        if rest.starts_with('<') {
+            continue;
+        }
+        let word = split(rest).into_iter().flatten().next()?;
+        if word.start != 0 || word.text.is_empty() {
+            continue;
+        }
+        any = Some(!lines.by_ref().any(|body| body.trim_start_matches('\t') == word.text));
+    }
+    any
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn images(line: &str) -> Vec<String> {
+        programs(line).into_iter().map(|program| program.image).collect()
+    }
+
+    #[test]
+    fn lines_are_taken_apart() {
+        let cases: [(&str, &[&str]); 9] = [
+            ("ls -la", &["/usr/bin/ls"]),
+            ("sudo systemctl restart nginx", &["/usr/bin/sudo", "/usr/bin/systemctl"]),
+            ("sudo -u postgres psql", &["/usr/bin/sudo", "/usr/bin/psql"]),
+            ("FOO=1 env A=b /opt/x --y", &["/usr/bin/env", "/opt/x"]),
+            ("cat f | grep 'a|b' > out && rm f", &["/usr/bin/cat", "/usr/bin/grep", "/usr/bin/rm"]),
+            ("echo \"sudo rm\" # sudo", &["/usr/bin/echo"]),
+            ("for i in 1 2; do curl x; done", &["/usr/bin/curl"]),
+            ("x 2>/dev/null", &["/usr/bin/x"]),
+            ("", &[]),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(images(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn sudo_changes_the_user() {
+        let found = programs("sudo -u postgres psql -c 'select 1'");
+        assert_eq!(found[0].user, None);
+        assert_eq!(found[1].user.as_deref(), Some("postgres"));
+        assert_eq!(found[1].parent_image, "/usr/bin/sudo");
+        assert_eq!(found[1].command_line, "psql -c 'select 1'");
+    }
+
+    #[test]
+    fn the_shell_waits_for_what_is_open() {
+        for text in ["echo 'a", "ls \\", "cat <<EOF", "if true; then", "f() {", "a &&", "a |"] {
+            assert!(is_incomplete(text), "{text}");
+        }
+        for text in ["echo 'a'", "cat <<EOF\nx\nEOF", "if a; then b; fi", "f() { :; }", "cat <<<x"] {
+            assert!(!is_incomplete(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_line_of_wrappers_ends() {
+        let line = "sudo ".repeat(5000);
+        assert!(programs(&line).len() <= MAX_DEPTH + 1);
+        assert!(programs(&"a;".repeat(5000)).len() <= MAX_PROGRAMS);
+    }
+}

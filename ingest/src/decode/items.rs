@@ -1,0 +1,383 @@
+//! A stream of bytes → the JSON objects in it, one at a time.
+//!
+//! Takes what AWS and its tools write: one document whose array holds the items (`Records`, `Events`,
+//! `events`, `logEvents`), a bare array, one object a line, objects without anything between them
+//! (Firehose), and any sequence of these. Memory is one buffer, as large as the largest item.
+
+use std::io::{self, Read};
+
+use super::json::{Head, Key, Scan, scan_object, skip_space};
+
+/// Bytes read at a time.
+const CHUNK: usize = 256 << 10;
+
+/// Bytes of a container in front of its items that are kept for their context.
+const MAX_PREFIX: usize = 64 << 10;
+
+/// One object of the stream.
+pub(crate) struct Item<'a> {
+    /// Its bytes, braces included.
+    pub(crate) bytes: &'a [u8],
+    /// Offset of its first byte in the stream.
+    pub(crate) offset: u64,
+    /// What its own keys say.
+    pub(crate) head: &'a Head,
+    /// The array that it stood in.
+    pub(crate) within: Option<Key>,
+    /// The container's text before that array, such as `{"logGroup":"…","logStream":"…","logEvents":[`.
+    pub(crate) prefix: &'a [u8],
+}
+
+/// Why a stream, or a part of it, could not be split.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ItemError {
+    #[error("{0}")]
+    Read(io::Error),
+    #[error("the input ends inside a value that began here")]
+    Truncated,
+    #[error("not JSON: {0}")]
+    Syntax(&'static str),
+    #[error("a value of more than {0} bytes")]
+    ItemTooLarge(usize),
+}
+
+/// Where the reader stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Between top-level values.
+    Top,
+    /// In an array of items; `bool`: a comma or the end must come first.
+    Array(Option<Key>, bool),
+    /// Behind a container's array: the rest of that container.
+    Tail,
+    /// Nothing more can be read.
+    Done,
+}
+
+/// Splits a stream.
+pub(crate) struct Items<R> {
+    reader: R,
+    buf: Vec<u8>,
+    /// First byte not yet consumed.
+    start: usize,
+    /// Stream offset of `buf[0]`.
+    base: u64,
+    eof: bool,
+    /// A read failed behind good bytes: told once those are used up.
+    failed: Option<io::Error>,
+    state: State,
+    head: Head,
+    prefix: Vec<u8>,
+    max_item: usize,
+}
+
+impl<R: Read> Items<R> {
+    /// Reads from `reader`, refusing single items over `max_item` bytes.
+    pub(crate) fn new(reader: R, max_item: usize) -> Self {
+        Self {
+            reader,
+            buf: Vec::new(),
+            start: 0,
+            base: 0,
+            eof: false,
+            failed: None,
+            state: State::Top,
+            head: Head::default(),
+            prefix: Vec::new(),
+            max_item,
+        }
+    }
+
+    /// The stream offset at which the next read begins.
+    pub(crate) const fn offset(&self) -> u64 {
+        self.base + self.start as u64
+    }
+
+    /// The next object; `Err` with the offset of what is wrong. After an error the stream goes on where
+    /// it can: at the next line between top-level values, nowhere inside an array.
+    pub(crate) fn next(&mut self) -> Option<Result<Item<'_>, (u64, ItemError)>> {
+        match self.advance() {
+            Ok(Some((from, to, within))) => Some(Ok(Item {
+                bytes: &self.buf[from..to],
+                offset: self.base + from as u64,
+                head: &self.head,
+                within,
+                prefix: if within.is_some() { &self.prefix } else { &[] },
+            })),
+            Ok(None) => None,
+            Err((at, error)) => {
+                self.recover();
+                Some(Err((at, error)))
+            }
+        }
+    }
+
+    fn advance(&mut self) -> Result<Option<(usize, usize, Option<Key>)>, (u64, ItemError)> {
+        loop {
+            let Some(byte) = self.peek()? else {
+                return match self.state {
+                    State::Top | State::Done => Ok(None),
+                    State::Array(..) | State::Tail => {
+                        self.state = State::Done;
+                        Err((self.offset(), ItemError::Truncated))
+                    }
+                };
+            };
+            match (self.state, byte) {
+                (State::Done, _) => return Ok(None),
+                (State::Top, b'{') => match self.scan::<true>()? {
+                    Scan::Items(end, key) => {
+                        self.prefix.clear();
+                        let prefix = &self.buf[self.start..self.start + end];
+                        if prefix.len() <= MAX_PREFIX {
+                            self.prefix.extend_from_slice(prefix);
+                        }
+                        self.start += end;
+                        self.state = State::Array(Some(key), false);
+                    }
+                    Scan::End(end) => return Ok(Some(self.take(end, None))),
+                    Scan::More | Scan::Bad(..) => unreachable!("scan() resolves these"),
+                },
+                (State::Top, b'[') => {
+                    self.start += 1;
+                    self.state = State::Array(None, false);
+                }
+                // Between concatenated or line-separated documents; a stray comma is what people leave
+                // when they cut records out of an array.
+                (State::Top, b',') => self.start += 1,
+                (State::Array(..), b']') => {
+                    self.start += 1;
+                    self.state = match self.state {
+                        State::Array(Some(_), _) => State::Tail,
+                        _ => State::Top,
+                    };
+                }
+                (State::Array(key, true), b',') => {
+                    self.start += 1;
+                    self.state = State::Array(key, false);
+                }
+                (State::Array(key, false), b'{') => match self.scan::<false>()? {
+                    Scan::End(end) => {
+                        self.state = State::Array(key, true);
+                        return Ok(Some(self.take(end, key)));
+                    }
+                    _ => unreachable!("scan() resolves these"),
+                },
+                (State::Tail, _) => self.skip_tail()?,
+                (State::Array(_, true), _) => return Err(self.syntax("expected `,` or `]`")),
+                (State::Array(_, false), _) => return Err(self.syntax("expected an object")),
+                (State::Top, _) => return Err(self.syntax("expected `{` or `[`")),
+            }
+        }
+    }
+
+    fn syntax(&self, what: &'static str) -> (u64, ItemError) {
+        (self.offset(), ItemError::Syntax(what))
+    }
+
+    fn take(&mut self, len: usize, key: Option<Key>) -> (usize, usize, Option<Key>) {
+        let from = self.start;
+        self.start += len;
+        (from, self.start, key)
+    }
+
+    /// Scans the object at `start`, reading as much as that takes.
+    fn scan<const TOP: bool>(&mut self) -> Result<Scan, (u64, ItemError)> {
+        loop {
+            match scan_object::<TOP>(&self.buf[self.start..], &mut self.head) {
+                Scan::More => {
+                    let have = self.buf.len() - self.start;
+                    if have > self.max_item {
+                        return Err((self.offset(), ItemError::ItemTooLarge(self.max_item)));
+                    }
+                    // Reading as much again as there is keeps the rescans linear in the item's size.
+                    if !self.fill(have.max(CHUNK))? {
+                        return Err((self.offset(), ItemError::Truncated));
+                    }
+                }
+                Scan::Bad(at, what) => {
+                    return Err((self.offset() + at as u64, ItemError::Syntax(what)));
+                }
+                done => return Ok(done),
+            }
+        }
+    }
+
+    /// Skips what follows the items of a container, up to its closing brace.
+    fn skip_tail(&mut self) -> Result<(), (u64, ItemError)> {
+        // The rest is scanned as an object of its own, after a brace put in front of it: the array's
+        // closing bracket has just been consumed, so there is a byte to put it on.
+        self.start -= 1;
+        self.buf[self.start] = b'{';
+        let end = match self.scan::<false>() {
+            Ok(Scan::End(end)) => end,
+            Ok(_) => unreachable!("scan() resolves these"),
+            Err(error) => {
+                self.state = State::Done;
+                return Err(error);
+            }
+        };
+        self.start += end;
+        self.state = State::Top;
+        Ok(())
+    }
+
+    /// First byte that is not white space.
+    fn peek(&mut self) -> Result<Option<u8>, (u64, ItemError)> {
+        loop {
+            self.start = skip_space(&self.buf, self.start);
+            match self.buf.get(self.start) {
+                Some(&byte) => return Ok(Some(byte)),
+                None => {
+                    if !self.fill(CHUNK)? {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads at least one more byte behind what is there, up to `want`; `false` at the end.
+    fn fill(&mut self, want: usize) -> Result<bool, (u64, ItemError)> {
+        if let Some(error) = self.failed.take() {
+            self.state = State::Done;
+            return Err((self.base + self.buf.len() as u64, ItemError::Read(error)));
+        }
+        if self.eof {
+            return Ok(false);
+        }
+        // One consumed byte is kept in front, for `skip_tail`.
+        let keep = self.start.saturating_sub(1);
+        if keep > 0 {
+            self.buf.copy_within(keep.., 0);
+            self.buf.truncate(self.buf.len() - keep);
+            self.base += keep as u64;
+            self.start -= keep;
+        }
+        let len = self.buf.len();
+        self.buf.resize(len + want, 0);
+        let mut filled = len;
+        while filled < self.buf.len() && !self.eof {
+            match self.reader.read(&mut self.buf[filled..]) {
+                Ok(0) => self.eof = true,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.eof = true;
+                    self.failed = Some(error);
+                }
+            }
+        }
+        self.buf.truncate(filled);
+        if filled == len && self.failed.is_some() {
+            return self.fill(0);
+        }
+        Ok(filled > len)
+    }
+
+    /// After an error between top-level values, goes on at the next line.
+    fn recover(&mut self) {
+        if self.state != State::Top {
+            self.state = State::Done;
+            return;
+        }
+        loop {
+            if let Some(at) = memchr::memchr(b'\n', &self.buf[self.start..]) {
+                self.start += at + 1;
+                return;
+            }
+            self.start = self.buf.len();
+            if !matches!(self.fill(CHUNK), Ok(true)) {
+                self.state = State::Done;
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A reader that gives one byte at a time: every boundary is met.
+    struct Trickle<'a>(&'a [u8]);
+
+    impl Read for Trickle<'_> {
+        fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+            let Some((&first, rest)) = self.0.split_first() else { return Ok(0) };
+            self.0 = rest;
+            out[0] = first;
+            Ok(1)
+        }
+    }
+
+    fn split(text: &str) -> Vec<String> {
+        let mut items = Items::new(Trickle(text.as_bytes()), 1 << 20);
+        let mut out = Vec::new();
+        while let Some(item) = items.next() {
+            out.push(match item {
+                Ok(item) => {
+                    let body = String::from_utf8_lossy(item.bytes).into_owned();
+                    assert_eq!(&text[usize::try_from(item.offset).unwrap_or(0)..][..body.len()], body);
+                    body
+                }
+                Err((at, error)) => format!("{at}: {error}"),
+            });
+        }
+        out
+    }
+
+    #[test]
+    fn every_way_of_writing_items_is_read() {
+        let cases: [(&str, &[&str]); 10] = [
+            (r#"{"Records":[{"a":1},{"b":2}]}"#, &[r#"{"a":1}"#, r#"{"b":2}"#]),
+            (r#"{"x":[1],"Records":[{"a":1}],"y":{"z":[]}}"#, &[r#"{"a":1}"#]),
+            (r#"{"Records":[]}"#, &[]),
+            (r#"[{"a":1} , {"b":2}]"#, &[r#"{"a":1}"#, r#"{"b":2}"#]),
+            ("{\"a\":1}\n{\"b\":2}\n", &[r#"{"a":1}"#, r#"{"b":2}"#]),
+            (r#"{"a":1}{"b":2}"#, &[r#"{"a":1}"#, r#"{"b":2}"#]),
+            (r#"{"Records":[{"a":1}]}{"Records":[{"b":2}]}"#, &[r#"{"a":1}"#, r#"{"b":2}"#]),
+            (r#"{"Records":"a string"}"#, &[r#"{"Records":"a string"}"#]),
+            (r#"{"detail":{"Records":[1]}}"#, &[r#"{"detail":{"Records":[1]}}"#]),
+            ("", &[]),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(split(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_place_and_the_rest_goes_on() {
+        let cases: [(&str, &[&str]); 6] = [
+            (
+                "{\"a\":1}\nrubbish\n{\"b\":2}\n",
+                &[r#"{"a":1}"#, "8: not JSON: expected `{` or `[`", r#"{"b":2}"#],
+            ),
+            (
+                r#"{"Records":[{"a":1},{"b":"#,
+                &[r#"{"a":1}"#, "20: the input ends inside a value that began here"],
+            ),
+            (
+                r#"{"Records":[{"a":1}"#,
+                &[r#"{"a":1}"#, "19: the input ends inside a value that began here"],
+            ),
+            (r#"{"Records":[{"a":1} 7]}"#, &[r#"{"a":1}"#, "20: not JSON: expected `,` or `]`"]),
+            (r#"{"Records":[7]}"#, &["12: not JSON: expected an object"]),
+            (
+                r#"{"Records":[{"a":1}]"#,
+                &[r#"{"a":1}"#, "20: the input ends inside a value that began here"],
+            ),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(split(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_item_larger_than_the_limit_is_refused() {
+        let text = format!("{{\"a\":\"{}\"}}", "x".repeat(2 << 20));
+        let mut items = Items::new(text.as_bytes(), 1 << 20);
+        assert!(matches!(items.next(), Some(Err((0, ItemError::ItemTooLarge(_))))));
+        assert!(items.next().is_none());
+    }
+}

@@ -1,0 +1,339 @@
+//! The one pass over JSON that every record gets: where does this value end, and what do its own keys
+//! say? Nothing is built; the caller parses what it needs, and most records need nothing.
+//!
+//! This is the floor of the product's speed (`benches/`): a byte of CloudTrail is inflated, looked at
+//! here, and for nine records in ten never looked at again.
+
+use memchr::{memchr, memchr2};
+
+/// Keys of an object that decide what it is. Their values are remembered while its end is sought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Key {
+    AwsLogs,
+    CloudTrailEvent,
+    Detail,
+    DetailType,
+    DigestS3Object,
+    Event,
+    EventId,
+    EventName,
+    EventSource,
+    EventVersion,
+    Events,
+    EventsUpper,
+    IngestionTime,
+    LogEvents,
+    LogGroup,
+    LogStream,
+    LogStreamName,
+    Message,
+    Records,
+    RecordsLower,
+    SessionData,
+    SessionId,
+    SnsEventSource,
+    Timestamp,
+}
+
+impl Key {
+    const COUNT: usize = Self::Timestamp as usize + 1;
+
+    fn of(name: &[u8]) -> Option<Self> {
+        Some(match name {
+            b"eventName" => Self::EventName,
+            b"eventSource" => Self::EventSource,
+            b"eventID" => Self::EventId,
+            b"eventVersion" => Self::EventVersion,
+            b"Records" => Self::Records,
+            b"records" => Self::RecordsLower,
+            b"Events" => Self::EventsUpper,
+            b"events" => Self::Events,
+            b"logEvents" => Self::LogEvents,
+            b"detail" => Self::Detail,
+            b"detail-type" => Self::DetailType,
+            b"CloudTrailEvent" => Self::CloudTrailEvent,
+            b"message" => Self::Message,
+            b"timestamp" => Self::Timestamp,
+            b"ingestionTime" => Self::IngestionTime,
+            b"logGroup" => Self::LogGroup,
+            b"logStream" => Self::LogStream,
+            b"logStreamName" => Self::LogStreamName,
+            b"sessionData" => Self::SessionData,
+            b"sessionId" => Self::SessionId,
+            b"digestS3Object" => Self::DigestS3Object,
+            b"awslogs" => Self::AwsLogs,
+            b"Event" => Self::Event,
+            b"EventSource" => Self::SnsEventSource,
+            _ => return None,
+        })
+    }
+
+    /// Does an array under this key, in a top-level object, hold the items rather than a value?
+    const fn holds_items(self) -> bool {
+        matches!(self, Self::Records | Self::Events | Self::EventsUpper | Self::LogEvents)
+    }
+}
+
+/// What an object's own keys say, as byte ranges into the buffer that was scanned.
+#[derive(Clone, Debug)]
+pub(crate) struct Head {
+    values: [(u32, u32); Key::COUNT],
+    /// Bit per key: seen at all.
+    present: u32,
+    /// Bit per key: its value is a string without escapes, so the range is the text itself.
+    plain: u32,
+    /// A key was repeated or written with escapes: the ranges may not tell the whole truth, and
+    /// whoever would skip the record because of them must not (DESIGN, law 3).
+    odd: bool,
+}
+
+impl Default for Head {
+    fn default() -> Self {
+        Self { values: [(0, 0); Key::COUNT], present: 0, plain: 0, odd: false }
+    }
+}
+
+impl Head {
+    fn clear(&mut self) {
+        self.present = 0;
+        self.plain = 0;
+        self.odd = false;
+    }
+
+    fn set(&mut self, key: Key, range: (usize, usize), plain: bool) {
+        let bit = 1 << key as u8;
+        if self.present & bit != 0 {
+            self.odd = true;
+        }
+        self.present |= bit;
+        if plain {
+            self.plain |= bit;
+        }
+        // A buffer never reaches 4 GiB: `Limits::max_item` is far below.
+        self.values[key as usize] = (
+            u32::try_from(range.0).unwrap_or(u32::MAX),
+            u32::try_from(range.1).unwrap_or(u32::MAX),
+        );
+    }
+
+    /// Was the key there?
+    pub(crate) const fn has(&self, key: Key) -> bool {
+        self.present & (1 << key as u8) != 0
+    }
+
+    /// Can the ranges be relied on to be all there is?
+    pub(crate) const fn is_exact(&self) -> bool {
+        !self.odd
+    }
+
+    /// The value of `key`, if it is a string without escapes. `bytes` is the buffer that was scanned,
+    /// from the object's first byte.
+    pub(crate) fn text<'a>(&self, bytes: &'a [u8], key: Key) -> Option<&'a str> {
+        if self.plain & (1 << key as u8) == 0 {
+            return None;
+        }
+        let (start, end) = self.values[key as usize];
+        std::str::from_utf8(bytes.get(start as usize..end as usize)?).ok()
+    }
+
+    /// The bytes from where the value of `key` starts.
+    pub(crate) fn value_from<'a>(&self, bytes: &'a [u8], key: Key) -> Option<&'a [u8]> {
+        self.has(key).then(|| bytes.get(self.values[key as usize].0 as usize..)).flatten()
+    }
+}
+
+/// How far a scan came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scan {
+    /// The object ends before this offset.
+    End(usize),
+    /// The buffer ends first.
+    More,
+    /// The items begin after this offset, in the array under `key`; the object goes on behind it.
+    Items(usize, Key),
+    /// Not JSON at this offset.
+    Bad(usize, &'static str),
+}
+
+/// Deepest nesting taken. CloudTrail's own stays below 20.
+const MAX_DEPTH: u32 = 128;
+
+/// Finds the end of the object that starts at `buf[0]`, and notes what its own keys say.
+///
+/// Strings and brackets are matched; what lies between (numbers, literals, colons) is left to the parser
+/// that reads the record in earnest. With `TOP`, stops where the array that holds the items opens.
+pub(crate) fn scan_object<const TOP: bool>(buf: &[u8], head: &mut Head) -> Scan {
+    debug_assert_eq!(buf.first(), Some(&b'{'));
+    head.clear();
+    let mut depth = 1_u32;
+    // One bit per level: set for an object.
+    let mut objects = 1_u128;
+    let mut expect_key = true;
+    let mut key = None;
+    let mut i = 1;
+    loop {
+        let Some(&byte) = buf.get(i) else { return Scan::More };
+        match byte {
+            b'"' => {
+                let start = i + 1;
+                let Some(end) = string_end(buf, start) else { return Scan::More };
+                i = end;
+                if depth == 1 {
+                    let text = &buf[start..end];
+                    if expect_key {
+                        expect_key = false;
+                        key = Key::of(text);
+                        head.odd |= key.is_none() && memchr(b'\\', text).is_some();
+                    } else if let Some(key) = key.take() {
+                        head.set(key, (start, end), memchr(b'\\', text).is_none());
+                    }
+                }
+            }
+            b'{' | b'[' => {
+                if depth == 1
+                    && let Some(key) = key.take()
+                {
+                    if TOP && byte == b'[' && key.holds_items() {
+                        return Scan::Items(i + 1, key);
+                    }
+                    head.set(key, (i, i + 1), false);
+                }
+                if depth == MAX_DEPTH {
+                    return Scan::Bad(i, "nested too deeply");
+                }
+                objects = objects << 1 | u128::from(byte == b'{');
+                depth += 1;
+            }
+            b'}' | b']' => {
+                if (objects & 1 == 1) != (byte == b'}') {
+                    return Scan::Bad(i, "a bracket closes what another kind opened");
+                }
+                objects >>= 1;
+                depth -= 1;
+                if depth == 0 {
+                    return Scan::End(i + 1);
+                }
+            }
+            b',' if depth == 1 => {
+                expect_key = true;
+                key = None;
+            }
+            // A number or literal: note that the key is there.
+            b'0'..=b'9' | b'-' | b't' | b'f' | b'n' if depth == 1 => {
+                if let Some(key) = key.take() {
+                    head.set(key, (i, i + 1), false);
+                }
+            }
+            _ => {}
+        }
+        i += 1;
+    }
+}
+
+/// Offset of the quote that ends the string whose first byte is at `start`.
+fn string_end(buf: &[u8], start: usize) -> Option<usize> {
+    let mut at = start;
+    loop {
+        at += memchr2(b'"', b'\\', buf.get(at..)?)?;
+        if buf[at] == b'"' {
+            return Some(at);
+        }
+        at += 2;
+    }
+}
+
+/// First byte that is not JSON white space, from `at`.
+pub(crate) fn skip_space(buf: &[u8], mut at: usize) -> usize {
+    while matches!(buf.get(at), Some(b' ' | b'\t' | b'\r' | b'\n')) {
+        at += 1;
+    }
+    at
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn scan(text: &str) -> (Scan, Head) {
+        let mut head = Head::default();
+        (scan_object::<false>(text.as_bytes(), &mut head), head)
+    }
+
+    #[test]
+    fn own_keys_are_seen_and_nested_ones_are_not() {
+        let text = r#"{"a":{"eventName":"Nested"},"eventName":"Real","eventID":7} tail"#;
+        let (end, head) = scan(text);
+        assert_eq!(end, Scan::End(text.len() - 5));
+        assert_eq!(head.text(text.as_bytes(), Key::EventName), Some("Real"));
+        assert!(head.has(Key::EventId) && head.text(text.as_bytes(), Key::EventId).is_none());
+        assert!(head.is_exact());
+    }
+
+    #[test]
+    fn a_value_that_equals_a_key_is_a_value() {
+        let text = r#"{"message":"eventName","x":"eventSource"}"#;
+        let (_, head) = scan(text);
+        assert!(!head.has(Key::EventName) && !head.has(Key::EventSource));
+    }
+
+    #[test]
+    fn tricks_with_keys_are_marked_odd() {
+        for text in [r#"{"event\u004eame":"X"}"#, r#"{"eventName":"A","eventName":"B"}"#] {
+            assert!(!scan(text).1.is_exact(), "{text}");
+        }
+    }
+
+    #[test]
+    fn broken_objects_are_named() {
+        assert_eq!(scan(r#"{"a":[1}"#).0, Scan::Bad(7, "a bracket closes what another kind opened"));
+        assert_eq!(scan(r#"{"a":"\"#).0, Scan::More);
+        assert_eq!(scan(r#"{"a":1"#).0, Scan::More);
+        let deep = format!("{{\"a\":{}", "[".repeat(200));
+        assert!(matches!(scan(&deep).0, Scan::Bad(_, "nested too deeply")));
+    }
+
+    fn json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            "\\PC{0,12}".prop_map(Value::from),
+            "[\\\\\"{}\\[\\],:\u{0}-\u{1f}]{0,6}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 40, 6, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+                prop::collection::hash_map("[a-z\"\\\\]{0,6}|eventName|eventSource", inner, 0..6)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_end_is_where_a_real_parser_puts_it(value in json(), tail in "\\PC{0,8}") {
+            let object = serde_json::json!({ "k": value.clone(), "eventName": value });
+            let text = object.to_string();
+            let (end, head) = scan(&format!("{text}{tail}"));
+            prop_assert_eq!(end, Scan::End(text.len()));
+            let own = object["eventName"].as_str();
+            if let Some(seen) = head.text(text.as_bytes(), Key::EventName) {
+                prop_assert_eq!(Some(seen), own);
+            }
+        }
+
+        #[test]
+        fn no_bytes_make_it_fail(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let mut buf = vec![b'{'];
+            buf.extend(bytes);
+            let mut head = Head::default();
+            let _ = scan_object::<false>(&buf, &mut head);
+            let _ = scan_object::<true>(&buf, &mut head);
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! What is this artifact, and what is in it?
+//!
+//! [`open`] inflates and looks at the first bytes; [`decode`] reads the whole once and calls a [`Sink`].
+//! The form is told by content, never by name alone; a name only adds what the bytes do not say (the
+//! session id in an object's key).
+
+mod cloudtrail;
+mod inflate;
+mod items;
+mod json;
+mod log_events;
+mod sniff;
+mod time;
+mod transcript;
+mod walk;
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use model::{Command, Place};
+
+pub use cloudtrail::{BadRecord, Record};
+pub use inflate::{Inflated, TooLarge};
+pub use sniff::Form;
+pub use time::parse_time;
+pub use transcript::{TranscriptForm, TranscriptHead};
+
+/// How much of a hostile input is looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes that an artifact may inflate to.
+    pub max_inflated: u64,
+    /// Bytes of one JSON object: the largest piece ever held.
+    pub max_item: usize,
+    /// Log streams of one artifact that are followed at a time.
+    pub max_streams: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_inflated: 4 << 30, max_item: 32 << 20, max_streams: 10_000 }
+    }
+}
+
+/// Something that could not be read, or was left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Where.
+    pub place: Place,
+    /// How bad it is.
+    pub kind: ProblemKind,
+    /// What is wrong, and what to do about it where that is known.
+    pub reason: String,
+}
+
+/// How bad a [`Problem`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ProblemKind {
+    /// Recognised, and holds no events: a digest file, a notification that only refers to an object.
+    Skipped,
+    /// Could not be read: evidence may be missing.
+    Failed,
+}
+
+/// A CloudTrail record as it was written, not parsed yet.
+#[derive(Clone, Copy, Debug)]
+pub struct RawRecord<'a> {
+    /// The JSON object.
+    pub bytes: &'a [u8],
+    /// Where it starts in the artifact. Inside a log event or a lookup result: where that starts.
+    pub offset: u64,
+    /// `eventSource`, where it can be told from the raw bytes for certain.
+    pub event_source: Option<&'a str>,
+    /// `eventName`, likewise.
+    pub event_name: Option<&'a str>,
+    /// `eventID`, likewise.
+    pub event_id: Option<&'a str>,
+}
+
+/// What a decoder tells, as it reads. The trait of the stage that calls it.
+pub trait Sink {
+    /// A CloudTrail record.
+    fn record(&mut self, record: &RawRecord<'_>);
+    /// A command of a transcript.
+    fn command(&mut self, transcript: &TranscriptHead, command: Command);
+    /// A transcript has been read to its end; `head` holds all that was learnt of it.
+    fn transcript(&mut self, head: &TranscriptHead);
+    /// Something could not be read, or was left out.
+    fn problem(&mut self, problem: Problem);
+}
+
+/// What was in an artifact.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// CloudTrail records.
+    pub records: u64,
+    /// Transcripts.
+    pub transcripts: u64,
+    /// Commands in them.
+    pub commands: u64,
+    /// Bytes after decompression.
+    pub bytes: u64,
+}
+
+/// An artifact whose form is known.
+pub struct Opened<R: Read> {
+    name: Arc<str>,
+    form: Form,
+    head: Vec<u8>,
+    rest: Inflated<R>,
+}
+
+impl<R: Read> Opened<R> {
+    /// What it is.
+    pub const fn form(&self) -> Form {
+        self.form
+    }
+}
+
+/// Bytes looked at to tell the form.
+const SNIFF: usize = 64 << 10;
+
+/// Inflates the beginning of `reader` and tells what it is. `name` is how the user knows the artifact: a
+/// path, a URI, `-`.
+pub fn open<R: Read>(
+    name: impl Into<Arc<str>>,
+    reader: R,
+    limits: &Limits,
+) -> Result<Opened<R>, Problem> {
+    let name = name.into();
+    let failed = |error: io::Error| Problem {
+        place: Place::new(Arc::clone(&name), 0),
+        kind: ProblemKind::Failed,
+        reason: describe(&error),
+    };
+    let mut rest = Inflated::new(reader, limits.max_inflated).map_err(failed)?;
+    let mut head = Vec::with_capacity(SNIFF);
+    if let Err(error) = rest.by_ref().take(SNIFF as u64).read_to_end(&mut head) {
+        // What could be inflated before the error is still evidence; the error comes again behind it.
+        if head.is_empty() {
+            return Err(failed(error));
+        }
+    }
+    let form = sniff::sniff(&head, &name);
+    Ok(Opened { name, form, head, rest })
+}
+
+/// Reads an artifact to its end.
+pub fn decode<R: Read>(opened: Opened<R>, limits: &Limits, sink: &mut dyn Sink) -> Counts {
+    let Opened { name, form, head, rest } = opened;
+    let mut walk = walk::Walk::new(name, limits, sink);
+    walk.run(form, &head, rest);
+    walk.counts()
+}
+
+/// An I/O error in words that tell what to do.
+fn describe(error: &io::Error) -> String {
+    if let Some(too_large) = error.get_ref().and_then(|inner| inner.downcast_ref::<TooLarge>()) {
+        return format!("{too_large}; raise --max-inflated if this is expected");
+    }
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => "the gzip data is cut off".to_owned(),
+        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
+            format!("damaged gzip data ({error})")
+        }
+        _ => error.to_string(),
+    }
+}

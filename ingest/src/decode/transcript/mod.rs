@@ -1,0 +1,170 @@
+//! The forms in which the agent hands over what a terminal showed, each undone to the terminal's bytes.
+//!
+//! | form | what the agent did to the bytes | undone in |
+//! | --- | --- | --- |
+//! | S3 object | `script` header and footer, every line feed doubled to `\r\n` by a second terminal | [`script`] |
+//! | CloudWatch upload | the same, then every `\r\n` made `\n` | [`script`] |
+//! | CloudWatch stream | lines in JSON, control sequences partly removed | [`stream`] |
+//! | raw | nothing | here |
+
+pub(crate) mod script;
+pub(crate) mod stream;
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use model::{Command, Place, SessionId};
+
+use crate::command::Reader;
+use crate::terminal::Terminal;
+
+/// How a transcript was handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TranscriptForm {
+    /// The object in S3.
+    S3,
+    /// Log events with structured JSON, sent while the session ran.
+    CloudwatchStream,
+    /// Log events with the text of the S3 form, sent at the session's end.
+    CloudwatchUpload,
+    /// The agent's own file on the node.
+    Raw,
+}
+
+impl TranscriptForm {
+    /// The word used in every output.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::S3 => "s3",
+            Self::CloudwatchStream => "cloudwatch-stream",
+            Self::CloudwatchUpload => "cloudwatch-upload",
+            Self::Raw => "raw",
+        }
+    }
+}
+
+/// What is known of a transcript beside its commands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TranscriptHead {
+    /// Where it begins.
+    pub place: Place,
+    /// Its form.
+    pub form: TranscriptForm,
+    /// The session, from the object's key, the log stream's name or the transcript's own header.
+    pub session_id: Option<SessionId>,
+    /// The node, where the form tells.
+    pub target: Option<String>,
+    /// The region, where the form tells.
+    pub region: Option<String>,
+    /// The caller's ARN, where the form tells: from the service, not from the session.
+    pub principal_arn: Option<String>,
+    /// The operating system user that the shell was started as, where the form tells.
+    pub run_as: Option<String>,
+    /// When the session was over: the time in `script`'s header is that of the *end* (FORMATS A3).
+    pub ended: Option<Timestamp>,
+    /// Time of the first log event.
+    pub first_event: Option<Timestamp>,
+    /// Time of the last log event.
+    pub last_event: Option<Timestamp>,
+    /// Is the footer there? Without one the recording may be cut. `None` where the form has none.
+    pub complete: Option<bool>,
+}
+
+impl TranscriptHead {
+    pub(crate) const fn new(place: Place, form: TranscriptForm) -> Self {
+        Self {
+            place,
+            form,
+            session_id: None,
+            target: None,
+            region: None,
+            principal_arn: None,
+            run_as: None,
+            ended: None,
+            first_event: None,
+            last_event: None,
+            complete: None,
+        }
+    }
+
+    /// Fills in what the artifact's name tells: the id in an S3 key (`<id>.log`), the node and the id in
+    /// the agent's own path (`…/<node>/session/orchestration/<id>/Standard_Stream/ipcTempFile.log`).
+    pub(crate) fn learn_from_name(&mut self, name: &str) {
+        let parts: Vec<&str> = name.split(['/', '\\']).collect();
+        if let Some(at) = parts.iter().rposition(|&part| part == "orchestration") {
+            self.learn_from_path(at.checked_sub(2).map(|at| parts[at]), parts.get(at + 1).copied());
+            return;
+        }
+        let file = Path::new(name).file_name().and_then(|file| file.to_str()).unwrap_or_default();
+        let stem = file.strip_suffix(".gz").unwrap_or(file);
+        let stem = stem.strip_suffix(".log").unwrap_or(stem);
+        // An id of unknown form is only believed where the key is the agent's own.
+        if self.session_id.is_none() && (SessionId::looks_like(stem) || name.starts_with("s3://")) {
+            self.session_id = Some(SessionId::new(stem));
+        }
+    }
+
+    fn learn_from_path(&mut self, target: Option<&str>, id: Option<&str>) {
+        if let Some(id) = id.filter(|id| !id.is_empty()) {
+            self.session_id.get_or_insert_with(|| SessionId::new(id));
+        }
+        if let Some(target) = target.filter(|t| t.starts_with("i-") || t.starts_with("mi-") || t.starts_with("ecs:")) {
+            self.target.get_or_insert_with(|| target.to_owned());
+        }
+    }
+
+    /// The same from the command in `script`'s header (util-linux ≥ 2.38).
+    pub(crate) fn learn_from_header(&mut self, command: &str) {
+        let parts: Vec<&str> = command.split('/').collect();
+        if let Some(at) = parts.iter().position(|&part| part == "orchestration") {
+            let target = at.checked_sub(2).map(|at| parts[at].trim_start_matches("cat "));
+            self.learn_from_path(target, parts.get(at + 1).copied());
+        }
+    }
+}
+
+/// One transcript being read: terminal and command reader together.
+pub(crate) struct Reading {
+    pub(crate) head: TranscriptHead,
+    terminal: Terminal,
+    reader: Reader,
+    /// Time of the log event before this one.
+    previous: Option<Timestamp>,
+}
+
+impl Reading {
+    pub(crate) fn new(head: TranscriptHead) -> Self {
+        Self { head, terminal: Terminal::new(), reader: Reader::default(), previous: None }
+    }
+
+    /// A log event of `time` begins.
+    pub(crate) fn event(&mut self, time: Option<Timestamp>) {
+        self.previous = self.head.last_event;
+        if self.head.first_event.is_none() {
+            self.head.first_event = time;
+        }
+        self.head.last_event = time.or(self.head.last_event);
+    }
+
+    /// Terminal bytes, the first at `offset` of the artifact.
+    pub(crate) fn write(&mut self, bytes: &[u8], offset: u64, emit: &mut impl FnMut(&TranscriptHead, Command)) {
+        // A line that arrives in an event was submitted between the event before and this one.
+        let time = match self.head.form {
+            TranscriptForm::CloudwatchStream => {
+                (self.previous.or(self.head.first_event), self.head.last_event)
+            }
+            _ => (None, None),
+        };
+        let (head, reader) = (&self.head, &mut self.reader);
+        self.terminal.write(bytes, offset, |seen| {
+            reader.see(seen, time, &mut |command| emit(head, command));
+        });
+    }
+
+    /// The end of the transcript.
+    pub(crate) fn finish(self, emit: &mut impl FnMut(&TranscriptHead, Command)) -> TranscriptHead {
+        let head = self.head;
+        self.reader.finish(self.terminal.finish(), &mut |command| emit(&head, command));
+        head
+    }
+}

@@ -1,0 +1,7 @@
+//! Where artifacts come from.
+//!
+//! A source lists what there is and opens one at a time; what is in it is not its business.
+
+mod local;
+
+pub use local::{Found, Local, Unreadable, find};
