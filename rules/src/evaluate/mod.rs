@@ -1,0 +1,298 @@
+//! A rule set on an event.
+//!
+//! ```text
+//! pivot values ──▶ which rules could match at all?      (remembered per pair of values)
+//!                  none: done, the event is never parsed
+//! event ──▶ slots: the fields that rules name, nothing else
+//!       ──▶ per rule that could match: its program, which asks for predicates;
+//!           the first question about a field runs that field's matcher over its values
+//!       ──▶ matches, with the predicates that held as evidence
+//! ```
+
+mod json;
+mod oracle;
+mod slots;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use model::{EventKind, Evidence};
+
+pub use json::{BadJson, fill as fill_from_json};
+pub use oracle::full_scan;
+pub use slots::{Slots, ValueKind};
+
+use crate::compile::{
+    Compiled, Expr, FieldTable, Matcher, Partition, PredicateId, RuleSet, SlotId, run_program,
+};
+use crate::sigma::{Rule, Test, fold};
+
+/// Something that rules can be evaluated on. The trait of the stage that calls it.
+pub trait Event {
+    /// Puts the values of the fields in `fields` into `slots`; and every value there is into
+    /// [`SlotId::KEYWORDS`], if `keywords`.
+    fn fill(&self, fields: &FieldTable, keywords: bool, slots: &mut Slots) -> Result<(), BadJson>;
+}
+
+/// What is known of an event before it is parsed. `None`: not known, which rules nothing out.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pivot<'a> {
+    /// `eventSource`.
+    pub event_source: Option<&'a str>,
+    /// `eventName`.
+    pub event_name: Option<&'a str>,
+}
+
+/// A rule matched.
+#[derive(Debug)]
+pub struct Match<'a> {
+    /// The rule.
+    pub rule: &'a Rule,
+    /// The values that made it match, in the rule's order.
+    pub evidence: Vec<Evidence>,
+}
+
+/// Pairs of pivot values remembered per kind of event. CloudTrail knows some thousands; more than this
+/// are somebody's invention.
+const MAX_REMEMBERED: usize = 1 << 16;
+
+/// Most evidence kept for a match.
+const MAX_EVIDENCE: usize = 16;
+/// Longest value kept as evidence, in bytes.
+const MAX_VALUE: usize = 1024;
+
+/// Evaluates events against one rule set. Holds scratch memory: one for each thread.
+pub struct Evaluator<'a> {
+    set: &'a RuleSet,
+    slots: Slots,
+    /// By predicate: the event for which it was last found to hold.
+    held: Vec<u64>,
+    /// By slot: the event for which its matcher was last run.
+    asked: Vec<u64>,
+    event: u64,
+    remembered: HashMap<EventKind, HashMap<String, Arc<[u32]>>>,
+    key: String,
+}
+
+impl<'a> Evaluator<'a> {
+    /// An evaluator for `set`.
+    pub fn new(set: &'a RuleSet) -> Self {
+        let most = |count: fn(&Partition) -> usize| {
+            EventKind::ALL.iter().filter_map(|&kind| set.partition(kind)).map(count).max().unwrap_or(0)
+        };
+        Self {
+            set,
+            slots: Slots::default(),
+            held: vec![0; most(|partition| partition.predicates.len())],
+            asked: vec![0; most(|partition| partition.matchers.len())],
+            event: 0,
+            remembered: HashMap::new(),
+            key: String::new(),
+        }
+    }
+
+    /// Could any rule match an event of `kind` with these pivot values?
+    pub fn may_match(&mut self, kind: EventKind, pivot: Pivot<'_>) -> bool {
+        !self.candidates(kind, pivot).is_empty()
+    }
+
+    /// Evaluates an event; calls `on_match` for every rule that matches, in the set's order.
+    pub fn evaluate(
+        &mut self,
+        kind: EventKind,
+        pivot: Pivot<'_>,
+        event: &dyn Event,
+        mut on_match: impl FnMut(Match<'a>),
+    ) -> Result<(), BadJson> {
+        let candidates = self.candidates(kind, pivot);
+        let Some(partition) = self.set.partition(kind) else { return Ok(()) };
+        if candidates.is_empty() {
+            return Ok(());
+        }
+        let keywords = candidates.iter().any(|&at| partition.rules[at as usize].keywords);
+        self.slots.clear(partition.fields.len());
+        event.fill(&partition.fields, keywords, &mut self.slots)?;
+        self.event += 1;
+        let now = self.event;
+        for &at in &*candidates {
+            let compiled = &partition.rules[at as usize];
+            let (held, asked, slots) = (&mut self.held, &mut self.asked, &self.slots);
+            let matched = run_program(&compiled.program, |id| {
+                let slot = partition.predicates[id as usize].slot;
+                if asked[slot.index()] != now {
+                    asked[slot.index()] = now;
+                    ask(partition, slot, slots, &mut |id| held[id as usize] = now);
+                }
+                held[id as usize] == now
+            });
+            if matched {
+                on_match(self.matched(partition, compiled));
+            }
+        }
+        Ok(())
+    }
+
+    /// The rules that an event with these pivot values may match.
+    fn candidates(&mut self, kind: EventKind, pivot: Pivot<'_>) -> Arc<[u32]> {
+        let Some(partition) = self.set.partition(kind) else { return Arc::new([]) };
+        self.key.clear();
+        for value in [pivot.event_source, pivot.event_name] {
+            // A byte that no text holds keeps "not known" and "known to be this" apart.
+            match value {
+                Some(text) => self.key.push_str(text),
+                None => self.key.push('\u{10ffff}'),
+            }
+            self.key.push('\0');
+        }
+        let remembered = self.remembered.entry(kind).or_default();
+        if let Some(rules) = remembered.get(self.key.as_str()) {
+            return Arc::clone(rules);
+        }
+        if remembered.len() >= MAX_REMEMBERED {
+            remembered.clear();
+        }
+        let known = [
+            (partition.fields.find("eventSource"), pivot.event_source),
+            (partition.fields.find("eventName"), pivot.event_name),
+        ];
+        let rules: Arc<[u32]> = (0_u32..)
+            .zip(&partition.rules)
+            .filter(|(_, compiled)| {
+                possible(&compiled.expr, &|id| {
+                    let predicate = &partition.predicates[id as usize];
+                    let value = known
+                        .iter()
+                        .find(|(slot, _)| *slot == Some(predicate.slot))
+                        .and_then(|(_, value)| *value)?;
+                    match &predicate.test {
+                        Test::SameAs { .. } => None,
+                        test => Some(test.matches(value)),
+                    }
+                }) != Some(false)
+            })
+            .map(|(at, _)| at)
+            .collect();
+        remembered.insert(self.key.clone(), Arc::clone(&rules));
+        rules
+    }
+
+    fn matched(&self, partition: &Partition, compiled: &Compiled) -> Match<'a> {
+        let rule = &self.set.rules()[compiled.rule];
+        let mut evidence = Vec::new();
+        self.explain(partition, rule, &compiled.expr, &mut evidence);
+        Match { rule, evidence }
+    }
+
+    /// Did the expression hold? Only asks what the program has asked, and what it has not.
+    fn holds(&self, partition: &Partition, expr: &Expr) -> bool {
+        match expr {
+            Expr::Leaf(id, _) => {
+                let slot = partition.predicates[*id as usize].slot;
+                if self.asked[slot.index()] == self.event {
+                    return self.held[*id as usize] == self.event;
+                }
+                let mut held = false;
+                ask(partition, slot, &self.slots, &mut |found| held |= found == *id);
+                held
+            }
+            Expr::Not(inner) => !self.holds(partition, inner),
+            Expr::All(items) => items.iter().all(|item| self.holds(partition, item)),
+            Expr::Any(items) => items.iter().any(|item| self.holds(partition, item)),
+        }
+    }
+
+    /// Collects what spoke for a match: the predicates that held where holding was asked for.
+    fn explain(&self, partition: &Partition, rule: &Rule, expr: &Expr, out: &mut Vec<Evidence>) {
+        match expr {
+            Expr::All(items) => items.iter().for_each(|item| self.explain(partition, rule, item, out)),
+            Expr::Any(items) => items
+                .iter()
+                .filter(|item| self.holds(partition, item))
+                .for_each(|item| self.explain(partition, rule, item, out)),
+            // That something is not there is seen in the rule, not in the event.
+            Expr::Not(_) => {}
+            Expr::Leaf(id, search) => {
+                let predicate = &partition.predicates[*id as usize];
+                let value = self
+                    .slots
+                    .texts(predicate.slot)
+                    .find(|text| predicate.test.matches(text))
+                    .or_else(|| self.slots.texts(predicate.slot).next())
+                    .map(shorten);
+                let evidence = Evidence {
+                    field: partition.fields.name(predicate.slot).to_owned(),
+                    value,
+                    selection: rule
+                        .searches
+                        .get(usize::from(*search))
+                        .map(|(name, _)| name.clone())
+                        .unwrap_or_default(),
+                };
+                let known = out.iter().any(|e| e.field == evidence.field && e.value == evidence.value);
+                if !known && out.len() < MAX_EVIDENCE {
+                    out.push(evidence);
+                }
+            }
+        }
+    }
+}
+
+fn shorten(text: &str) -> String {
+    if text.len() <= MAX_VALUE {
+        return text.to_owned();
+    }
+    let cut = (0..=MAX_VALUE).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+    format!("{}…", &text[..cut])
+}
+
+/// Runs the matcher of one slot.
+fn ask(partition: &Partition, slot: SlotId, slots: &Slots, hit: &mut impl FnMut(PredicateId)) {
+    let matcher: &Matcher = &partition.matchers[slot.index()];
+    matcher.run(slots.texts(slot), slots.is_present(slot), hit);
+    for (id, other, cased) in &matcher.same {
+        let Some(other) = partition.fields.find(other) else { continue };
+        if same(slots, slot, other, *cased) {
+            hit(*id);
+        }
+    }
+}
+
+/// Has the one field a value that the other has?
+fn same(slots: &Slots, a: SlotId, b: SlotId, cased: bool) -> bool {
+    slots.texts(a).any(|a| {
+        slots.texts(b).any(|b| if cased { a == b } else { fold(a) == fold(b) })
+    })
+}
+
+/// Could the expression hold, as far as `known` tells? `None`: it depends on what is not known.
+fn possible(expr: &Expr, known: &impl Fn(PredicateId) -> Option<bool>) -> Option<bool> {
+    match expr {
+        Expr::Leaf(id, _) => known(*id),
+        Expr::Not(inner) => possible(inner, known).map(|holds| !holds),
+        Expr::All(items) => {
+            let mut all = Some(true);
+            for item in items {
+                match possible(item, known) {
+                    Some(false) => return Some(false),
+                    Some(true) => {}
+                    None => all = None,
+                }
+            }
+            all
+        }
+        Expr::Any(items) => {
+            let mut any = Some(false);
+            for item in items {
+                match possible(item, known) {
+                    Some(true) => return Some(true),
+                    Some(false) => {}
+                    None => any = None,
+                }
+            }
+            any
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

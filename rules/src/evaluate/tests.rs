@@ -1,0 +1,259 @@
+//! The compiled set against the definition.
+
+use std::sync::Arc;
+
+use model::EventKind;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::pack::{Pack, PackFile};
+
+struct Json(Vec<u8>);
+
+impl Event for Json {
+    fn fill(&self, fields: &FieldTable, keywords: bool, slots: &mut Slots) -> Result<(), BadJson> {
+        fill_from_json(&self.0, fields, keywords, slots)
+    }
+}
+
+fn set(rules: &[String]) -> RuleSet {
+    let files = rules.iter().enumerate().map(|(at, text)| PackFile {
+        path: format!("r{at:04}.yml"),
+        text: text.clone(),
+    });
+    let pack = Pack::read(files);
+    let errors: Vec<String> = pack.problems.iter().map(ToString::to_string).collect();
+    assert!(pack.rules.len() == rules.len(), "{errors:#?}");
+    RuleSet::compile(pack)
+}
+
+fn rule(id: usize, detection: &str) -> String {
+    format!(
+        "title: R{id}\nid: r{id}\nlogsource: {{product: aws, service: cloudtrail}}\ndetection:\n{detection}"
+    )
+}
+
+fn matching(set: &RuleSet, event: &Value, pivot: Pivot<'_>) -> Vec<(String, Vec<Evidence>)> {
+    let mut evaluator = Evaluator::new(set);
+    let mut out = Vec::new();
+    let event = Json(event.to_string().into_bytes());
+    let result = evaluator.evaluate(EventKind::CloudTrail, pivot, &event, |found| {
+        out.push((found.rule.info.id.clone(), found.evidence));
+    });
+    assert!(result.is_ok());
+    out
+}
+
+fn fires(detection: &str, event: &Value) -> bool {
+    let set = set(&[rule(0, detection)]);
+    let fired = !matching(&set, event, Pivot::default()).is_empty();
+    let plain = !full_scan(&set, EventKind::CloudTrail, event).is_empty();
+    assert_eq!(fired, plain, "compiled and full scan differ: {detection} on {event}");
+    fired
+}
+
+#[test]
+fn matching_is_sigmas() {
+    let event = json!({
+        "eventName": "StartSession", "eventSource": "ssm.amazonaws.com", "n": 7, "nothing": null,
+        "empty": [], "flag": false, "a.b": {"c": "dotted"},
+        "request": {"target": "i-1", "list": [{"k": "x"}, {"k": "y"}], "ids": ["i-1", "i-2"]},
+        "words": "the quick brown fox",
+    });
+    let cases = [
+        ("  s: {eventName: startsession}\n  condition: s\n", true),
+        ("  s: {eventName|cased: startsession}\n  condition: s\n", false),
+        ("  s: {eventName: [X, 'Start*']}\n  condition: s\n", true),
+        ("  s: {request.target: i-1}\n  condition: s\n", true),
+        ("  s: {request.list.k: y}\n  condition: s\n", true),
+        ("  s: {request.ids|contains|all: [i-1, i-2]}\n  condition: s\n", true),
+        ("  s: {request.ids|contains|all: [i-1, i-3]}\n  condition: s\n", false),
+        ("  s: {request|contains: '\"k\":\"y\"'}\n  condition: s\n", true),
+        ("  s: {a.b.c: dotted}\n  condition: s\n", true),
+        ("  s: {n: 7}\n  condition: s\n", true),
+        ("  s: {n|gte: 7, n|lt: 8}\n  condition: s\n", true),
+        ("  s: {flag: false}\n  condition: s\n", true),
+        ("  s: {nothing: null, missing: null, request.target.deeper: null}\n  condition: s\n", true),
+        ("  s: {empty: null}\n  condition: s\n", true),
+        ("  s: {eventName: null}\n  condition: s\n", false),
+        ("  s: {nothing|exists: true}\n  condition: s\n", true),
+        ("  s: {missing|exists: false}\n  condition: s\n", true),
+        ("  s: {eventName: ''}\n  condition: s\n", false),
+        ("  s: ['quick brown', nonsense]\n  condition: s\n", true),
+        ("  s: {'|all': [quick, fox]}\n  condition: s\n", true),
+        ("  s: {'|all': [quick, dog]}\n  condition: s\n", false),
+        ("  s: [{n: 8}, {n: 7}]\n  condition: s\n", true),
+        ("  s: {eventName: X}\n  f: {n: 7}\n  condition: not s and f\n", true),
+        ("  s: {eventName|neq: X}\n  condition: s\n", true),
+        ("  s: {eventName|re: '^Start'}\n  condition: s\n", true),
+        ("  s: {eventName|fieldref: eventName}\n  condition: s\n", true),
+        ("  s: {eventName|fieldref: missing}\n  condition: s\n", false),
+        ("  s: {eventName: X}\n  t: {n: 7}\n  condition: [s, t]\n", true),
+    ];
+    for (detection, expected) in cases {
+        assert_eq!(fires(detection, &event), expected, "{detection}");
+    }
+}
+
+#[test]
+fn the_evidence_is_what_spoke_for_the_match() {
+    let set = set(&[rule(
+        0,
+        "  sel: {eventName: StartSession, request.ids|startswith: 'i-2'}\n  alt_1: {x: 1}\n  alt_2: {n: 7}\n  filter: {y: 1}\n  condition: sel and 1 of alt_* and not filter\n",
+    )]);
+    let event = json!({"eventName": "StartSession", "n": 7, "request": {"ids": ["i-1", "i-22"]}});
+    let found = matching(&set, &event, Pivot::default());
+    let evidence: Vec<(&str, Option<&str>, &str)> = found[0]
+        .1
+        .iter()
+        .map(|e| (e.field.as_str(), e.value.as_deref(), e.selection.as_str()))
+        .collect();
+    assert_eq!(
+        evidence,
+        [
+            ("eventName", Some("StartSession"), "sel"),
+            ("request.ids", Some("i-22"), "sel"),
+            ("n", Some("7"), "alt_2"),
+        ]
+    );
+}
+
+#[test]
+fn the_pivot_rules_out_only_what_cannot_match() {
+    let rules = [
+        "  s: {eventName: StopLogging}\n  condition: s\n",
+        "  s: {eventName|startswith: Stop}\n  condition: s\n",
+        "  s: {eventSource: ssm.amazonaws.com}\n  condition: s\n",
+        "  s: {eventName: X}\n  condition: not s\n",
+        "  s: {eventName: X}\n  t: {n: 1}\n  condition: s or t\n",
+        "  s: {errorCode: null}\n  condition: s\n",
+    ];
+    let set = set(&rules.iter().enumerate().map(|(at, text)| rule(at, text)).collect::<Vec<_>>());
+    let mut evaluator = Evaluator::new(&set);
+    let pivot =
+        Pivot { event_source: Some("cloudtrail.amazonaws.com"), event_name: Some("StopLogging") };
+    let candidates = evaluator.candidates(EventKind::CloudTrail, pivot);
+    assert_eq!(&*candidates, [0, 1, 3, 4, 5]);
+    assert_eq!(evaluator.candidates(EventKind::CloudTrail, Pivot::default()).len(), 6);
+    assert!(!evaluator.may_match(EventKind::Command, pivot));
+}
+
+#[test]
+fn an_event_of_another_kind_is_not_looked_at() {
+    let set = set(&[rule(0, "  s: {eventName: X}\n  condition: s\n")]);
+    assert!(set.has(EventKind::CloudTrail) && !set.has(EventKind::LinuxProcess));
+    assert_eq!(set.idle().count(), 0);
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    let word = prop::sample::select(vec!["", "a", "A", "ab", "aab", "b", "ba", "Ü", "7", "10.0.0.1", "x*y"]);
+    let leaf = prop_oneof![
+        4 => word.prop_map(Value::from),
+        1 => Just(Value::Null),
+        1 => any::<bool>().prop_map(Value::from),
+        1 => (0_i64..12).prop_map(Value::from),
+    ];
+    leaf.prop_recursive(2, 12, 3, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+            prop::collection::btree_map("[abc]|a\\.b", inner, 0..3)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+fn event() -> impl Strategy<Value = Value> {
+    let keys = "eventName|eventSource|[abc]|a\\.b";
+    prop::collection::btree_map(keys, value(), 0..6)
+        .prop_map(|map| Value::Object(map.into_iter().collect()))
+}
+
+fn item() -> impl Strategy<Value = String> {
+    let field = prop::sample::select(vec![
+        "eventName", "eventSource", "a", "b", "a.b", "a.b.c", "b.a", "",
+    ]);
+    let text = prop::sample::select(vec![
+        "''", "a", "A", "ab", "'a*'", "'*b'", "'a?'", "'?'", "'*'", "ü", "7", "'*a*b*'", r"'x\*y'",
+    ]);
+    let plain = prop::sample::select(vec![
+        "", "|contains", "|startswith", "|endswith", "|cased", "|contains|cased", "|neq", "|contains|neq",
+    ]);
+    let named = prop::sample::select(vec!["eventName", "a", "a.b", "a.b.c", "b.a"]);
+    let regex = prop::sample::select(vec!["'^a'", "'b$'", "'(?i)A.?B'", "'.'", "'^$'", "'a|b'"]);
+    prop_oneof![
+        6 => (field.clone(), plain.clone(), text.clone())
+            .prop_map(|(field, modifier, text)| format!("'{field}{modifier}': {text}")),
+        2 => (field.clone(), plain, text.clone(), text.clone(), any::<bool>()).prop_map(
+            |(field, modifier, a, b, all)| {
+                format!("'{field}{modifier}{}': [{a}, {b}]", if all { "|all" } else { "" })
+            }
+        ),
+        1 => (field.clone(), regex).prop_map(|(field, regex)| format!("'{field}|re': {regex}")),
+        1 => named.clone().prop_map(|field| format!("'{field}': null")),
+        1 => (named.clone(), any::<bool>()).prop_map(|(f, b)| format!("'{f}|exists': {b}")),
+        1 => (field.clone(), 0..12).prop_map(|(field, n)| format!("'{field}|gte': {n}")),
+        1 => field.prop_map(|field| format!("'{field}|cidr': 10.0.0.0/8")),
+        1 => named.prop_map(|field| format!("'{field}|fieldref': b")),
+    ]
+}
+
+fn detection() -> impl Strategy<Value = String> {
+    let map = || prop::collection::vec(item(), 1..3).prop_map(|items| {
+        // Two equal keys would not be YAML.
+        let mut keys = std::collections::BTreeSet::new();
+        let kept: Vec<String> = items
+            .into_iter()
+            .filter(|item| keys.insert(item.split("': ").next().unwrap_or_default().to_owned()))
+            .collect();
+        format!("{{{}}}", kept.join(", "))
+    });
+    let condition = prop::sample::select(vec![
+        "x and y", "x or y", "not x", "x and not y", "not (x or y)", "1 of them", "all of them",
+        "not x or y", "x",
+    ]);
+    (map(), map(), condition)
+        .prop_map(|(x, y, condition)| format!("  x: {x}\n  y: {y}\n  condition: {condition}\n"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// Law 3: the compiled set finds what the full scan finds, whatever is known beforehand.
+    #[test]
+    fn the_compiled_set_matches_as_defined(
+        detections in prop::collection::vec(detection(), 1..12),
+        events in prop::collection::vec(event(), 1..6),
+    ) {
+        let rules: Vec<String> = detections.iter().enumerate().map(|(at, text)| rule(at, text)).collect();
+        let set = set(&rules);
+        let mut evaluator = Evaluator::new(&set);
+        for event in &events {
+            let expected: Vec<String> = full_scan(&set, EventKind::CloudTrail, event)
+                .into_iter()
+                .map(|at| set.rules()[at].info.id.clone())
+                .collect();
+            let own = |key: &str| event[key].as_str();
+            let pivots = [
+                Pivot::default(),
+                Pivot { event_source: own("eventSource"), event_name: own("eventName") },
+            ];
+            for pivot in pivots {
+                let mut found = Vec::new();
+                let json = Json(event.to_string().into_bytes());
+                let result = evaluator.evaluate(EventKind::CloudTrail, pivot, &json, |m| {
+                    found.push(m.rule.info.id.clone());
+                });
+                prop_assert!(result.is_ok());
+                prop_assert_eq!(&found, &expected, "{} on {}", rules.join("\n"), event);
+            }
+        }
+    }
+
+    #[test]
+    fn no_rule_text_makes_the_reader_fail(text in "(?s).{0,300}") {
+        let source = Arc::new(crate::diagnostic::Source { name: "x.yml".into(), text });
+        let mut problems = Vec::new();
+        let _ = crate::sigma::parse(&source, &Default::default(), &mut problems);
+    }
+}

@@ -1,0 +1,24 @@
+//! Sigma rules → a compiled set → matches.
+//!
+//! ```text
+//! sigma/     YAML text ──▶ Rule: what the author wrote, with spans for diagnostics
+//! compile/   Rules ──▶ RuleSet: one field table, shared predicates, automata per field, programs
+//! evaluate/  RuleSet × Event ──▶ matches with their evidence
+//! calendar   the calendars that `calendar.<name>` fields are answered from
+//! ```
+//!
+//! Pure: text and bytes in, values out. Who reads files and clocks is not this crate.
+
+mod calendar;
+pub mod compile;
+mod diagnostic;
+pub mod evaluate;
+mod pack;
+pub mod sigma;
+
+pub use calendar::{Calendar, Calendars};
+pub use compile::{FieldTable, RuleSet, SlotId};
+pub use diagnostic::{Diagnostic, Severity, Source};
+pub use evaluate::{Event, Evaluator, Match, Pivot, Slots};
+pub use pack::{Pack, PackFile};
+pub use sigma::Rule;

@@ -1,0 +1,113 @@
+//! A pack: a directory of rules with its lists and calendars, as text.
+//!
+//! ```text
+//! <area>/<rule>.yml        a rule
+//! <area>/<rule>.test.yml   its cases
+//! lists/<name>.yml         what `%name%` stands for
+//! calendars.yml            what `calendar.<name>` is answered from
+//! ```
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use crate::calendar::{self, Calendars};
+use crate::diagnostic::{Diagnostic, Source};
+use crate::sigma::{self, Lists, Rule, yaml};
+
+/// A file of a pack.
+#[derive(Clone, Debug)]
+pub struct PackFile {
+    /// Its path below the pack's root, with `/`.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// What a pack holds, read.
+#[derive(Clone, Debug, Default)]
+pub struct Pack {
+    /// The rules, in the order of their paths.
+    pub rules: Vec<Rule>,
+    /// Calendars.
+    pub calendars: Calendars,
+    /// Lists.
+    pub lists: Lists,
+    /// Everything that is wrong.
+    pub problems: Vec<Diagnostic>,
+}
+
+/// Is this the name of a file of test cases?
+fn is_cases(path: &str) -> bool {
+    path.ends_with(".test.yml") || path.ends_with(".test.yaml")
+}
+
+impl Pack {
+    /// Reads a pack from its files. What is no rule, list or calendar by its path is left alone.
+    pub fn read(files: impl IntoIterator<Item = PackFile>) -> Self {
+        let mut files: Vec<PackFile> = files
+            .into_iter()
+            .filter(|file| file.path.ends_with(".yml") || file.path.ends_with(".yaml"))
+            .filter(|file| !is_cases(&file.path))
+            .collect();
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        let mut pack = Self::default();
+        let mut rules = Vec::new();
+        for PackFile { path, text } in files {
+            let source = Arc::new(Source { name: path, text });
+            let mut parts = source.name.rsplit('/');
+            let file = parts.next().unwrap_or_default();
+            if matches!(file, "calendars.yml" | "calendars.yaml") {
+                pack.calendars.extend(calendar::parse(&source, &mut pack.problems));
+            } else if parts.next() == Some("lists") {
+                let name = file.rsplit_once('.').map_or(file, |(name, _)| name).to_owned();
+                if let Some(entries) = list(&source, &mut pack.problems) {
+                    pack.lists.insert(name, entries);
+                }
+            } else {
+                rules.push(source);
+            }
+        }
+        let mut taken: HashMap<String, usize> = HashMap::new();
+        for source in &rules {
+            for rule in sigma::parse(source, &pack.lists, &mut pack.problems) {
+                match taken.entry(rule.info.id.clone()) {
+                    Entry::Vacant(free) => {
+                        free.insert(pack.rules.len());
+                        pack.rules.push(rule);
+                    }
+                    Entry::Occupied(twin) => {
+                        let message = format!("the id `{}` is taken", twin.key());
+                        let first = &pack.rules[*twin.get()].source.name;
+                        let at = rule.offset..rule.offset + 1;
+                        let problem = Diagnostic::error(&rule.source, at, message);
+                        pack.problems.push(problem.with_help(format!("the first is in {first}")));
+                    }
+                }
+            }
+        }
+        pack
+    }
+}
+
+fn list(source: &Arc<Source>, problems: &mut Vec<Diagnostic>) -> Option<Vec<String>> {
+    let documents = match yaml::documents(source) {
+        Ok(documents) => documents,
+        Err(problem) => {
+            problems.push(*problem);
+            return None;
+        }
+    };
+    let mut entries = Vec::new();
+    for item in documents.iter().flat_map(yaml::Node::items) {
+        match item.scalar_text(source) {
+            Some(text) => entries.push(text),
+            None => problems.push(Diagnostic::error(
+                source,
+                item.span.clone(),
+                format!("a list's entries are text, this is {}", item.kind()),
+            )),
+        }
+    }
+    Some(entries)
+}

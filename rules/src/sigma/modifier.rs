@@ -1,0 +1,559 @@
+//! `field|modifier|modifier: value` → what to test.
+
+use std::net::IpAddr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use ipnet::IpNet;
+use regex_automata::util::syntax;
+
+use super::pattern::{Pattern, fold};
+use super::rule::Lists;
+use super::yaml::{Node, Value};
+use crate::diagnostic::Source;
+
+/// How two numbers compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Comparison {
+    /// `lt`
+    Less,
+    /// `lte`
+    LessOrEqual,
+    /// `gt`
+    Greater,
+    /// `gte`
+    GreaterOrEqual,
+}
+
+impl Comparison {
+    /// Does `left` compare so to `right`?
+    pub fn holds(self, left: f64, right: f64) -> bool {
+        match self {
+            Self::Less => left < right,
+            Self::LessOrEqual => left <= right,
+            Self::Greater => left > right,
+            Self::GreaterOrEqual => left >= right,
+        }
+    }
+}
+
+/// One test of one value. Two tests that are equal are the same test, and done once.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Test {
+    /// The value fits the pattern; without regard to case unless `cased` (the pattern is folded then).
+    Pattern {
+        /// What to fit.
+        pattern: Pattern,
+        /// With regard to case?
+        cased: bool,
+    },
+    /// The regular expression is found in the value.
+    Regex(String),
+    /// The value is an address in the network.
+    Cidr(IpNet),
+    /// The value is a number that compares so to this one (`f64::to_bits`, to be hashable).
+    Number(Comparison, u64),
+    /// The field is there, or is not.
+    Exists(bool),
+    /// The field is absent or null.
+    Null,
+    /// The value equals that of another field; `cased` as above.
+    SameAs {
+        /// The other field.
+        field: String,
+        /// With regard to case?
+        cased: bool,
+    },
+}
+
+/// Upper bound on what a compiled expression may take, in bytes: a repetition such as `(a{1000}){1000}`
+/// is refused, not tried.
+pub(crate) const REGEX_SIZE: usize = 1 << 20;
+
+impl Test {
+    /// Does `value`, the text of a scalar, pass? The plain definition, one test at a time: the oracle that
+    /// every faster way is held against. Absence and other fields are not a value's business.
+    pub fn matches(&self, value: &str) -> bool {
+        match self {
+            Self::Pattern { pattern, cased: true } => pattern.matches(value),
+            Self::Pattern { pattern, cased: false } => pattern.matches(&fold(value)),
+            Self::Regex(source) => compile_regex(source).is_ok_and(|regex| regex.is_match(value)),
+            Self::Cidr(net) => value.parse::<IpAddr>().is_ok_and(|ip| net.contains(&ip)),
+            Self::Number(comparison, bits) => value
+                .trim()
+                .parse::<f64>()
+                .is_ok_and(|number| comparison.holds(number, f64::from_bits(*bits))),
+            Self::Exists(wanted) => *wanted,
+            Self::Null | Self::SameAs { .. } => false,
+        }
+    }
+}
+
+/// Compiles one expression as every engine here does.
+pub(crate) fn compile_regex(
+    source: &str,
+) -> Result<regex_automata::meta::Regex, Box<regex_automata::meta::BuildError>> {
+    regex_automata::meta::Regex::builder()
+        .configure(regex_automata::meta::Config::new().nfa_size_limit(Some(REGEX_SIZE)))
+        .syntax(syntax::Config::new().utf8(true))
+        .build(source)
+        .map_err(Box::new)
+}
+
+/// An item's key, taken apart and understood.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Modifiers {
+    /// All values must pass, not any.
+    pub(crate) all: bool,
+    /// What passes must not.
+    pub(crate) negate: bool,
+    cased: bool,
+    expand: bool,
+    windash: bool,
+    shape: Shape,
+    kind: Kind,
+    encodings: Vec<Encoding>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Shape {
+    #[default]
+    Whole,
+    Contains,
+    StartsWith,
+    EndsWith,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Kind {
+    #[default]
+    Text,
+    Regex {
+        flags: String,
+    },
+    Cidr,
+    Exists,
+    FieldRef,
+    Number(Comparison),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Encoding {
+    Utf16Le,
+    Utf16Be,
+    Utf16,
+    Base64,
+    Base64Offset,
+}
+
+/// Modifiers of the specification that this version does not have yet.
+const LATER: &[&str] = &["minute", "hour", "day", "week", "month", "year"];
+
+/// Every modifier, for suggestions.
+const KNOWN: &[&str] = &[
+    "all", "base64", "base64offset", "cased", "cidr", "contains", "endswith", "exists", "expand",
+    "fieldref", "gt", "gte", "i", "lt", "lte", "m", "neq", "re", "s", "startswith", "utf16", "utf16be",
+    "utf16le", "wide", "windash",
+];
+
+impl Modifiers {
+    /// Reads the words behind the field's name. An error is a message and its help.
+    pub(crate) fn parse(words: &[&str]) -> Result<Self, (String, Option<String>)> {
+        let mut this = Self::default();
+        for &word in words {
+            let shape = match word {
+                "contains" => Some(Shape::Contains),
+                "startswith" => Some(Shape::StartsWith),
+                "endswith" => Some(Shape::EndsWith),
+                _ => None,
+            };
+            if let Some(shape) = shape {
+                if this.shape != Shape::Whole {
+                    return Err((
+                        format!("`{word}` with another of `contains`, `startswith`, `endswith`"),
+                        Some("one of them says where the value stands".into()),
+                    ));
+                }
+                this.shape = shape;
+                continue;
+            }
+            let kind = match word {
+                "re" => Some(Kind::Regex { flags: String::new() }),
+                "cidr" => Some(Kind::Cidr),
+                "exists" => Some(Kind::Exists),
+                "fieldref" => Some(Kind::FieldRef),
+                "lt" => Some(Kind::Number(Comparison::Less)),
+                "lte" => Some(Kind::Number(Comparison::LessOrEqual)),
+                "gt" => Some(Kind::Number(Comparison::Greater)),
+                "gte" => Some(Kind::Number(Comparison::GreaterOrEqual)),
+                _ => None,
+            };
+            if let Some(kind) = kind {
+                if this.kind != Kind::Text {
+                    return Err((format!("`{word}` with another modifier of its kind"), None));
+                }
+                this.kind = kind;
+                continue;
+            }
+            match word {
+                "all" => this.all = true,
+                "neq" => this.negate = true,
+                "cased" => this.cased = true,
+                "expand" => this.expand = true,
+                "windash" => this.windash = true,
+                "i" | "m" | "s" => match &mut this.kind {
+                    Kind::Regex { flags } => flags.push_str(word),
+                    _ => {
+                        return Err((
+                            format!("`{word}` is a flag of `re`"),
+                            Some(format!("write `re|{word}`")),
+                        ));
+                    }
+                },
+                "utf16le" | "wide" => this.encodings.push(Encoding::Utf16Le),
+                "utf16be" => this.encodings.push(Encoding::Utf16Be),
+                "utf16" => this.encodings.push(Encoding::Utf16),
+                "base64" => this.encodings.push(Encoding::Base64),
+                "base64offset" => this.encodings.push(Encoding::Base64Offset),
+                _ if LATER.contains(&word) => {
+                    return Err((format!("`{word}` is not supported yet"), None));
+                }
+                _ => {
+                    let near = KNOWN.iter().min_by_key(|known| distance(known, word));
+                    let help = near
+                        .filter(|known| distance(known, word) <= 2)
+                        .map(|known| format!("did you mean `{known}`?"));
+                    return Err((format!("unknown modifier `{word}`"), help));
+                }
+            }
+        }
+        this.check()
+    }
+
+    fn check(self) -> Result<Self, (String, Option<String>)> {
+        let text_only = self.windash || !self.encodings.is_empty() || self.expand;
+        if self.kind != Kind::Text && text_only {
+            return Err(("a modifier for text on something that is not text".into(), None));
+        }
+        if self.shape != Shape::Whole && !matches!(self.kind, Kind::Text | Kind::FieldRef) {
+            return Err((
+                "`contains`, `startswith` and `endswith` are for text".into(),
+                Some("a regular expression is found anywhere; anchor it with `^` or `$`".into()),
+            ));
+        }
+        if self.kind == Kind::FieldRef && self.shape != Shape::Whole {
+            return Err((
+                "`fieldref` with `contains`, `startswith` or `endswith` is not supported yet".into(),
+                None,
+            ));
+        }
+        let encoded = |e| self.encodings.contains(&e);
+        if encoded(Encoding::Base64Offset) && self.shape != Shape::Contains {
+            return Err((
+                "`base64offset` without `contains` can never match".into(),
+                Some("write `base64offset|contains`".into()),
+            ));
+        }
+        if (encoded(Encoding::Utf16Le) || encoded(Encoding::Utf16Be) || encoded(Encoding::Utf16))
+            && !encoded(Encoding::Base64)
+            && !encoded(Encoding::Base64Offset)
+        {
+            return Err((
+                "a UTF-16 modifier without `base64` or `base64offset` behind it".into(),
+                Some("log values are text; encode to Base64 what you look for".into()),
+            ));
+        }
+        Ok(self)
+    }
+
+    /// The tests of one value: more than one where a modifier makes variants, any of which may pass.
+    pub(crate) fn tests(
+        &self,
+        node: &Node,
+        source: &Source,
+        lists: &Lists,
+    ) -> Result<Vec<Test>, (String, Option<String>)> {
+        if matches!(node.value, Value::Null) && self.kind == Kind::Text {
+            return Ok(vec![Test::Null]);
+        }
+        let Some(text) = node.scalar_text(source) else {
+            return Err((format!("expected a value, found {}", node.kind()), None));
+        };
+        match &self.kind {
+            Kind::Text => self.text(&text, node, lists),
+            Kind::Regex { flags } => {
+                let expression =
+                    if flags.is_empty() { text } else { format!("(?{flags}){text}") };
+                match compile_regex(&expression) {
+                    Ok(_) => Ok(vec![Test::Regex(expression)]),
+                    Err(error) => Err((regex_message(&error), None)),
+                }
+            }
+            Kind::Cidr => match text.parse::<IpNet>().or_else(|error| {
+                text.parse::<IpAddr>().map(IpNet::from).map_err(|_| error)
+            }) {
+                Ok(net) => Ok(vec![Test::Cidr(net)]),
+                Err(_) => Err((
+                    format!("`{text}` is not a network"),
+                    Some("such as 10.0.0.0/8 or fd00::/8".into()),
+                )),
+            },
+            Kind::Exists => match node.value {
+                Value::Bool(wanted) => Ok(vec![Test::Exists(wanted)]),
+                _ => Err(("`exists` takes `true` or `false`".into(), None)),
+            },
+            Kind::FieldRef => Ok(vec![Test::SameAs { field: text, cased: self.cased }]),
+            Kind::Number(comparison) => match text.trim().parse::<f64>() {
+                Ok(number) if number.is_finite() => {
+                    Ok(vec![Test::Number(*comparison, number.to_bits())])
+                }
+                _ => Err((format!("`{text}` is not a number"), None)),
+            },
+        }
+    }
+
+    fn text(
+        &self,
+        text: &str,
+        node: &Node,
+        lists: &Lists,
+    ) -> Result<Vec<Test>, (String, Option<String>)> {
+        let mut patterns = if self.expand {
+            expand(text, lists)?
+        } else if matches!(node.value, Value::Text(_)) {
+            vec![Pattern::parse(text)]
+        } else {
+            vec![Pattern::literal(text)]
+        };
+        if self.windash {
+            patterns = patterns.into_iter().flat_map(|pattern| windash(&pattern)).collect();
+        }
+        for encoding in &self.encodings {
+            patterns = encode(patterns, *encoding)?;
+        }
+        // Base64 is about exact bytes: another case is another text.
+        let cased = self.cased || !self.encodings.is_empty();
+        Ok(patterns
+            .into_iter()
+            .map(|pattern| {
+                let pattern = match self.shape {
+                    Shape::Whole => pattern,
+                    Shape::Contains => pattern.open_start().open_end(),
+                    Shape::StartsWith => pattern.open_end(),
+                    Shape::EndsWith => pattern.open_start(),
+                };
+                Test::Pattern { pattern: if cased { pattern } else { pattern.folded() }, cased }
+            })
+            .collect())
+    }
+}
+
+/// `%name%` stands for each entry of the list of that name; text around it stays.
+fn expand(text: &str, lists: &Lists) -> Result<Vec<Pattern>, (String, Option<String>)> {
+    let Some((before, rest)) = text.split_once('%') else {
+        return Err((
+            "`expand` on a value without a `%placeholder%`".into(),
+            Some("write the list's name between percent signs".into()),
+        ));
+    };
+    let Some((name, after)) = rest.split_once('%') else {
+        return Err(("a placeholder without its closing `%`".into(), None));
+    };
+    let Some(entries) = lists.get(name) else {
+        let known: Vec<&str> = lists.keys().map(String::as_str).collect();
+        let help = if known.is_empty() {
+            "no lists are there; put one into `lists/`".to_owned()
+        } else {
+            format!("lists that are there: {}", known.join(", "))
+        };
+        return Err((format!("no list for the placeholder `%{name}%`"), Some(help)));
+    };
+    if after.contains('%') {
+        return Err(("more than one placeholder in a value".into(), None));
+    }
+    Ok(entries.iter().map(|entry| Pattern::parse(&format!("{before}{entry}{after}"))).collect())
+}
+
+/// Windows programs take any of these for the dash in front of an option.
+const DASHES: [char; 5] = ['-', '/', '\u{2013}', '\u{2014}', '\u{2015}'];
+
+/// Variants with each kind of dash in place of one that begins a word.
+fn windash(pattern: &Pattern) -> Vec<Pattern> {
+    DASHES
+        .into_iter()
+        .map(|dash| {
+            let mut variant = pattern.clone();
+            variant.map_literals(|text| {
+                let mut previous = ' ';
+                text.chars()
+                    .map(|c| {
+                        let begins = previous.is_whitespace() && matches!(c, '-' | '/');
+                        previous = c;
+                        if begins { dash } else { c }
+                    })
+                    .collect()
+            });
+            variant
+        })
+        .collect()
+}
+
+/// Patterns whose text stands for bytes, encoded. Wildcards cannot be encoded.
+fn encode(
+    patterns: Vec<Pattern>,
+    encoding: Encoding,
+) -> Result<Vec<Pattern>, (String, Option<String>)> {
+    let mut out = Vec::new();
+    for pattern in patterns {
+        let Some(text) = pattern.as_literal() else {
+            return Err((
+                "a wildcard in a value that is to be encoded".into(),
+                Some("escape it with a backslash, or leave the encoding out".into()),
+            ));
+        };
+        // Bytes that are not text are carried as the characters of the same number.
+        let bytes: Vec<u8> = if text.chars().all(|c| (c as u32) < 0x100) && is_encoded(text) {
+            text.chars().map(|c| u8::try_from(c as u32).unwrap_or(0)).collect()
+        } else {
+            text.bytes().collect()
+        };
+        let carried = |bytes: &[u8]| -> String { bytes.iter().copied().map(char::from).collect() };
+        match encoding {
+            Encoding::Utf16Le => {
+                let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+                out.push(Pattern::literal(&carried(&wide)));
+            }
+            Encoding::Utf16Be => {
+                let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+                out.push(Pattern::literal(&carried(&wide)));
+            }
+            Encoding::Utf16 => {
+                let mut wide = vec![0xff, 0xfe];
+                wide.extend(text.encode_utf16().flat_map(u16::to_le_bytes));
+                out.push(Pattern::literal(&carried(&wide)));
+            }
+            Encoding::Base64 => out.push(Pattern::literal(&base64::engine::general_purpose::STANDARD.encode(&bytes))),
+            Encoding::Base64Offset => out.extend(offsets(&bytes).iter().map(|text| Pattern::literal(text))),
+        }
+    }
+    Ok(out)
+}
+
+/// Does the text carry bytes of an encoding before it (UTF-16 has NULs or a byte order mark)?
+fn is_encoded(text: &str) -> bool {
+    text.contains('\0') || text.starts_with("\u{ff}\u{fe}")
+}
+
+/// The text that `bytes` turn into inside any Base64, at each of the three alignments: only the
+/// characters that depend on nothing but `bytes`.
+fn offsets(bytes: &[u8]) -> [String; 3] {
+    [0, 1, 2].map(|offset| {
+        let padded = [&vec![0; offset], bytes].concat();
+        let text = STANDARD_NO_PAD.encode(&padded);
+        let start = [0, 2, 3][offset];
+        // The last character holds bits of what follows unless the length is a multiple of three.
+        let end = text.len() - usize::from(padded.len() % 3 != 0);
+        text.get(start..end).unwrap_or_default().to_owned()
+    })
+}
+
+fn regex_message(error: &regex_automata::meta::BuildError) -> String {
+    if let Some(limit) = error.size_limit() {
+        return format!("the expression needs more than {limit} bytes when compiled");
+    }
+    let text = error.syntax_error().map_or_else(|| error.to_string(), ToString::to_string);
+    // The last line holds the reason; the lines before repeat the expression.
+    let reason = text.lines().last().unwrap_or_default();
+    format!("not a regular expression: {}", reason.trim_start_matches("error: "))
+}
+
+/// Number of edits between two short words.
+pub(crate) fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, ca) in a.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, &cb) in b.iter().enumerate() {
+            let substituted = diagonal + usize::from(ca != cb);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn tests(modifiers: &str, yaml: &str) -> Result<Vec<Test>, String> {
+        let words: Vec<&str> = modifiers.split('|').filter(|word| !word.is_empty()).collect();
+        let modifiers = Modifiers::parse(&words).map_err(|(message, _)| message)?;
+        let source =
+            std::sync::Arc::new(Source { name: "x".into(), text: format!("v: {yaml}\n") });
+        let documents = super::super::yaml::documents(&source).unwrap();
+        let lists = Lists::from([("ok".to_owned(), vec!["one".to_owned(), "t*o".to_owned()])]);
+        modifiers
+            .tests(documents[0].get("v").unwrap(), &source, &lists)
+            .map_err(|(message, _)| message)
+    }
+
+    fn passes(modifiers: &str, yaml: &str, value: &str) -> bool {
+        tests(modifiers, yaml).unwrap().iter().any(|test| test.matches(value))
+    }
+
+    #[test]
+    fn modifiers_say_what_they_say() {
+        let cases = [
+            ("", "Abc", "aBC", true),
+            ("cased", "Abc", "abc", false),
+            ("contains", "b", "ABC", true),
+            ("startswith", "/etc", "/etc/passwd", true),
+            ("endswith", "/sudo", "/usr/bin/SUDO", true),
+            ("contains|cased", "B", "abc", false),
+            ("re", "'^a.c$'", "abc", true),
+            ("re", "'B'", "abc", false),
+            ("re|i", "'B'", "abc", true),
+            ("cidr", "10.0.0.0/8", "10.1.2.3", true),
+            ("cidr", "10.0.0.0/8", "AWS Internal", false),
+            ("cidr", "'fd00::/8'", "fd00:ec2::254", true),
+            ("gte", "10", "10", true),
+            ("gt", "10", "ten", false),
+            ("", "17", "17", true),
+            ("", "true", "TRUE", true),
+            ("expand", "'%ok%'", "ONE", true),
+            ("expand", "'x-%ok%'", "x-two", true),
+            ("windash", "'-f'", "/f", true),
+            ("windash|contains", "' -f'", "x \u{2013}f", true),
+            ("base64", "foo", "Zm9v", true),
+            ("base64offset|contains", "foo", "eGZvb3g=", true),
+            ("wide|base64offset|contains", "ping", "cABpAG4AZwA=", true),
+        ];
+        for (modifiers, yaml, value, expected) in cases {
+            assert_eq!(passes(modifiers, yaml, value), expected, "|{modifiers}: {yaml} on {value}");
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        let cases = [
+            ("contains|startswith", "x", "`startswith` with another"),
+            ("contians", "x", "unknown modifier"),
+            ("i", "x", "flag of `re`"),
+            ("re", "'a('", "not a regular expression"),
+            ("re", "'(a{1000}){1000}'", "needs more than"),
+            ("cidr", "nowhere", "not a network"),
+            ("exists", "maybe", "takes `true` or `false`"),
+            ("gt", "ten", "not a number"),
+            ("expand", "'%nolist%'", "no list"),
+            ("wide", "x", "UTF-16"),
+            ("base64", "'a*'", "wildcard"),
+            ("hour", "3", "not supported yet"),
+        ];
+        for (modifiers, yaml, message) in cases {
+            let error = tests(modifiers, yaml).unwrap_err();
+            assert!(error.contains(message), "|{modifiers}: {yaml}: {error}");
+        }
+    }
+}
