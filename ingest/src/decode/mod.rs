@@ -111,6 +111,11 @@ pub struct Opened<R: Read> {
 }
 
 impl<R: Read> Opened<R> {
+    /// How the user knows it.
+    pub fn name(&self) -> Arc<str> {
+        Arc::clone(&self.name)
+    }
+
     /// What it is.
     pub const fn form(&self) -> Form {
         self.form

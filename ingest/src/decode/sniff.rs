@@ -7,8 +7,10 @@ use super::transcript::script;
 pub enum Form {
     /// Nothing at all.
     Empty,
-    /// JSON documents: CloudTrail files, log events, envelopes. Told apart item by item.
+    /// JSON documents: CloudTrail files, envelopes. Told apart item by item.
     Json,
+    /// JSON documents that hold log events, in which there may be transcripts. Read in the same way.
+    JsonLogEvents,
     /// A CloudWatch Logs export task's object: `<RFC 3339 time> <message>` lines.
     LogExport,
     /// A transcript as the agent uploads it to S3, between `script`'s header and footer.
@@ -24,7 +26,10 @@ pub enum Form {
 impl Form {
     /// May it hold transcripts? Their sessions are known only once CloudTrail has been read.
     pub const fn may_hold_transcripts(self) -> bool {
-        matches!(self, Self::LogExport | Self::ScriptObject | Self::ScriptUpload | Self::Raw)
+        matches!(
+            self,
+            Self::JsonLogEvents | Self::LogExport | Self::ScriptObject | Self::ScriptUpload | Self::Raw
+        )
     }
 }
 
@@ -36,7 +41,7 @@ pub(crate) fn sniff(head: &[u8], name: &str) -> Form {
         return if head.is_empty() || !head.contains(&0x1b) { Form::Empty } else { Form::Raw };
     }
     if starts_json(trimmed) {
-        return Form::Json;
+        return if holds_log_events(trimmed) { Form::JsonLogEvents } else { Form::Json };
     }
     if export_line(text).is_some() {
         return Form::LogExport;
@@ -59,6 +64,15 @@ fn starts_json(text: &[u8]) -> bool {
         b'[' => matches!(next, Some(b'{' | b']') | None),
         _ => false,
     }
+}
+
+/// Do the first items look like log events? This only decides what is read first.
+fn holds_log_events(text: &[u8]) -> bool {
+    let start = &text[..text.len().min(4096)];
+    let has = |key: &[u8]| memchr::memmem::find(start, key).is_some();
+    has(b"\"sessionData\"")
+        || (has(b"\"message\"")
+            && (has(b"\"logStream") || has(b"\"ingestionTime\"") || has(b"\"timestamp\"")))
 }
 
 /// Time and message of an export task's line: `2026-10-05T09:41:12.000Z message`.
@@ -100,7 +114,8 @@ mod tests {
 
     #[test]
     fn forms_are_told_by_content() {
-        let cases: [(&[u8], Form); 15] = [
+        let cases: [(&[u8], Form); 16] = [
+            (b"{\"timestamp\":1,\"message\":\"x\"}", Form::JsonLogEvents),
             (b"", Form::Empty),
             (b" \n", Form::Empty),
             (b"{\"Records\":[", Form::Json),

@@ -80,7 +80,7 @@ impl<'a> Walk<'a> {
                 0,
                 format!("neither a log nor a transcript that is known here (it begins `{}`)", beginning(head)),
             ),
-            Form::Json => self.json(head.chain(rest)),
+            Form::Json | Form::JsonLogEvents => self.json(head.chain(rest)),
             Form::LogExport => self.log_export(head.chain(rest)),
             Form::ScriptObject | Form::ScriptUpload | Form::Raw => {
                 self.transcript(form, head, rest);

@@ -113,6 +113,11 @@ impl RuleSet {
         self.partition(kind).is_some()
     }
 
+    /// The fields that rules for `kind` name.
+    pub fn fields(&self, kind: EventKind) -> Option<&FieldTable> {
+        self.partition(kind).map(|partition| &partition.fields)
+    }
+
     pub(crate) fn partition(&self, kind: EventKind) -> Option<&Partition> {
         self.partitions.get(kind as usize)?.as_ref()
     }

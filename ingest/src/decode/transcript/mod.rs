@@ -71,7 +71,8 @@ pub struct TranscriptHead {
 }
 
 impl TranscriptHead {
-    pub(crate) const fn new(place: Place, form: TranscriptForm) -> Self {
+    /// Nothing is known yet.
+    pub const fn new(place: Place, form: TranscriptForm) -> Self {
         Self {
             place,
             form,

@@ -1,0 +1,144 @@
+//! The command line. Parsing touches nothing; what needs a clock or a file is resolved by the subcommand.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use model::Level;
+
+/// Audit AWS Session Manager: who accessed which node, when, what did they run, and was it allowed?
+#[derive(Debug, Parser)]
+#[command(name = "ssm-audit", version, max_term_width = 100, propagate_version = true)]
+#[command(after_help = "Exit codes: 0 done · 1 findings at or above --fail-on · 2 wrong arguments or rules · \
+3 some input could not be read")]
+pub(crate) struct Args {
+    /// When to use colour.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub(crate) color: Color,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Read logs, evaluate the rules, print what they find.
+    Scan(ScanArgs),
+    /// Print a completion script for a shell.
+    Completions(CompletionsArgs),
+    /// Print the manual page (roff).
+    Man,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Color {
+    pub(crate) fn apply(self) {
+        match self {
+            Self::Auto => anstream::ColorChoice::Auto,
+            Self::Always => anstream::ColorChoice::Always,
+            Self::Never => anstream::ColorChoice::Never,
+        }
+        .write_global();
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people: grouped by rule, the gravest first.
+    Text,
+    /// NDJSON: one finding a line.
+    Json,
+    /// CSV with a header.
+    Csv,
+}
+
+const SCAN_EXAMPLES: &str = "\
+Examples:
+  ssm-audit scan examples/month
+      everything below a directory, with the rules that ship
+  ssm-audit scan --rules ./rules.d --level medium cloudtrail/ sessions/
+      your own rules, nothing below medium
+  aws cloudtrail lookup-events --output json | ssm-audit scan -
+      what a command prints
+  ssm-audit scan --format json --since 7d logs/ | jq -r '[.time, .principal, .rule_title] | @tsv'
+      for other programs
+  ssm-audit scan --fail-on high logs/
+      exit code 1 if anything grave is found
+
+What is read, told by content, gzip or not: CloudTrail files, NDJSON or arrays of records, lookup-events
+output, EventBridge events, CloudWatch Logs exports and filter-log-events output, Session Manager
+transcripts from S3 or CloudWatch Logs, and the agent's own ipcTempFile.log.
+
+Exit codes: 0 done · 1 findings at or above --fail-on (even if some input could not be read) ·
+2 wrong arguments or rules · 3 some input could not be read";
+
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = SCAN_EXAMPLES, after_help = "See --help for examples.")]
+pub(crate) struct ScanArgs {
+    /// Files, directories (with all below), or `-` for standard input.
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Rules: a directory or a file. Default: the pack that ships.
+    #[arg(long, value_name = "DIR", env = "SSM_AUDIT_RULES")]
+    pub(crate) rules: Option<PathBuf>,
+    /// Go on without the rules that are wrong, instead of not beginning.
+    #[arg(long)]
+    pub(crate) skip_invalid_rules: bool,
+    /// How to print findings.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+    /// Leave out findings of a milder level.
+    #[arg(long, value_name = "LEVEL", default_value = "informational")]
+    pub(crate) level: Level,
+    /// Leave out what happened before: a time, a date, or an age such as `7d` or `12h`.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Leave out what happened from then on.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// Exit with 1 if there is a finding of this level or a graver one.
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) fail_on: Option<Level>,
+    /// Time zone for text output and for dates in --since and --until: an IANA name, `UTC` or `local`.
+    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    pub(crate) timezone: String,
+    /// Findings shown for each rule in text output.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) per_rule: usize,
+    /// Threads. Default: as many as there are processors.
+    #[arg(long, short, value_name = "N")]
+    pub(crate) jobs: Option<std::num::NonZeroUsize>,
+    /// Bytes that one input may inflate to; more is refused.
+    #[arg(long, value_name = "BYTES", default_value_t = 4 << 30)]
+    pub(crate) max_inflated: u64,
+    /// Name every input that was left out, not only how many.
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+    /// No progress and no summary.
+    #[arg(long, short, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Args::command().debug_assert();
+    }
+}

@@ -1,0 +1,25 @@
+//! The terminal shell: arguments → verbs → exit code. One file for each subcommand.
+
+mod args;
+mod completions;
+mod diagnostics;
+mod exit;
+mod man;
+mod scan;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Args, Command};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    args.color.apply();
+    let result = match args.command {
+        Command::Scan(args) => scan::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man => man::run(),
+    };
+    exit::code(result)
+}

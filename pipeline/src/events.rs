@@ -1,0 +1,185 @@
+//! What the stages before hand over, as events that rules can be evaluated on.
+
+use std::cell::OnceCell;
+
+use ingest::command::simple::Program;
+use ingest::decode::Record;
+use ingest::{RawRecord, TranscriptHead};
+use jiff::Timestamp;
+use model::{Command, EventKind, Session};
+use rules::evaluate::{BadJson, fill_from_json};
+use rules::{Calendar, Event, FieldTable, RuleSet, SlotId, Slots};
+
+/// Fields that are not in the event itself and that rules may name, resolved once for each kind of event.
+pub(crate) struct Added<'a> {
+    calendars: Vec<(SlotId, &'a Calendar)>,
+    session: Vec<(SlotId, SessionField)>,
+}
+
+/// `session.<name>`
+#[derive(Clone, Copy)]
+enum SessionField {
+    Id,
+    Principal,
+    PrincipalType,
+    Document,
+    Target,
+    Kind,
+    Account,
+    Region,
+    Reason,
+}
+
+impl SessionField {
+    fn of(name: &str) -> Option<Self> {
+        Some(match name {
+            "id" => Self::Id,
+            "principal" => Self::Principal,
+            "principal_type" => Self::PrincipalType,
+            "document" => Self::Document,
+            "target" => Self::Target,
+            "kind" => Self::Kind,
+            "account" => Self::Account,
+            "region" => Self::Region,
+            "reason" => Self::Reason,
+            _ => return None,
+        })
+    }
+
+    fn value(self, session: &Session) -> Option<&str> {
+        let principal = session.principal.as_ref();
+        match self {
+            Self::Id => Some(session.id.as_str()),
+            Self::Principal => principal.and_then(model::Principal::label),
+            Self::PrincipalType => principal.map(|principal| principal.kind.as_str()),
+            Self::Document => session.document.as_deref(),
+            Self::Target => session.target.as_deref(),
+            Self::Kind => session.kind.map(model::SessionKind::as_str),
+            Self::Account => session.account.as_deref(),
+            Self::Region => session.region.as_deref(),
+            Self::Reason => session.reason.as_deref(),
+        }
+    }
+}
+
+impl<'a> Added<'a> {
+    /// What the rules for `kind` name of these fields.
+    pub(crate) fn new(set: &'a RuleSet, kind: EventKind) -> Self {
+        let Some(fields) = set.fields(kind) else {
+            return Self { calendars: Vec::new(), session: Vec::new() };
+        };
+        let calendars = fields
+            .with_prefix("calendar.")
+            .filter_map(|(name, slot)| Some((slot, set.calendars().get(name)?)))
+            .collect();
+        let session = fields
+            .with_prefix("session.")
+            .filter_map(|(name, slot)| Some((slot, SessionField::of(name)?)))
+            .collect();
+        Self { calendars, session }
+    }
+
+    fn fill(&self, slots: &mut Slots, time: Option<Timestamp>, session: Option<&Session>) {
+        if let Some(time) = time {
+            for (slot, calendar) in &self.calendars {
+                slots.push(*slot, calendar.word(time));
+            }
+        }
+        if let Some(session) = session {
+            for (slot, field) in &self.session {
+                slots.push_some(*slot, field.value(session));
+            }
+        }
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.calendars.is_empty() && self.session.is_empty()
+    }
+}
+
+/// A CloudTrail record.
+pub(crate) struct RecordEvent<'a> {
+    pub(crate) raw: &'a RawRecord<'a>,
+    pub(crate) added: &'a Added<'a>,
+    record: OnceCell<Option<Record>>,
+}
+
+impl<'a> RecordEvent<'a> {
+    pub(crate) const fn new(raw: &'a RawRecord<'a>, added: &'a Added<'a>) -> Self {
+        Self { raw, added, record: OnceCell::new() }
+    }
+
+    /// The record, parsed at the first call.
+    pub(crate) fn record(&self) -> Option<&Record> {
+        self.record.get_or_init(|| Record::parse(self.raw.bytes).ok()).as_ref()
+    }
+}
+
+impl Event for RecordEvent<'_> {
+    fn fill(&self, fields: &FieldTable, keywords: bool, slots: &mut Slots) -> Result<(), BadJson> {
+        fill_from_json(self.raw.bytes, fields, keywords, slots)?;
+        if !self.added.is_empty()
+            && let Some(record) = self.record()
+        {
+            let session = record.opened_session().or_else(|| {
+                // A call about a session that was opened elsewhere tells its id.
+                record.session_id.clone().map(Session::unknown)
+            });
+            self.added.fill(slots, record.time, session.as_ref());
+        }
+        Ok(())
+    }
+}
+
+/// A line that a person ran, or a program that it starts.
+pub(crate) struct CommandEvent<'a> {
+    pub(crate) head: &'a TranscriptHead,
+    pub(crate) command: &'a Command,
+    pub(crate) program: Option<&'a Program>,
+    pub(crate) session: &'a Session,
+    pub(crate) time: Option<Timestamp>,
+    pub(crate) added: &'a Added<'a>,
+}
+
+impl Event for CommandEvent<'_> {
+    fn fill(&self, fields: &FieldTable, keywords: bool, slots: &mut Slots) -> Result<(), BadJson> {
+        let Self { head, command, program, session, .. } = *self;
+        let ordinal = command.ordinal.to_string();
+        let level = command.level.map(|level| level.to_string());
+        let user = program
+            .and_then(|program| program.user.as_deref())
+            .or(command.user.as_deref())
+            .or(head.run_as.as_deref().filter(|_| command.level.is_none_or(|level| level <= 1)));
+        let values: &[(&str, Option<&str>)] = match program {
+            Some(program) => &[
+                ("Image", Some(&program.image)),
+                ("CommandLine", Some(&program.command_line)),
+                ("ParentImage", Some(&program.parent_image)),
+                ("User", user),
+                ("CurrentDirectory", command.cwd.as_deref()),
+                ("LogonId", Some(session.id.as_str())),
+            ],
+            None => &[
+                ("text", Some(&command.text)),
+                ("status", Some(command.status.as_str())),
+                ("confidence", Some(command.confidence.as_str())),
+                ("user", user),
+                ("host", command.host.as_deref()),
+                ("level", level.as_deref()),
+                ("cwd", command.cwd.as_deref()),
+                ("ordinal", Some(&ordinal)),
+                ("form", Some(head.form.as_str())),
+            ],
+        };
+        for (name, value) in values {
+            if let Some(slot) = fields.find(name) {
+                slots.push_some(slot, *value);
+            }
+            if keywords {
+                slots.push_some(SlotId::KEYWORDS, *value);
+            }
+        }
+        self.added.fill(slots, self.time, Some(session));
+        Ok(())
+    }
+}

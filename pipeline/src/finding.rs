@@ -1,0 +1,92 @@
+//! A match, made into a finding.
+
+use std::sync::Arc;
+
+use ingest::decode::Record;
+use ingest::{RawRecord, TranscriptHead};
+use jiff::Timestamp;
+use model::{Command, Evidence, Finding, FindingId, Place, RuleInfo, Session};
+use sha2::{Digest, Sha256};
+
+/// The id of what `parts` name: the same parts, the same id, on every machine.
+pub(crate) fn id(parts: &[&[u8]]) -> FindingId {
+    let mut hash = Sha256::new();
+    for part in parts {
+        // The length in front keeps ("a", "bc") and ("ab", "c") apart.
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    let digest = hash.finalize();
+    FindingId(digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// A finding about a CloudTrail record.
+pub(crate) fn of_record(
+    rule: &Arc<RuleInfo>,
+    evidence: Vec<Evidence>,
+    raw: &RawRecord<'_>,
+    record: Option<&Record>,
+    artifact: &Arc<str>,
+) -> Finding {
+    let unread = Record::default();
+    let record = record.unwrap_or(&unread);
+    // A copy of a record has the same id; without one, the record itself has to do.
+    let identity = record.event_id.as_deref().map_or(raw.bytes, str::as_bytes);
+    let session = record
+        .opened_session()
+        .or_else(|| record.session_id.clone().map(Session::unknown))
+        .map(Arc::new);
+    Finding {
+        id: id(&[rule.id.as_bytes(), b"cloudtrail", identity]),
+        rule: Arc::clone(rule),
+        time: record.time,
+        session,
+        principal: record.principal.label().is_some().then(|| Arc::new(record.principal.clone())),
+        account: record.account.clone(),
+        region: record.region.clone(),
+        target: record.target.clone(),
+        event_id: record.event_id.clone(),
+        event_name: record.event_name.clone(),
+        source_ip: record.source_ip.clone(),
+        error_code: record.error_code.clone(),
+        evidence,
+        place: Place::new(Arc::clone(artifact), raw.offset),
+    }
+}
+
+/// A finding about a command.
+pub(crate) fn of_command(
+    rule: &Arc<RuleInfo>,
+    evidence: Vec<Evidence>,
+    head: &TranscriptHead,
+    command: &Command,
+    session: &Arc<Session>,
+    time: Option<Timestamp>,
+) -> Finding {
+    let known = head.session_id.is_some();
+    // One session may be there in two forms; its commands are the same.
+    let transcript = if known { session.id.as_str() } else { &*head.place.artifact };
+    let identity = [
+        rule.id.as_bytes(),
+        b"command",
+        transcript.as_bytes(),
+        &command.ordinal.to_le_bytes(),
+        command.text.as_bytes(),
+    ];
+    Finding {
+        id: id(&identity),
+        rule: Arc::clone(rule),
+        time,
+        session: known.then(|| Arc::clone(session)),
+        principal: session.principal.clone().map(Arc::new),
+        account: session.account.clone(),
+        region: session.region.clone(),
+        target: session.target.clone(),
+        event_id: None,
+        event_name: Some("command".to_owned()),
+        source_ip: None,
+        error_code: None,
+        evidence,
+        place: Place::new(Arc::clone(&head.place.artifact), command.bytes.start),
+    }
+}

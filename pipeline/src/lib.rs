@@ -1,0 +1,14 @@
+//! The verbs, composed from the stages. Nothing else composes them; the shells only call them.
+//!
+//! ```text
+//! scan     artifacts ──ingest──▶ events ──rules──▶ findings ──▶ a writer    (nothing is kept)
+//! pack     where the rules come from: a directory, or the pack that is embedded
+//! cases    the tests beside a rule: event or command line → does it fire?
+//! ```
+
+pub mod cases;
+mod events;
+mod finding;
+pub mod pack;
+pub mod scan;
+mod seen;

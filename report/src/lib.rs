@@ -1,0 +1,10 @@
+//! Finding → the outside world.
+//!
+//! ```text
+//! write/   findings and summaries as text, NDJSON, CSV
+//! ```
+//!
+//! Everything that leaves here has been made harmless for where it goes: no control sequence reaches a
+//! terminal, no formula a spreadsheet.
+
+pub mod write;

@@ -1,0 +1,107 @@
+//! CSV, safe to open in a spreadsheet.
+
+use std::borrow::Cow;
+use std::io;
+
+use model::{Evidence, Finding};
+
+use super::{Row, Write};
+
+/// Writes CSV with a header, also when there are no findings.
+pub struct Csv<W: io::Write> {
+    out: csv::Writer<W>,
+    begun: bool,
+}
+
+/// The header: [`Row`]'s fields.
+const COLUMNS: [&str; 20] = [
+    "finding_id", "rule_id", "rule_title", "level", "tags", "time", "session_id", "principal",
+    "principal_type", "principal_claimed_name", "account", "region", "target", "event_id", "event_name",
+    "source_ip", "error_code", "evidence", "artifact", "artifact_offset",
+];
+
+impl<W: io::Write> Csv<W> {
+    /// Writes to `out`.
+    pub fn new(out: W) -> Self {
+        Self { out: csv::Writer::from_writer(out), begun: false }
+    }
+
+    fn begin(&mut self) -> io::Result<()> {
+        if !std::mem::replace(&mut self.begun, true) {
+            self.out.write_record(COLUMNS)?;
+        }
+        Ok(())
+    }
+}
+
+/// A spreadsheet runs a cell that begins with one of these as a formula; a quote in front makes it text
+/// (OWASP, "CSV Injection").
+fn inert(cell: &str) -> Cow<'_, str> {
+    if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'])
+    {
+        Cow::Owned(format!("'{cell}"))
+    } else {
+        Cow::Borrowed(cell)
+    }
+}
+
+fn evidence(evidence: &[Evidence]) -> String {
+    let parts: Vec<String> = evidence
+        .iter()
+        .map(|e| format!("{}={}", e.field, e.value.as_deref().unwrap_or("(absent)")))
+        .collect();
+    parts.join("; ")
+}
+
+impl<W: io::Write> Write for Csv<W> {
+    fn finding(&mut self, finding: &Finding) -> io::Result<()> {
+        self.begin()?;
+        let row = Row::from(finding);
+        let tags = row.tags.join(" ");
+        let evidence = evidence(row.evidence);
+        let offset = row.artifact_offset.to_string();
+        let text = |cell: Option<&'_ str>| cell.unwrap_or_default().to_owned();
+        let cells = [
+            row.finding_id.to_owned(),
+            row.rule_id.to_owned(),
+            row.rule_title.to_owned(),
+            row.level.to_owned(),
+            tags,
+            row.time.unwrap_or_default(),
+            text(row.session_id),
+            text(row.principal),
+            text(row.principal_type),
+            text(row.principal_claimed_name),
+            text(row.account),
+            text(row.region),
+            text(row.target),
+            text(row.event_id),
+            text(row.event_name),
+            text(row.source_ip),
+            text(row.error_code),
+            evidence,
+            row.artifact.to_owned(),
+            offset,
+        ];
+        self.out.write_record(cells.iter().map(|cell| inert(cell).into_owned()))?;
+        Ok(())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.begin()?;
+        self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_formula_passes_alive() {
+        for cell in ["=cmd()", "+1", "-1", "@x", "\t=1", "\r=1", "＝1"] {
+            assert!(inert(cell).starts_with('\''), "{cell:?}");
+        }
+        assert_eq!(inert("a=b"), "a=b");
+    }
+}

@@ -1,0 +1,23 @@
+//! Findings, written down.
+
+mod csv;
+mod ndjson;
+mod row;
+mod text;
+
+use std::io;
+
+use model::Finding;
+
+pub use self::csv::Csv;
+pub use ndjson::Ndjson;
+pub use row::Row;
+pub use text::{Text, TextOptions};
+
+/// Takes findings one by one, in the order in which they are to appear.
+pub trait Write {
+    /// One finding.
+    fn finding(&mut self, finding: &Finding) -> io::Result<()>;
+    /// No more come.
+    fn finish(&mut self) -> io::Result<()>;
+}

@@ -1,0 +1,172 @@
+//! Findings for people: the gravest first, by rule, each with who, where, when and why.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+
+use anstyle::{AnsiColor, Style};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use model::{Finding, Level, RuleInfo, Visible};
+
+use super::Write;
+
+/// How to write.
+#[derive(Clone, Debug)]
+pub struct TextOptions {
+    /// The zone in which times are shown.
+    pub zone: TimeZone,
+    /// Findings shown for each rule; the rest are counted.
+    pub per_rule: usize,
+}
+
+impl Default for TextOptions {
+    fn default() -> Self {
+        Self { zone: TimeZone::UTC, per_rule: 20 }
+    }
+}
+
+#[derive(Default)]
+struct Group {
+    findings: Vec<Finding>,
+    count: u64,
+}
+
+/// Collects findings and writes them, grouped, at the end. Memory is bounded: of each rule only the
+/// earliest so many are kept.
+pub struct Text<W> {
+    out: W,
+    options: TextOptions,
+    groups: BTreeMap<(std::cmp::Reverse<Level>, String, String), (Arc<RuleInfo>, Group)>,
+}
+
+impl<W: io::Write> Text<W> {
+    /// Writes to `out`. Styles are written as escape sequences: `out` removes them where nobody wants
+    /// them.
+    pub const fn new(out: W, options: TextOptions) -> Self {
+        Self { out, options, groups: BTreeMap::new() }
+    }
+
+    /// What is behind the findings.
+    pub fn into_inner(self) -> W {
+        self.out
+    }
+}
+
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+
+const fn style(level: Level) -> Style {
+    match level {
+        Level::Critical => AnsiColor::Red.on_default().bold().invert(),
+        Level::High => AnsiColor::Red.on_default().bold(),
+        Level::Medium => AnsiColor::Yellow.on_default().bold(),
+        Level::Low => AnsiColor::Cyan.on_default(),
+        Level::Informational => DIM,
+    }
+}
+
+impl<W: io::Write> Write for Text<W> {
+    fn finding(&mut self, finding: &Finding) -> io::Result<()> {
+        let rule = &finding.rule;
+        let key = (std::cmp::Reverse(rule.level), rule.title.clone(), rule.id.clone());
+        let (_, group) = self
+            .groups
+            .entry(key)
+            .or_insert_with(|| (Arc::clone(rule), Group::default()));
+        group.count += 1;
+        group.findings.push(finding.clone());
+        // Sorting now and then, not always, keeps this linear in the findings.
+        if group.findings.len() >= self.options.per_rule.saturating_mul(4).max(64) {
+            shorten(&mut group.findings, self.options.per_rule);
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        for (_, (rule, mut group)) in std::mem::take(&mut self.groups) {
+            shorten(&mut group.findings, self.options.per_rule);
+            self.group(&rule, &group)?;
+        }
+        self.out.flush()
+    }
+}
+
+fn shorten(findings: &mut Vec<Finding>, most: usize) {
+    // What has no time comes last.
+    findings.sort_by(|a, b| {
+        let key = |f: &Finding| (f.time.is_none(), f.time, f.place.clone(), f.id.clone());
+        key(a).cmp(&key(b))
+    });
+    findings.truncate(most);
+}
+
+impl<W: io::Write> Text<W> {
+    fn group(&mut self, rule: &RuleInfo, group: &Group) -> io::Result<()> {
+        let level = rule.level.as_str().to_uppercase();
+        let colour = style(rule.level);
+        writeln!(
+            self.out,
+            "{colour}{level}{colour:#}  {BOLD}{}{BOLD:#}  {DIM}{}{DIM:#}",
+            Visible(&rule.title),
+            if group.count == 1 { "1 finding".to_owned() } else { format!("{} findings", group.count) },
+        )?;
+        let tags: Vec<String> = rule.tags.iter().map(|tag| Visible(tag).to_string()).collect();
+        if !tags.is_empty() {
+            writeln!(self.out, "  {DIM}{}{DIM:#}", tags.join(" "))?;
+        }
+        for finding in &group.findings {
+            self.one(finding)?;
+        }
+        let left = group.count - group.findings.len() as u64;
+        if left > 0 {
+            writeln!(self.out, "  … and {left} more; --format json lists every one")?;
+        }
+        writeln!(self.out)
+    }
+
+    fn one(&mut self, finding: &Finding) -> io::Result<()> {
+        let zone = self.options.zone.clone();
+        let time = finding.time.map_or_else(|| "time unknown".to_owned(), |time| show(time, &zone));
+        let principal = finding.principal.as_deref();
+        let who = principal.and_then(model::Principal::label).unwrap_or("principal unknown");
+        writeln!(self.out, "  {time}  {BOLD}{}{BOLD:#}", Visible(who))?;
+        let mut facts = Vec::new();
+        if let Some(event) = &finding.event_name {
+            let failed = finding.error_code.as_ref().map(|code| format!(" ({code})"));
+            facts.push(format!("{event}{}", failed.unwrap_or_default()));
+        }
+        let named = |name: &str, value: Option<&str>| value.map(|value| format!("{name} {value}"));
+        facts.extend(named("node", finding.target.as_deref()));
+        facts.extend(named("session", finding.session.as_deref().map(|s| s.id.as_str())));
+        facts.extend(named("account", finding.account.as_deref()));
+        facts.extend(finding.region.clone());
+        facts.extend(named("from", finding.source_ip.as_deref()));
+        let facts: Vec<String> = facts.iter().map(|fact| Visible(fact).to_string()).collect();
+        if !facts.is_empty() {
+            writeln!(self.out, "      {}", facts.join(" · "))?;
+        }
+        for evidence in &finding.evidence {
+            let value = evidence.value.as_deref();
+            writeln!(
+                self.out,
+                "      {}: {}",
+                Visible(&evidence.field),
+                value.map_or_else(|| "(absent)".to_owned(), |value| Visible(value).to_string()),
+            )?;
+        }
+        let event = finding.event_id.as_ref().map(|id| format!("event {} in ", Visible(id)));
+        writeln!(
+            self.out,
+            "      {DIM}{}{}, byte {}{DIM:#}",
+            event.unwrap_or_default(),
+            Visible(&finding.place.artifact),
+            finding.place.offset,
+        )
+    }
+}
+
+/// `2026-10-05 09:41:12 UTC`
+fn show(time: Timestamp, zone: &TimeZone) -> String {
+    time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
+}
