@@ -53,6 +53,8 @@ pub struct Finding {
     pub rule: Arc<RuleInfo>,
     /// When it happened: the event's time, or the earliest time at which the command can have run.
     pub time: Option<Timestamp>,
+    /// The latest such time, where the form tells. Equal to `time` for an event.
+    pub time_end: Option<Timestamp>,
     /// The session it belongs to.
     pub session: Option<Arc<Session>>,
     /// Who, where that is known: the caller of the event, or of the session's start.
@@ -67,6 +69,8 @@ pub struct Finding {
     pub event_id: Option<String>,
     /// What happened in a word: CloudTrail's `eventName`, or `command`.
     pub event_name: Option<String>,
+    /// The line that a person ran, for a finding about a command.
+    pub command: Option<String>,
     /// `sourceIPAddress`.
     pub source_ip: Option<String>,
     /// Why CloudTrail says the call failed, if it did.

@@ -14,10 +14,10 @@ pub struct Csv<W: io::Write> {
 }
 
 /// The header: [`Row`]'s fields.
-const COLUMNS: [&str; 20] = [
-    "finding_id", "rule_id", "rule_title", "level", "tags", "time", "session_id", "principal",
+const COLUMNS: [&str; 22] = [
+    "finding_id", "rule_id", "rule_title", "level", "tags", "time", "time_end", "session_id", "principal",
     "principal_type", "principal_claimed_name", "account", "region", "target", "event_id", "event_name",
-    "source_ip", "error_code", "evidence", "artifact", "artifact_offset",
+    "command", "source_ip", "error_code", "evidence", "artifact", "artifact_offset",
 ];
 
 impl<W: io::Write> Csv<W> {
@@ -68,6 +68,7 @@ impl<W: io::Write> Write for Csv<W> {
             row.level.to_owned(),
             tags,
             row.time.unwrap_or_default(),
+            row.time_end.unwrap_or_default(),
             text(row.session_id),
             text(row.principal),
             text(row.principal_type),
@@ -77,6 +78,7 @@ impl<W: io::Write> Write for Csv<W> {
             text(row.target),
             text(row.event_id),
             text(row.event_name),
+            text(row.command),
             text(row.source_ip),
             text(row.error_code),
             evidence,

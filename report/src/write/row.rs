@@ -16,8 +16,10 @@ pub struct Row<'a> {
     pub level: &'a str,
     /// The rule's tags.
     pub tags: &'a [String],
-    /// RFC 3339, UTC.
+    /// When it happened, RFC 3339 in UTC; for a command the earliest time at which it can have run.
     pub time: Option<String>,
+    /// The latest such time, where that is known.
+    pub time_end: Option<String>,
     /// The session.
     pub session_id: Option<&'a str>,
     /// Who, as AWS authenticated them: the ARN where there is one.
@@ -36,6 +38,8 @@ pub struct Row<'a> {
     pub event_id: Option<&'a str>,
     /// CloudTrail's `eventName`, or `command`.
     pub event_name: Option<&'a str>,
+    /// The line that a person ran, for a finding about a command.
+    pub command: Option<&'a str>,
     /// `sourceIPAddress`.
     pub source_ip: Option<&'a str>,
     /// `errorCode`: the call failed.
@@ -58,6 +62,7 @@ impl<'a> From<&'a Finding> for Row<'a> {
             level: finding.rule.level.as_str(),
             tags: &finding.rule.tags,
             time: finding.time.map(|time| time.to_string()),
+            time_end: finding.time_end.map(|time| time.to_string()),
             session_id: finding.session.as_deref().map(|session| session.id.as_str()),
             principal: principal.and_then(model::Principal::label),
             principal_type: principal.map(|principal| principal.kind.as_str()),
@@ -67,6 +72,7 @@ impl<'a> From<&'a Finding> for Row<'a> {
             target: finding.target.as_deref(),
             event_id: finding.event_id.as_deref(),
             event_name: finding.event_name.as_deref(),
+            command: finding.command.as_deref(),
             source_ip: finding.source_ip.as_deref(),
             error_code: finding.error_code.as_deref(),
             evidence: &finding.evidence,

@@ -127,7 +127,12 @@ impl<W: io::Write> Text<W> {
 
     fn one(&mut self, finding: &Finding) -> io::Result<()> {
         let zone = self.options.zone.clone();
-        let time = finding.time.map_or_else(|| "time unknown".to_owned(), |time| show(time, &zone));
+        let time = match (finding.time, finding.time_end) {
+            (Some(time), Some(end)) if time == end => show(time, &zone),
+            // A recording has no time for each command: it ran later than this.
+            (Some(time), _) => format!("{} or later", show(time, &zone)),
+            (None, _) => "time unknown".to_owned(),
+        };
         let principal = finding.principal.as_deref();
         let who = principal.and_then(model::Principal::label).unwrap_or("principal unknown");
         writeln!(self.out, "  {time}  {BOLD}{}{BOLD:#}", Visible(who))?;
@@ -146,14 +151,17 @@ impl<W: io::Write> Text<W> {
         if !facts.is_empty() {
             writeln!(self.out, "      {}", facts.join(" · "))?;
         }
+        if let Some(command) = &finding.command {
+            writeln!(self.out, "      {BOLD}>{BOLD:#} {}", Visible(command))?;
+        }
         for evidence in &finding.evidence {
-            let value = evidence.value.as_deref();
-            writeln!(
-                self.out,
-                "      {}: {}",
-                Visible(&evidence.field),
-                value.map_or_else(|| "(absent)".to_owned(), |value| Visible(value).to_string()),
-            )?;
+            // What stands in the lines above already, and what is only not there, would be noise.
+            let told = [&finding.event_name, &finding.command, &finding.error_code];
+            let Some(value) = &evidence.value else { continue };
+            if told.into_iter().flatten().any(|text| text == value) || evidence.field == "eventSource" {
+                continue;
+            }
+            writeln!(self.out, "      {}: {}", Visible(&evidence.field), Visible(value))?;
         }
         let event = finding.event_id.as_ref().map(|id| format!("event {} in ", Visible(id)));
         writeln!(
