@@ -1,0 +1,3 @@
+//! What the benchmarks share: the made-up CloudTrail traffic.
+
+pub mod traffic;
