@@ -1,8 +1,10 @@
 //! Which records have been seen before: CloudTrail may deliver one twice, in different files.
 
 use std::collections::HashSet;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher as _;
 use std::sync::{Mutex, PoisonError};
+
+use foldhash::fast::RandomState;
 
 /// Ids remembered at least: copies lie close together in time, and files are read in order of time.
 const WINDOW: usize = 1 << 20;
@@ -18,15 +20,15 @@ pub(crate) struct Seen {
 
 #[derive(Default)]
 struct Shard {
-    young: HashSet<u128>,
-    old: HashSet<u128>,
+    young: HashSet<u128, RandomState>,
+    old: HashSet<u128, RandomState>,
 }
 
 impl Seen {
     pub(crate) fn new() -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
         }
     }
 
