@@ -38,7 +38,8 @@ pub(crate) fn sniff(head: &[u8], name: &str) -> Form {
     let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
     let trimmed = text.trim_ascii_start();
     if trimmed.is_empty() {
-        return if head.is_empty() || !head.contains(&0x1b) { Form::Empty } else { Form::Raw };
+        // Blanks as far as can be seen may hide anything behind them.
+        return if head.len() < super::SNIFF { Form::Empty } else { Form::Unknown };
     }
     if starts_json(trimmed) {
         return if holds_log_events(trimmed) { Form::JsonLogEvents } else { Form::Json };

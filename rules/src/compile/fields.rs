@@ -33,10 +33,12 @@ pub struct FieldTable {
     names: Vec<String>,
     slots: HashMap<String, SlotId>,
     nodes: Vec<Node>,
+    /// Nodes by what has been walked.
+    walked: HashMap<Box<str>, u32>,
 }
 
-/// Most ways through nested objects that one name may have; behind it dots only nest.
-const MAX_PARTS: usize = 8;
+/// Most parts of a name whose dots may be parts of keys; the dots of a longer one only nest.
+const MAX_PARTS: usize = 16;
 
 impl Default for FieldTable {
     fn default() -> Self {
@@ -44,6 +46,7 @@ impl Default for FieldTable {
             names: vec!["keywords".to_owned()],
             slots: HashMap::new(),
             nodes: vec![Node::default()],
+            walked: HashMap::new(),
         }
     }
 }
@@ -81,30 +84,76 @@ impl FieldTable {
         let slot = SlotId(u32::try_from(self.names.len()).unwrap_or(u32::MAX));
         self.names.push(name.to_owned());
         self.slots.insert(name.to_owned(), slot);
-        self.add_ways(0, name, slot, MAX_PARTS);
+        self.add_ways(name, slot);
         slot
     }
 
-    /// Adds every way of cutting `rest` into keys below node `at`.
-    fn add_ways(&mut self, at: u32, rest: &str, slot: SlotId, parts: usize) {
-        for (cut, _) in rest.match_indices('.') {
-            // Behind so many parts a name has only the plain way left: one key a part.
-            if parts > 0 && cut > 0 && cut + 1 < rest.len() {
-                let next = self.edge(at, &rest[..cut]);
-                self.add_ways(next, &rest[cut + 1..], slot, parts - 1);
+    /// Adds every way of cutting a name into keys. What has been walked decides what may follow, however
+    /// it was cut, so a name of n parts takes n nodes and at most n² / 2 edges.
+    fn add_ways(&mut self, name: &str, slot: SlotId) {
+        let mut cuts: Vec<usize> = name.match_indices('.').map(|(at, _)| at).collect();
+        cuts.push(name.len());
+        let reach = if cuts.len() > MAX_PARTS { 1 } else { cuts.len() };
+        // Where a key may begin: at the start, and behind each dot.
+        let starts = std::iter::once(0).chain(cuts.iter().map(|cut| cut + 1));
+        for (part, start) in starts.take(cuts.len()).enumerate() {
+            // A dot in front has no key before it.
+            if start == 1 {
+                continue;
+            }
+            for &end in cuts[part..].iter().take(reach) {
+                let Some(key) = name.get(start..end) else { continue };
+                // A key has a name, and so has what is left behind it.
+                if (key.is_empty() || end + 1 == name.len()) && end < name.len() {
+                    continue;
+                }
+                let from = self.walked(name.get(..start.saturating_sub(1)).unwrap_or_default());
+                let to = self.walked(&name[..end]);
+                self.nodes[from as usize].edges.insert(key.into(), to);
             }
         }
-        let last = self.edge(at, rest);
+        // However many parts it has, a name may also be one key.
+        let last = self.walked(name);
+        self.nodes[0].edges.insert(name.into(), last);
         self.nodes[last as usize].slot = Some(slot);
     }
 
-    fn edge(&mut self, from: u32, key: &str) -> u32 {
-        if let Some(&to) = self.nodes[from as usize].edges.get(key) {
-            return to;
+    /// The node at which `walked` of a name has been walked.
+    fn walked(&mut self, walked: &str) -> u32 {
+        if walked.is_empty() {
+            return 0;
         }
-        let to = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
+        if let Some(&node) = self.walked.get(walked) {
+            return node;
+        }
+        let node = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
         self.nodes.push(Node::default());
-        self.nodes[from as usize].edges.insert(key.into(), to);
-        to
+        self.walked.insert(walked.into(), node);
+        node
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_of_many_parts_stays_small() {
+        let mut fields = FieldTable::default();
+        fields.slot(&vec!["a"; 12].join("."));
+        assert!(fields.nodes.len() <= 14);
+        fields.slot(&vec!["b"; 10_000].join("."));
+        let edges: usize = fields.nodes.iter().map(|node| node.edges.len()).sum();
+        assert!(edges < 11_000, "{edges}");
+    }
+
+    #[test]
+    fn names_share_the_way_they_have_in_common() {
+        let mut fields = FieldTable::default();
+        let (ab, ac) = (fields.slot("a.b"), fields.slot("a.c"));
+        let a = fields.node(0).edges["a"];
+        assert_eq!(fields.node(fields.node(a).edges["b"]).slot, Some(ab));
+        assert_eq!(fields.node(fields.node(a).edges["c"]).slot, Some(ac));
+        assert_eq!(fields.node(fields.node(0).edges["a.b"]).slot, Some(ab));
     }
 }
