@@ -1,7 +1,5 @@
 //! Who may import whom (DESIGN, "Folders"): read from cargo itself, so that it cannot be forgotten.
 
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
@@ -67,10 +65,9 @@ fn imports_go_one_way() {
     let rooms = rooms();
     assert!(rooms.len() >= 6, "{rooms:?}");
     for (room, uses) in &rooms {
-        let (_, allowed) = MAY_IMPORT
-            .iter()
-            .find(|(name, _)| name == room)
-            .unwrap_or_else(|| panic!("`{room}` is a new room: say in this test whom it may import"));
+        let (_, allowed) = MAY_IMPORT.iter().find(|(name, _)| name == room).unwrap_or_else(|| {
+            panic!("`{room}` is a new room: say in this test whom it may import")
+        });
         for other in uses.iter().filter(|other| rooms.contains_key(*other)) {
             assert!(
                 allowed.contains(&other.as_str()),

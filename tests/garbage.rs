@@ -3,7 +3,7 @@
 //! Seeds are the examples and the pack. The number of cases is 10,000; `SSM_AUDIT_GARBAGE` sets another.
 //! A case that fails is named by its number: the same number makes the same bytes.
 
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,12 +29,58 @@ fn files(dir: &Path, out: &mut Vec<PathBuf>) {
 
 /// Pieces that mean something to one parser or another.
 const TOKENS: &[&[u8]] = &[
-    b"{", b"}", b"[", b"]", b"\"", b"\\", b"\\u0000", b":", b",", b"null", b"\n", b"\r\n", b"\r", b"\0",
-    b"\x1b[", b"\x1b]0;", b"\x07", b"\x1b[?2004h", b"\x1b[?2004l\r", b"\x1b[?1049h", b"\x1b[999999999C",
-    b"\x1b[65535@", b"\x1b[65535P", b"\x08", b"\t", b"$ ", b"# ", b"> ", b"<<EOF", b"'", b"\xff", b"\xc3",
-    "\u{202e}".as_bytes(), b"\x1f\x8b\x08", b"{\"Records\":[", b"\"sessionData\":[", b"\"message\":\"",
-    b"Script started on ", b"\nScript done on ", b"&a", b"*a", b"- ", b"  ", b"|re", b"|all", b"|base64",
-    b"(a{1000}){1000}", b"(((((", b"1 of ", b"not ", b"condition: ", b"9999999999999999999999",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b"\"",
+    b"\\",
+    b"\\u0000",
+    b":",
+    b",",
+    b"null",
+    b"\n",
+    b"\r\n",
+    b"\r",
+    b"\0",
+    b"\x1b[",
+    b"\x1b]0;",
+    b"\x07",
+    b"\x1b[?2004h",
+    b"\x1b[?2004l\r",
+    b"\x1b[?1049h",
+    b"\x1b[999999999C",
+    b"\x1b[65535@",
+    b"\x1b[65535P",
+    b"\x08",
+    b"\t",
+    b"$ ",
+    b"# ",
+    b"> ",
+    b"<<EOF",
+    b"'",
+    b"\xff",
+    b"\xc3",
+    "\u{202e}".as_bytes(),
+    b"\x1f\x8b\x08",
+    b"{\"Records\":[",
+    b"\"sessionData\":[",
+    b"\"message\":\"",
+    b"Script started on ",
+    b"\nScript done on ",
+    b"&a",
+    b"*a",
+    b"- ",
+    b"  ",
+    b"|re",
+    b"|all",
+    b"|base64",
+    b"(a{1000}){1000}",
+    b"(((((",
+    b"1 of ",
+    b"not ",
+    b"condition: ",
+    b"9999999999999999999999",
     b"2026-10-05T09:00:00.000Z ",
 ];
 
@@ -46,8 +92,12 @@ fn mutate(seed: &[u8], other: &[u8], rng: &mut Rng) -> Vec<u8> {
         match rng.u8(0..9) {
             0 => bytes.truncate(at),
             1 => drop(bytes.drain(at..to)),
-            2 => bytes.splice(at..at, TOKENS[rng.usize(0..TOKENS.len())].iter().copied()).for_each(drop),
-            3 => bytes.splice(at..to, TOKENS[rng.usize(0..TOKENS.len())].iter().copied()).for_each(drop),
+            2 => bytes
+                .splice(at..at, TOKENS[rng.usize(0..TOKENS.len())].iter().copied())
+                .for_each(drop),
+            3 => bytes
+                .splice(at..to, TOKENS[rng.usize(0..TOKENS.len())].iter().copied())
+                .for_each(drop),
             4 if at < bytes.len() => bytes[at] ^= 1 << rng.u8(0..8),
             5 if at < bytes.len() => bytes[at] = rng.u8(..),
             6 => {
@@ -154,7 +204,12 @@ fn mutated_logs_and_transcripts_are_survived() {
         assert!(decoded.is_ok(), "case {case}, from {name}");
     }
     assert!(taster.longest <= 64 << 10, "{}", taster.longest);
-    assert!(taster.events > cases() && taster.problems > cases() / 10, "{} {}", taster.events, taster.problems);
+    assert!(
+        taster.events > cases() && taster.problems > cases() / 10,
+        "{} {}",
+        taster.events,
+        taster.problems
+    );
 }
 
 #[test]

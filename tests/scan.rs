@@ -1,6 +1,6 @@
 //! `ssm-audit scan`, through the built binary, on real-looking input.
 
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -49,7 +49,10 @@ fn piped(args: &[&str], input: &[u8]) -> (i32, String, String) {
 }
 
 fn findings(stdout: &str) -> Vec<Value> {
-    stdout.lines().map(|line| serde_json::from_str(line).expect("a line is a JSON object")).collect()
+    stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a line is a JSON object"))
+        .collect()
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -58,7 +61,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// A StartSession by the account root user: the gravest thing there is.
+/// A `StartSession` by the account root user: the gravest thing there is.
 fn record(id: &str) -> Value {
     json!({
         "eventVersion": "1.11", "eventID": id, "eventTime": "2026-10-05T09:00:00Z",
@@ -83,7 +86,8 @@ fn the_month_tells_its_story() {
     assert_eq!(code, 0, "{stderr}");
     let found = findings(&stdout);
     let expected: Value =
-        serde_json::from_slice(&fs::read(root().join("examples/month.expected.json")).unwrap()).unwrap();
+        serde_json::from_slice(&fs::read(root().join("examples/month.expected.json")).unwrap())
+            .unwrap();
     // What each incident must be found as, by a word of the rule's title; "-": it is no rule's business.
     let named = [
         ("port-forwarding-to-database", "relay"),
@@ -108,15 +112,18 @@ fn the_month_tells_its_story() {
     ];
     for incident in expected["incidents"].as_array().unwrap() {
         let label = incident["label"].as_str().unwrap();
-        let (_, word) =
-            named.iter().find(|(name, _)| *name == label).unwrap_or_else(|| panic!("{label} is new"));
+        let (_, word) = named
+            .iter()
+            .find(|(name, _)| *name == label)
+            .unwrap_or_else(|| panic!("{label} is new"));
         if *word == "-" {
             continue;
         }
         let key = if incident["event_id"].is_null() { "session_id" } else { "event_id" };
         assert!(
-            found.iter().any(|f| f[key] == incident[key]
-                && f["rule_title"].as_str().unwrap().contains(word)),
+            found.iter().any(
+                |f| f[key] == incident[key] && f["rule_title"].as_str().unwrap().contains(word)
+            ),
             "{label} ({}) is not found as `{word}`",
             incident[key]
         );
@@ -136,7 +143,8 @@ fn the_month_tells_its_story() {
     // Every session that CloudTrail opened is told with its principal.
     for finding in found.iter().filter(|f| f["command"].is_string()) {
         let id = finding["session_id"].as_str().unwrap();
-        let session = expected["sessions"].as_array().unwrap().iter().find(|s| s["id"] == *id).unwrap();
+        let session =
+            expected["sessions"].as_array().unwrap().iter().find(|s| s["id"] == *id).unwrap();
         if session["audited"] == json!(true) {
             assert_eq!(finding["principal"], session["principal"], "{id}");
             assert_eq!(finding["target"], session["target"], "{id}");
@@ -148,14 +156,16 @@ fn the_month_tells_its_story() {
 
 #[test]
 fn text_output_is_for_people() {
-    let (code, stdout, _) = run(&["scan", "examples/month", "--color", "never", "--level", "medium"]);
+    let (code, stdout, _) =
+        run(&["scan", "examples/month", "--color", "never", "--level", "medium"]);
     assert_eq!(code, 0);
     insta::assert_snapshot!("month", stdout);
 }
 
 #[test]
 fn a_row_has_every_documented_column() {
-    let (_, stdout, _) = piped(&["scan", "-", "--format", "json"], record("e-1").to_string().as_bytes());
+    let (_, stdout, _) =
+        piped(&["scan", "-", "--format", "json"], record("e-1").to_string().as_bytes());
     insta::assert_json_snapshot!("root_session", findings(&stdout));
     let documented = fs::read_to_string(root().join("docs/findings.md")).unwrap();
     for finding in findings(&stdout) {
@@ -163,7 +173,8 @@ fn a_row_has_every_documented_column() {
             assert!(documented.contains(&format!("| `{key}`")), "docs/findings.md lacks `{key}`");
         }
     }
-    let (_, csv, _) = piped(&["scan", "-", "--format", "csv"], record("e-1").to_string().as_bytes());
+    let (_, csv, _) =
+        piped(&["scan", "-", "--format", "csv"], record("e-1").to_string().as_bytes());
     let header: BTreeSet<&str> = csv.lines().next().unwrap().split(',').collect();
     let keys: BTreeSet<String> =
         findings(&stdout)[0].as_object().unwrap().keys().cloned().collect();
@@ -222,7 +233,9 @@ fn every_form_of_a_transcript_is_read() {
         "userIdentity": {"arn": "arn:aws:sts::111122223333:assumed-role/Ops/maya"},
         "runAsUser": "ssm-user", "sessionId": session, "sessionData": ["sh-5.2$ sudo -i", "[root@web ~]# id", "uid=0(root)"],
     });
-    let event = |message: &str| json!({"timestamp": 1_791_190_800_000_i64, "logGroup": "g", "logStream": session, "message": message}).to_string();
+    let event = |message: &str| {
+        json!({"timestamp": 1_791_190_800_000_i64, "logGroup": "g", "logStream": session, "message": message}).to_string()
+    };
     let forms: Vec<(&str, Vec<u8>)> = vec![
         ("object", object.clone().into_bytes()),
         ("object, gzip", gzip(object.as_bytes())),
@@ -239,7 +252,8 @@ fn every_form_of_a_transcript_is_read() {
         let (code, stdout, stderr) = run(&["scan", path.to_str().unwrap(), "--format", "json"]);
         assert_eq!(code, 0, "{name}: {stderr}");
         let found = findings(&stdout);
-        let shell = found.iter().find(|f| f["level"] == "medium").unwrap_or_else(|| panic!("{name}"));
+        let shell =
+            found.iter().find(|f| f["level"] == "medium").unwrap_or_else(|| panic!("{name}"));
         assert_eq!(shell["command"], "sudo -i", "{name}");
         assert_eq!(shell["session_id"], session, "{name}");
     }
@@ -248,7 +262,8 @@ fn every_form_of_a_transcript_is_read() {
 #[test]
 fn a_command_is_attributed_by_its_session_alone() {
     let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join("trail.json"), json!({"Records": [record("e-1")]}).to_string()).unwrap();
+    fs::write(dir.path().join("trail.json"), json!({"Records": [record("e-1")]}).to_string())
+        .unwrap();
     fs::write(dir.path().join("a_root-0123456789abcdef0.log"), "$ id\r\n").unwrap();
     fs::write(dir.path().join("root-0123456789abcdef0.log"), "$ sudo su -\r\n").unwrap();
     fs::write(dir.path().join("eve-0000000000000000a.log"), "$ sudo su -\r\n").unwrap();
@@ -281,7 +296,11 @@ fn what_cannot_be_read_is_named_and_the_rest_goes_on() {
     let cut = gzip(json!({"Records": vec![record("e-2"); 2000]}).to_string().as_bytes());
     let files: [(&str, Vec<u8>, &str); 7] = [
         ("binary.bin", vec![0x7f, b'E', b'L', b'F', 0, 1, 2, 3], "neither a log nor a transcript"),
-        ("bomb.json.gz", gzip(&[b"[".as_slice(), &vec![b' '; 9 << 20]].concat()), "inflates to more than 8000000 bytes"),
+        (
+            "bomb.json.gz",
+            gzip(&[b"[".as_slice(), &vec![b' '; 9 << 20]].concat()),
+            "inflates to more than 8000000 bytes",
+        ),
         ("broken.json", good[..good.len() - 40].into(), "the input ends inside a value"),
         ("cut.json.gz", cut[..cut.len() - 200].into(), "cut off"),
         ("good.json", good.clone().into(), ""),

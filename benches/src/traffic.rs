@@ -59,8 +59,14 @@ pub struct Traffic {
 }
 
 const REGIONS: [&str; 4] = ["us-east-1", "eu-west-1", "eu-central-1", "ap-southeast-2"];
-const ROLES: [&str; 6] =
-    ["eks-node", "ci-deployer", "monitoring-collector", "backup-runner", "ecs-task", "web-instance"];
+const ROLES: [&str; 6] = [
+    "eks-node",
+    "ci-deployer",
+    "monitoring-collector",
+    "backup-runner",
+    "ecs-task",
+    "web-instance",
+];
 const PEOPLE: [&str; 8] = ["maya", "tomas", "priya", "dana", "rafael", "ingrid", "wei", "sofia"];
 
 impl Traffic {
@@ -106,7 +112,8 @@ impl Traffic {
 
     /// The next record.
     pub fn record(&mut self, account: &str) -> Value {
-        self.time = self.time.checked_add(self.rng.i64(20..900).milliseconds()).unwrap_or(self.time);
+        self.time =
+            self.time.checked_add(self.rng.i64(20..900).milliseconds()).unwrap_or(self.time);
         let (service, name, read_only, _) = self.call();
         let region = self.pick(&REGIONS);
         let person = !read_only && self.rng.u8(0..10) < 6;
@@ -151,7 +158,10 @@ impl Traffic {
 
     fn identity(&mut self, account: &str, person: bool, node: &str) -> Value {
         let (role, name) = if person {
-            ("AWSReservedSSO_PlatformAdmin_6116a9277439781f", format!("{}@example.com", self.pick(&PEOPLE)))
+            (
+                "AWSReservedSSO_PlatformAdmin_6116a9277439781f",
+                format!("{}@example.com", self.pick(&PEOPLE)),
+            )
         } else {
             (self.pick(&ROLES), node.to_owned())
         };
@@ -197,7 +207,9 @@ impl Traffic {
                     "streamUrl": format!("wss://ssmmessages.{region}.amazonaws.com/v1/data-channel/{session}?role=publish_subscribe"),
                 }),
             ),
-            ("ssm", "TerminateSession") => (json!({"sessionId": session}), json!({"sessionId": session})),
+            ("ssm", "TerminateSession") => {
+                (json!({"sessionId": session}), json!({"sessionId": session}))
+            }
             ("ssm", "SendCommand") => (
                 json!({"documentName": "AWS-RunPatchBaseline", "instanceIds": [node], "interactive": false, "parameters": "HIDDEN_DUE_TO_SECURITY_REASONS"}),
                 json!({"command": {"commandId": self.uuid(), "documentName": "AWS-RunPatchBaseline", "instanceIds": [node], "status": "Pending", "targetCount": 1, "maxConcurrency": "50", "requestedDateTime": "Oct 1, 2026, 8:00:00 AM"}}),
@@ -210,7 +222,10 @@ impl Traffic {
                 let items: Vec<Value> = (0..self.rng.usize(1..6))
                     .map(|_| json!({"instanceId": format!("i-0{}", self.hex(16))}))
                     .collect();
-                (json!({"instancesSet": {"items": items}, "filterSet": {"items": [{"name": "instance-state-name", "valueSet": {"items": [{"value": "running"}]}}]}}), Value::Null)
+                (
+                    json!({"instancesSet": {"items": items}, "filterSet": {"items": [{"name": "instance-state-name", "valueSet": {"items": [{"value": "running"}]}}]}}),
+                    Value::Null,
+                )
             }
             ("kms", _) => (
                 json!({
@@ -230,7 +245,10 @@ impl Traffic {
                     }),
                 )
             }
-            _ => (json!({"maxResults": 100, "name": format!("resource-{}", self.hex(8))}), Value::Null),
+            _ => (
+                json!({"maxResults": 100, "name": format!("resource-{}", self.hex(8))}),
+                Value::Null,
+            ),
         }
     }
 }

@@ -8,8 +8,10 @@ use model::Level;
 /// Audit AWS Session Manager: who accessed which node, when, what did they run, and was it allowed?
 #[derive(Debug, Parser)]
 #[command(name = "ssm-audit", version, max_term_width = 100, propagate_version = true)]
-#[command(after_help = "Exit codes: 0 done · 1 findings at or above --fail-on · 2 wrong arguments or rules · \
-3 some input could not be read")]
+#[command(
+    after_help = "Exit codes: 0 done · 1 findings at or above --fail-on · 2 wrong arguments or rules · \
+3 some input could not be read"
+)]
 pub(crate) struct Args {
     /// When to use colour.
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
@@ -30,7 +32,7 @@ pub(crate) enum Command {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Color {
-    /// On a terminal, unless NO_COLOR is set.
+    /// On a terminal, unless `NO_COLOR` is set.
     Auto,
     /// Always.
     Always,

@@ -66,8 +66,5 @@ pub(crate) fn code(result: Result<Outcome, Failure>) -> ExitCode {
 
 /// A line on standard error.
 pub(crate) fn tell(line: &str) {
-    #[expect(clippy::print_stderr, reason = "the one place")]
-    {
-        anstream::eprintln!("{line}");
-    }
+    anstream::eprintln!("{line}");
 }

@@ -78,9 +78,7 @@ impl EventKind {
     ];
 
     /// `(category, product, service)` of this kind's log source.
-    pub const fn parts(
-        self,
-    ) -> (Option<&'static str>, Option<&'static str>, Option<&'static str>) {
+    pub const fn parts(self) -> (Option<&'static str>, Option<&'static str>, Option<&'static str>) {
         const AWS: Option<&str> = Some("aws");
         const PROCESS: Option<&str> = Some("process_creation");
         const SESSION_MANAGER: Option<&str> = Some("session_manager");

@@ -147,7 +147,8 @@ impl Principal {
         let reserved_name =
             self.issuer_name.as_deref().is_some_and(|name| name.starts_with("AWSReservedSSO_"));
         let path_agrees = self.issuer_arn.as_deref().is_none_or(|arn| {
-            arn.contains("/aws-reserved/sso.amazonaws.com/") || arn.contains(":role/AWSReservedSSO_")
+            arn.contains("/aws-reserved/sso.amazonaws.com/")
+                || arn.contains(":role/AWSReservedSSO_")
         });
         reserved_name && path_agrees
     }

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use ingest::command::simple;
 use ingest::{RawRecord, TranscriptForm, TranscriptHead};
 use model::{
-    ByteSpan, Command, CommandStatus, Confidence, EventKind, Place, Principal, PrincipalType, Session,
-    SessionId, SessionKind,
+    ByteSpan, Command, CommandStatus, Confidence, EventKind, Place, Principal, PrincipalType,
+    Session, SessionId, SessionKind,
 };
 use rules::sigma::yaml::{self, Node, Value};
 use rules::{Diagnostic, Evaluator, Match, PackFile, Pivot, RuleSet, Source};
@@ -41,7 +41,8 @@ pub fn run(set: &RuleSet, files: &[PackFile]) -> (Vec<Outcome>, Vec<Diagnostic>)
         let source = Arc::new(Source { name: file.path.clone(), text: file.text.clone() });
         let rule = set.rules().iter().find(|rule| rule.source.name == format!("{stem}.yml"));
         let Some(rule) = rule else {
-            let problem = Diagnostic::error(&source, 0..1, format!("no rule {stem}.yml for these cases"));
+            let problem =
+                Diagnostic::error(&source, 0..1, format!("no rule {stem}.yml for these cases"));
             runner.problems.push(problem);
             continue;
         };
@@ -120,7 +121,11 @@ impl Runner<'_> {
     }
 
     /// The fields that a record makes the rule fire on, if it does.
-    fn event(&mut self, record: &serde_json::Value, rule: &str) -> Result<Option<Vec<String>>, String> {
+    fn event(
+        &mut self,
+        record: &serde_json::Value,
+        rule: &str,
+    ) -> Result<Option<Vec<String>>, String> {
         let bytes = record.to_string().into_bytes();
         let raw = RawRecord {
             bytes: &bytes,
@@ -294,6 +299,10 @@ mod tests {
                 assert!(cases.count() > 0, "{own} has no case with `fires: {expected}`");
             }
         }
-        assert!(count >= 20 && outcomes.len() >= count * 4, "{count} rules, {} cases", outcomes.len());
+        assert!(
+            count >= 20 && outcomes.len() >= count * 4,
+            "{count} rules, {} cases",
+            outcomes.len()
+        );
     }
 }

@@ -17,7 +17,8 @@ pub(crate) fn id(parts: &[&[u8]]) -> FindingId {
         hash.update(part);
     }
     let digest = hash.finalize();
-    FindingId(digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+    let number = digest.iter().take(16).fold(0_u128, |sum, byte| sum << 8 | u128::from(*byte));
+    FindingId(format!("{number:032x}"))
 }
 
 /// A finding about a CloudTrail record.

@@ -13,11 +13,13 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use ingest::command::simple;
+use ingest::decode::Record;
 use ingest::source::{Found, Local};
 use ingest::{Counts, Limits, Opened, Problem, ProblemKind, RawRecord, Sink, TranscriptHead};
 use jiff::Timestamp;
 use model::{
-    Command, CommandStatus, EventKind, Finding, Level, Place, Principal, Session, SessionId, SessionKind,
+    Command, CommandStatus, EventKind, Finding, Level, Place, Principal, Session, SessionId,
+    SessionKind,
 };
 use rules::{Evaluator, Pivot, RuleSet};
 
@@ -388,8 +390,12 @@ impl Scan<'_> {
             }
         }
         summary.unrecorded.sort_by(|a, b| (a.start, &a.id).cmp(&(b.start, &b.id)));
-        summary.unaudited =
-            self.transcripts.iter().filter(|id| !self.sessions.contains_key(*id)).cloned().collect();
+        summary.unaudited = self
+            .transcripts
+            .iter()
+            .filter(|id| !self.sessions.contains_key(*id))
+            .cloned()
+            .collect();
         self.summary
     }
 }
@@ -431,7 +437,9 @@ impl Shared<'_> {
             Ok(opened) => opened,
             Err(problem) => {
                 let end = Some(End::default());
-                return send.send((index, Piece { problems: vec![problem], end, ..Piece::default() })).is_ok();
+                return send
+                    .send((index, Piece { problems: vec![problem], end, ..Piece::default() }))
+                    .is_ok();
             }
         };
         if pass == Pass::Records && opened.form().may_hold_transcripts() {
@@ -515,7 +523,7 @@ impl Sink for Reading<'_, '_, '_> {
             return;
         }
         let event = RecordEvent::new(raw, &self.records);
-        if opens && let Some(session) = event.record().and_then(|record| record.opened_session()) {
+        if opens && let Some(session) = event.record().and_then(Record::opened_session) {
             self.end.sessions.push(session);
         }
         let (findings, name) = (&mut self.piece.findings, &self.name);

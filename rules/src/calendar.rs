@@ -30,9 +30,10 @@ impl Calendar {
         let local = time.to_zoned(self.zone.clone()).datetime();
         self.weekdays.contains(&local.date().weekday())
             && !self.holidays.contains(&local.date())
-            && self.hours.iter().any(|(from, to)| {
-                *from <= local.time() && to.is_none_or(|to| local.time() < to)
-            })
+            && self
+                .hours
+                .iter()
+                .any(|(from, to)| *from <= local.time() && to.is_none_or(|to| local.time() < to))
     }
 
     /// The word that rules compare with.
@@ -96,17 +97,18 @@ fn calendar(node: &Node, source: &Arc<Source>) -> Result<Calendar, Box<Diagnosti
         Some(node) => {
             let name = node.scalar_text(source).unwrap_or_default();
             // The bundled database, so that every machine gives the same answer.
-            jiff::tz::TimeZoneDatabase::bundled()
-                .get(&name)
-                .map_err(|_| error(node, format!("`{name}` is no time zone of the IANA database")))?
+            jiff::tz::TimeZoneDatabase::bundled().get(&name).map_err(|_| {
+                error(node, format!("`{name}` is no time zone of the IANA database"))
+            })?
         }
     };
     let mut weekdays = Vec::new();
     let days = node.get("weekdays");
     for item in days.map(Node::items).unwrap_or_default() {
         let name = item.scalar_text(source).unwrap_or_default();
-        let day = weekday(&name)
-            .ok_or_else(|| error(item, format!("`{name}` is no weekday: mon, tue, wed, thu, fri, sat, sun")))?;
+        let day = weekday(&name).ok_or_else(|| {
+            error(item, format!("`{name}` is no weekday: mon, tue, wed, thu, fri, sat, sun"))
+        })?;
         weekdays.push(day);
     }
     if days.is_none() {
@@ -117,7 +119,10 @@ fn calendar(node: &Node, source: &Arc<Source>) -> Result<Calendar, Box<Diagnosti
     for item in spans.map(Node::items).unwrap_or_default() {
         let text = item.scalar_text(source).unwrap_or_default();
         let span = span(&text).ok_or_else(|| {
-            error(item, format!("`{text}` is not a span of hours within a day, such as \"08:30-18:00\""))
+            error(
+                item,
+                format!("`{text}` is not a span of hours within a day, such as \"08:30-18:00\""),
+            )
         })?;
         hours.push(span);
     }
@@ -162,7 +167,6 @@ fn span(text: &str) -> Option<(Time, Option<Time>)> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

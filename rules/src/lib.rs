@@ -19,6 +19,6 @@ pub mod sigma;
 pub use calendar::{Calendar, Calendars};
 pub use compile::{FieldTable, RuleSet, SlotId};
 pub use diagnostic::{Diagnostic, Severity, Source};
-pub use evaluate::{Event, Evaluator, Match, Pivot, Slots};
+pub use evaluate::{Evaluator, Event, Match, Pivot, Slots};
 pub use pack::{Pack, PackFile};
 pub use sigma::Rule;

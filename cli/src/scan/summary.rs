@@ -45,7 +45,8 @@ fn try_render(
     let by_level = if found == 0 { String::new() } else { format!(": {}", by_level.join(", ")) };
     writeln!(out, "{BOLD}{}{BOLD:#}{by_level}", number(found, "finding", "findings"))?;
     let idle = set.idle().count();
-    let idle = if idle == 0 { String::new() } else { format!(" ({idle} for log sources not read here)") };
+    let idle =
+        if idle == 0 { String::new() } else { format!(" ({idle} for log sources not read here)") };
     writeln!(
         out,
         "{} from {}, {} read: {} ({}), {} with {}; {}{idle}",

@@ -73,8 +73,8 @@ impl<'a> Prompt<'a> {
             return None;
         }
         if let Some(version) = body.strip_prefix("sh-").or_else(|| body.strip_prefix("bash-")) {
-            let is_version = !version.is_empty()
-                && version.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+            let is_version =
+                !version.is_empty() && version.bytes().all(|b| b.is_ascii_digit() || b == b'.');
             return is_version.then(|| bare(Shape::ShellVersion));
         }
         let bracketed = body.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
@@ -131,7 +131,8 @@ mod tests {
 
     #[test]
     fn a_prompt_tells_who_and_where() {
-        let (prompt, _) = Prompt::split("[ec2-user@ip-10-0-1-11 ~]$ id").unwrap_or_else(|| panic!());
+        let (prompt, _) =
+            Prompt::split("[ec2-user@ip-10-0-1-11 ~]$ id").unwrap_or_else(|| panic!());
         assert_eq!(
             (prompt.user, prompt.host, prompt.cwd),
             (Some("ec2-user"), Some("ip-10-0-1-11"), Some("~"))

@@ -140,8 +140,7 @@ impl Reader {
         if typed.trim().is_empty() {
             return;
         }
-        let prompt =
-            Prompt { text: "", shape: Shape::Word, user: None, host: None, cwd: None };
+        let prompt = Prompt { text: "", shape: Shape::Word, user: None, host: None, cwd: None };
         let mut command = self.command(typed, &prompt, line.bytes, time);
         command.status = CommandStatus::Repl;
         command.confidence = Confidence::Likely;

@@ -126,8 +126,10 @@ fn split(line: &str) -> Vec<Vec<Word<'_>>> {
 }
 
 /// Words of the shell's grammar in front of a command.
-const KEYWORDS: &[&str] =
-    &["if", "then", "elif", "else", "while", "until", "do", "!", "{", "time", "exec", "builtin", "command"];
+const KEYWORDS: &[&str] = &[
+    "if", "then", "elif", "else", "while", "until", "do", "!", "{", "time", "exec", "builtin",
+    "command",
+];
 
 fn unwrap(
     words: &[Word<'_>],
@@ -180,7 +182,8 @@ fn unwrap(
             at += 1;
             break;
         }
-        if !word.text.starts_with('-') && !(name == "env" && is_assignment(&word.text)) {
+        let assigns = name == "env" && is_assignment(&word.text);
+        if !(word.text.starts_with('-') || assigns) {
             break;
         }
         if with_value.contains(&word.text.as_str()) {
@@ -211,12 +214,30 @@ fn is_assignment(word: &str) -> bool {
 /// May a shell with a prompt of its own be at work after this line?
 pub(crate) fn starts_a_shell(line: &str) -> bool {
     const SHELLS: &[&str] = &[
-        "sh", "bash", "dash", "zsh", "fish", "ksh", "su", "sudo", "doas", "ssh", "docker", "podman",
-        "kubectl", "tmux", "screen", "chroot", "nsenter", "machinectl", "exec",
+        "sh",
+        "bash",
+        "dash",
+        "zsh",
+        "fish",
+        "ksh",
+        "su",
+        "sudo",
+        "doas",
+        "ssh",
+        "docker",
+        "podman",
+        "kubectl",
+        "tmux",
+        "screen",
+        "chroot",
+        "nsenter",
+        "machinectl",
+        "exec",
     ];
-    split(line).iter().flatten().any(|word| {
-        SHELLS.contains(&word.text.rsplit('/').next().unwrap_or_default())
-    })
+    split(line)
+        .iter()
+        .flatten()
+        .any(|word| SHELLS.contains(&word.text.rsplit('/').next().unwrap_or_default()))
 }
 
 /// Does the shell wait for more after this text?
@@ -324,7 +345,8 @@ mod tests {
         for text in ["echo 'a", "ls \\", "cat <<EOF", "if true; then", "f() {", "a &&", "a |"] {
             assert!(is_incomplete(text), "{text}");
         }
-        for text in ["echo 'a'", "cat <<EOF\nx\nEOF", "if a; then b; fi", "f() { :; }", "cat <<<x"] {
+        for text in ["echo 'a'", "cat <<EOF\nx\nEOF", "if a; then b; fi", "f() { :; }", "cat <<<x"]
+        {
             assert!(!is_incomplete(text), "{text}");
         }
     }

@@ -128,7 +128,7 @@ impl Record {
     }
 
     /// The session that this record opened: a `StartSession` or `ExecuteCommand` that succeeded and
-    /// names the session. The event source is checked, since Athena and CloudShell have calls of the
+    /// names the session. The event source is checked, since Athena and `CloudShell` have calls of the
     /// same names (FORMATS B3).
     pub fn opened_session(&self) -> Option<Session> {
         let kind = match (self.event_source.as_deref()?, self.event_name.as_deref()?) {
@@ -209,7 +209,6 @@ fn target_of_refusal(message: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

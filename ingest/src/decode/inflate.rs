@@ -101,7 +101,6 @@ impl<R: Read> Read for Inflated<R> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use std::io::Write;
 

@@ -41,6 +41,9 @@ pub(crate) enum ItemError {
     ItemTooLarge(usize),
 }
 
+/// An item in the buffer: first byte, one past the last, and the array it stands in.
+type Extent = (usize, usize, Option<Key>);
+
 /// Where the reader stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -112,7 +115,7 @@ impl<R: Read> Items<R> {
         }
     }
 
-    fn advance(&mut self) -> Result<Option<(usize, usize, Option<Key>)>, (u64, ItemError)> {
+    fn advance(&mut self) -> Result<Option<Extent>, (u64, ItemError)> {
         loop {
             let Some(byte) = self.peek()? else {
                 return match self.state {
@@ -175,7 +178,7 @@ impl<R: Read> Items<R> {
         (self.offset(), ItemError::Syntax(what))
     }
 
-    fn take(&mut self, len: usize, key: Option<Key>) -> (usize, usize, Option<Key>) {
+    fn take(&mut self, len: usize, key: Option<Key>) -> Extent {
         let from = self.start;
         self.start += len;
         (from, self.start, key)
@@ -318,7 +321,10 @@ mod tests {
             out.push(match item {
                 Ok(item) => {
                     let body = String::from_utf8_lossy(item.bytes).into_owned();
-                    assert_eq!(&text[usize::try_from(item.offset).unwrap_or(0)..][..body.len()], body);
+                    assert_eq!(
+                        &text[usize::try_from(item.offset).unwrap_or(0)..][..body.len()],
+                        body
+                    );
                     body
                 }
                 Err((at, error)) => format!("{at}: {error}"),

@@ -252,7 +252,6 @@ pub(crate) fn skip_space(buf: &[u8], mut at: usize) -> usize {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use proptest::prelude::*;
     use serde_json::Value;
@@ -290,7 +289,10 @@ mod tests {
 
     #[test]
     fn broken_objects_are_named() {
-        assert_eq!(scan(r#"{"a":[1}"#).0, Scan::Bad(7, "a bracket closes what another kind opened"));
+        assert_eq!(
+            scan(r#"{"a":[1}"#).0,
+            Scan::Bad(7, "a bracket closes what another kind opened")
+        );
         assert_eq!(scan(r#"{"a":"\"#).0, Scan::More);
         assert_eq!(scan(r#"{"a":1"#).0, Scan::More);
         let deep = format!("{{\"a\":{}", "[".repeat(200));

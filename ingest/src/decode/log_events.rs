@@ -91,7 +91,10 @@ enum Stream {
         cut: bool,
     },
     /// Not a session's stream.
-    Other { first: u64, events: u64 },
+    Other {
+        first: u64,
+        events: u64,
+    },
 }
 
 /// The streams of one artifact.
@@ -153,10 +156,11 @@ impl Streams {
             return;
         }
         let stream = self.open.entry(event.session_id.to_string()).or_insert_with(|| {
-            let mut head = TranscriptHead::new(walk.place(offset), TranscriptForm::CloudwatchStream);
+            let mut head =
+                TranscriptHead::new(walk.place(offset), TranscriptForm::CloudwatchStream);
             head.session_id = Some(SessionId::new(&*event.session_id));
             let own = |text: Option<&Cow<'_, str>>| {
-                text.filter(|text| !text.is_empty()).map(|text| text.to_string())
+                text.filter(|text| !text.is_empty()).map(ToString::to_string)
             };
             head.region = own(event.aws_region.as_ref());
             head.target = own(event.target.as_ref().and_then(|target| target.id.as_ref()));
@@ -190,7 +194,8 @@ impl Streams {
             if header.is_none() && !SessionId::looks_like(key) {
                 return Stream::Other { first: offset, events: 0 };
             }
-            let mut head = TranscriptHead::new(walk.place(offset), TranscriptForm::CloudwatchUpload);
+            let mut head =
+                TranscriptHead::new(walk.place(offset), TranscriptForm::CloudwatchUpload);
             if !key.is_empty() {
                 head.session_id = Some(SessionId::new(key));
             }
@@ -231,7 +236,8 @@ impl Streams {
                 Stream::Upload { mut reading, body, .. } => {
                     let offset = reading.head.place.offset;
                     let mut emit = |head: &TranscriptHead, command| walk.command(head, command);
-                    let footer = body.finish(&mut |bytes, _| reading.write(bytes, offset, &mut emit));
+                    let footer =
+                        body.finish(&mut |bytes, _| reading.write(bytes, offset, &mut emit));
                     reading.head.complete = Some(footer.is_some());
                     if let Some(time) = footer.and_then(|footer| footer.time) {
                         reading.head.ended = Some(time);

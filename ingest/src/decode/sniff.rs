@@ -28,7 +28,11 @@ impl Form {
     pub const fn may_hold_transcripts(self) -> bool {
         matches!(
             self,
-            Self::JsonLogEvents | Self::LogExport | Self::ScriptObject | Self::ScriptUpload | Self::Raw
+            Self::JsonLogEvents
+                | Self::LogExport
+                | Self::ScriptObject
+                | Self::ScriptUpload
+                | Self::Raw
         )
     }
 }
@@ -97,16 +101,19 @@ fn looks_like_terminal(head: &[u8]) -> bool {
         return false;
     }
     let feeds = memchr::memchr_iter(b'\n', head).count();
-    let returns = memchr::memchr_iter(b'\n', head)
-        .filter(|&at| at > 0 && head[at - 1] == b'\r')
-        .count();
+    let returns =
+        memchr::memchr_iter(b'\n', head).filter(|&at| at > 0 && head[at - 1] == b'\r').count();
     let sequences = memchr::memmem::find_iter(head, b"\x1b[").take(1).count()
         + memchr::memmem::find_iter(head, b"\x1b]").take(1).count();
-    let printable = head.iter().filter(|&&b| b >= 0x20 || matches!(b, b'\t'..=b'\r' | 0x1b | 7 | 8));
+    let printable =
+        head.iter().filter(|&&b| b >= 0x20 || matches!(b, b'\t'..=b'\r' | 0x1b | 7 | 8));
     let mostly_text = printable.count() * 20 >= head.len() * 19;
-    let prompt = |text: &[u8]| matches!(text.first(), Some(b'$' | b'#')) && text.get(1) == Some(&b' ');
+    let prompt =
+        |text: &[u8]| matches!(text.first(), Some(b'$' | b'#')) && text.get(1) == Some(&b' ');
     mostly_text
-        && (returns * 2 > feeds || sequences > 0 || (feeds == 0 && (prompt(head) || head.starts_with(b"sh-"))))
+        && (returns * 2 > feeds
+            || sequences > 0
+            || (feeds == 0 && (prompt(head) || head.starts_with(b"sh-"))))
 }
 
 #[cfg(test)]

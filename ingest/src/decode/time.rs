@@ -39,7 +39,7 @@ mod tests {
             " 2026-10-05T09:00:00.000Z ",
         ] {
             let time = parse_time(text);
-            assert_eq!(time.map(|t| t.as_second()), Some(1_791_190_800), "{text}");
+            assert_eq!(time.map(Timestamp::as_second), Some(1_791_190_800), "{text}");
         }
         for text in ["", "yesterday", "2026-13-01T00:00:00Z", "Jul 10, 2023 1:57:16 PM"] {
             assert_eq!(parse_time(text), None, "{text}");

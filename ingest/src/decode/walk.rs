@@ -78,7 +78,10 @@ impl<'a> Walk<'a> {
             Form::Unknown => self.problem(
                 ProblemKind::Failed,
                 0,
-                format!("neither a log nor a transcript that is known here (it begins `{}`)", beginning(head)),
+                format!(
+                    "neither a log nor a transcript that is known here (it begins `{}`)",
+                    beginning(head)
+                ),
             ),
             Form::Json | Form::JsonLogEvents => self.json(head.chain(rest)),
             Form::LogExport => self.log_export(head.chain(rest)),
@@ -132,7 +135,11 @@ impl<'a> Walk<'a> {
             match LogEvent::parse(bytes, item.prefix) {
                 Ok(event) => streams.event(&event, offset, self),
                 Err(error) => {
-                    self.problem(ProblemKind::Failed, offset, format!("a broken log event: {error}"));
+                    self.problem(
+                        ProblemKind::Failed,
+                        offset,
+                        format!("a broken log event: {error}"),
+                    );
                 }
             }
         } else if head.has(Key::SessionData) {
@@ -155,9 +162,15 @@ impl<'a> Walk<'a> {
             event: String,
         }
         match serde_json::from_slice::<Looked>(bytes) {
-            Ok(looked) => self.inner_record(looked.event.trim().as_bytes(), offset, "a lookup result"),
+            Ok(looked) => {
+                self.inner_record(looked.event.trim().as_bytes(), offset, "a lookup result");
+            }
             Err(error) => {
-                self.problem(ProblemKind::Failed, offset, format!("a broken lookup result: {error}"));
+                self.problem(
+                    ProblemKind::Failed,
+                    offset,
+                    format!("a broken lookup result: {error}"),
+                );
             }
         }
     }
@@ -190,7 +203,11 @@ impl<'a> Walk<'a> {
         {
             self.record(&raw_record(&head, &bytes[..end], offset));
         } else {
-            self.problem(ProblemKind::Failed, offset, format!("{within} without a CloudTrail record"));
+            self.problem(
+                ProblemKind::Failed,
+                offset,
+                format!("{within} without a CloudTrail record"),
+            );
         }
     }
 
@@ -228,7 +245,8 @@ impl<'a> Walk<'a> {
                 break;
             }
             if read as u64 == left {
-                let reason = super::items::ItemError::ItemTooLarge(self.limits.max_item).to_string();
+                let reason =
+                    super::items::ItemError::ItemTooLarge(self.limits.max_item).to_string();
                 self.problem(ProblemKind::Failed, offset, reason);
                 break;
             }
@@ -241,7 +259,13 @@ impl<'a> Walk<'a> {
                     Some((_, message)) if message.len() <= self.limits.max_item => {
                         message.extend_from_slice(&line);
                     }
-                    _ => self.problem(ProblemKind::Failed, offset, "a line that belongs to no event"),
+                    _ => {
+                        self.problem(
+                            ProblemKind::Failed,
+                            offset,
+                            "a line that belongs to no event",
+                        );
+                    }
                 },
             }
             offset += read as u64;
@@ -320,7 +344,8 @@ impl<'a> Walk<'a> {
 /// Is this a CloudTrail record? S3, SQS and Kinesis notifications have the same two keys with
 /// `aws:…` as their source.
 fn is_record(head: &Head, bytes: &[u8]) -> bool {
-    let named = head.has(Key::EventName) && (head.has(Key::EventSource) || head.has(Key::EventVersion));
+    let named =
+        head.has(Key::EventName) && (head.has(Key::EventSource) || head.has(Key::EventVersion));
     named && !head.text(bytes, Key::EventSource).is_some_and(|source| source.starts_with("aws:"))
 }
 
@@ -340,7 +365,10 @@ fn other(head: &Head, bytes: &[u8]) -> (ProblemKind, String) {
     use ProblemKind::{Failed, Skipped};
     let source = head.text(bytes, Key::EventSource).unwrap_or_default();
     if head.has(Key::DigestS3Object) {
-        return (Skipped, "a CloudTrail digest file: it proves other files and holds no events".into());
+        return (
+            Skipped,
+            "a CloudTrail digest file: it proves other files and holds no events".into(),
+        );
     }
     if head.text(bytes, Key::Event) == Some("s3:TestEvent") {
         return (Skipped, "the test message that S3 sends when a notification is set up".into());
@@ -349,10 +377,17 @@ fn other(head: &Head, bytes: &[u8]) -> (ProblemKind, String) {
         return (Skipped, "an S3 notification: it only names an object, give that".into());
     }
     if source == "aws:sqs" || head.has(Key::SnsEventSource) {
-        return (Skipped, "a queue's or topic's message: it only names an object, give that".into());
+        return (
+            Skipped,
+            "a queue's or topic's message: it only names an object, give that".into(),
+        );
     }
     if source == "aws:kinesis" || head.has(Key::AwsLogs) || head.has(Key::RecordsLower) {
-        return (Failed, "a Lambda event with compressed log events inside, which only the function reads".into());
+        return (
+            Failed,
+            "a Lambda event with compressed log events inside, which only the function reads"
+                .into(),
+        );
     }
     (Failed, format!("JSON that is no event known here (it begins `{}`)", beginning(bytes)))
 }

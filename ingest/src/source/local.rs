@@ -65,7 +65,10 @@ pub fn find(paths: &[PathBuf]) -> Found {
         }
         for entry in WalkDir::new(path).follow_root_links(true).sort_by_file_name() {
             match entry {
-                Ok(entry) if entry.file_type().is_file() || (entry.depth() == 0 && !entry.file_type().is_dir()) => {
+                Ok(entry)
+                    if entry.file_type().is_file()
+                        || (entry.depth() == 0 && !entry.file_type().is_dir()) =>
+                {
                     found.bytes += entry.metadata().map_or(0, |data| data.len());
                     found.artifacts.push(Local::File(entry.into_path()));
                 }

@@ -15,9 +15,28 @@ pub struct Csv<W: io::Write> {
 
 /// The header: [`Row`]'s fields.
 const COLUMNS: [&str; 22] = [
-    "finding_id", "rule_id", "rule_title", "level", "tags", "time", "time_end", "session_id", "principal",
-    "principal_type", "principal_claimed_name", "account", "region", "target", "event_id", "event_name",
-    "command", "source_ip", "error_code", "evidence", "artifact", "artifact_offset",
+    "finding_id",
+    "rule_id",
+    "rule_title",
+    "level",
+    "tags",
+    "time",
+    "time_end",
+    "session_id",
+    "principal",
+    "principal_type",
+    "principal_claimed_name",
+    "account",
+    "region",
+    "target",
+    "event_id",
+    "event_name",
+    "command",
+    "source_ip",
+    "error_code",
+    "evidence",
+    "artifact",
+    "artifact_offset",
 ];
 
 impl<W: io::Write> Csv<W> {
@@ -37,8 +56,9 @@ impl<W: io::Write> Csv<W> {
 /// A spreadsheet runs a cell that begins with one of these as a formula; a quote in front makes it text
 /// (OWASP, "CSV Injection").
 fn inert(cell: &str) -> Cow<'_, str> {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'])
-    {
+    if cell.starts_with([
+        '=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}',
+    ]) {
         Cow::Owned(format!("'{cell}"))
     } else {
         Cow::Borrowed(cell)

@@ -26,6 +26,9 @@ impl Default for TextOptions {
     }
 }
 
+/// The gravest first, then by title; the id keeps rules of one title apart.
+type GroupKey = (std::cmp::Reverse<Level>, String, String);
+
 #[derive(Default)]
 struct Group {
     findings: Vec<Finding>,
@@ -37,7 +40,7 @@ struct Group {
 pub struct Text<W> {
     out: W,
     options: TextOptions,
-    groups: BTreeMap<(std::cmp::Reverse<Level>, String, String), (Arc<RuleInfo>, Group)>,
+    groups: BTreeMap<GroupKey, (Arc<RuleInfo>, Group)>,
 }
 
 impl<W: io::Write> Text<W> {
@@ -70,10 +73,8 @@ impl<W: io::Write> Write for Text<W> {
     fn finding(&mut self, finding: &Finding) -> io::Result<()> {
         let rule = &finding.rule;
         let key = (std::cmp::Reverse(rule.level), rule.title.clone(), rule.id.clone());
-        let (_, group) = self
-            .groups
-            .entry(key)
-            .or_insert_with(|| (Arc::clone(rule), Group::default()));
+        let (_, group) =
+            self.groups.entry(key).or_insert_with(|| (Arc::clone(rule), Group::default()));
         group.count += 1;
         group.findings.push(finding.clone());
         // Sorting now and then, not always, keeps this linear in the findings.
@@ -109,7 +110,11 @@ impl<W: io::Write> Text<W> {
             self.out,
             "{colour}{level}{colour:#}  {BOLD}{}{BOLD:#}  {DIM}{}{DIM:#}",
             Visible(&rule.title),
-            if group.count == 1 { "1 finding".to_owned() } else { format!("{} findings", group.count) },
+            if group.count == 1 {
+                "1 finding".to_owned()
+            } else {
+                format!("{} findings", group.count)
+            },
         )?;
         let tags: Vec<String> = rule.tags.iter().map(|tag| Visible(tag).to_string()).collect();
         if !tags.is_empty() {
@@ -158,7 +163,9 @@ impl<W: io::Write> Text<W> {
             // What stands in the lines above already, and what is only not there, would be noise.
             let told = [&finding.event_name, &finding.command, &finding.error_code];
             let Some(value) = &evidence.value else { continue };
-            if told.into_iter().flatten().any(|text| text == value) || evidence.field == "eventSource" {
+            if told.into_iter().flatten().any(|text| text == value)
+                || evidence.field == "eventSource"
+            {
                 continue;
             }
             writeln!(self.out, "      {}: {}", Visible(&evidence.field), Visible(value))?;

@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn a_name_of_many_parts_stays_small() {
         let mut fields = FieldTable::default();
-        fields.slot(&vec!["a"; 12].join("."));
+        fields.slot(&["a"; 12].join("."));
         assert!(fields.nodes.len() <= 14);
         fields.slot(&vec!["b"; 10_000].join("."));
         let edges: usize = fields.nodes.iter().map(|node| node.edges.len()).sum();

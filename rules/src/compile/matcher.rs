@@ -76,10 +76,8 @@ impl Matcher {
                     } else if pattern.longest_literal().is_empty() {
                         this.others.push((id, test.clone()));
                     } else {
-                        let enough = matches!(
-                            pattern.parts(),
-                            [Part::Many, Part::Literal(_), Part::Many]
-                        );
+                        let enough =
+                            matches!(pattern.parts(), [Part::Many, Part::Literal(_), Part::Many]);
                         literals[usize::from(*cased)].push((
                             pattern.longest_literal().to_owned(),
                             id,
@@ -157,10 +155,8 @@ impl Texts {
             });
             self.owners[at].push((id, pattern));
         }
-        self.literals = AhoCorasick::builder()
-            .match_kind(LiteralMatchKind::Standard)
-            .build(&needles)
-            .ok();
+        self.literals =
+            AhoCorasick::builder().match_kind(LiteralMatchKind::Standard).build(&needles).ok();
         if self.literals.is_none() {
             self.scan = true;
             for (owners, needle) in self.owners.iter_mut().zip(&needles) {

@@ -141,7 +141,9 @@ impl Partition {
         let Builder { fields, predicates, .. } = builder;
         let matchers = (0..fields.len())
             .map(|slot| {
-                Matcher::build(predicates.iter().enumerate().filter(|(_, p)| p.slot.index() == slot))
+                Matcher::build(
+                    predicates.iter().enumerate().filter(|(_, p)| p.slot.index() == slot),
+                )
             })
             .collect();
         Some(Self { fields, predicates, matchers, rules: compiled })
@@ -174,8 +176,12 @@ impl Builder {
 
     fn search(&mut self, search: &Search, id: u16) -> Expr {
         match search {
-            Search::All(items) => Expr::All(items.iter().map(|item| self.search(item, id)).collect()),
-            Search::Any(items) => Expr::Any(items.iter().map(|item| self.search(item, id)).collect()),
+            Search::All(items) => {
+                Expr::All(items.iter().map(|item| self.search(item, id)).collect())
+            }
+            Search::Any(items) => {
+                Expr::Any(items.iter().map(|item| self.search(item, id)).collect())
+            }
             Search::Not(inner) => Expr::Not(Box::new(self.search(inner, id))),
             Search::Item(item) => Expr::Leaf(self.predicate(item), id),
         }
@@ -203,7 +209,9 @@ impl Builder {
         match expr {
             Expr::Leaf(id, _) => self.predicates[*id as usize].slot == SlotId::KEYWORDS,
             Expr::Not(inner) => self.uses_keywords(inner),
-            Expr::All(items) | Expr::Any(items) => items.iter().any(|item| self.uses_keywords(item)),
+            Expr::All(items) | Expr::Any(items) => {
+                items.iter().any(|item| self.uses_keywords(item))
+            }
         }
     }
 }

@@ -78,7 +78,12 @@ impl<'a> Evaluator<'a> {
     /// An evaluator for `set`.
     pub fn new(set: &'a RuleSet) -> Self {
         let most = |count: fn(&Partition) -> usize| {
-            EventKind::ALL.iter().filter_map(|&kind| set.partition(kind)).map(count).max().unwrap_or(0)
+            EventKind::ALL
+                .iter()
+                .filter_map(|&kind| set.partition(kind))
+                .map(count)
+                .max()
+                .unwrap_or(0)
         };
         Self {
             set,
@@ -204,7 +209,11 @@ impl<'a> Evaluator<'a> {
     /// Collects what spoke for a match: the predicates that held where holding was asked for.
     fn explain(&self, partition: &Partition, rule: &Rule, expr: &Expr, out: &mut Vec<Evidence>) {
         match expr {
-            Expr::All(items) => items.iter().for_each(|item| self.explain(partition, rule, item, out)),
+            Expr::All(items) => {
+                for item in items {
+                    self.explain(partition, rule, item, out);
+                }
+            }
             Expr::Any(items) => items
                 .iter()
                 .filter(|item| self.holds(partition, item))
@@ -228,7 +237,8 @@ impl<'a> Evaluator<'a> {
                         .map(|(name, _)| name.clone())
                         .unwrap_or_default(),
                 };
-                let known = out.iter().any(|e| e.field == evidence.field && e.value == evidence.value);
+                let known =
+                    out.iter().any(|e| e.field == evidence.field && e.value == evidence.value);
                 if !known && out.len() < MAX_EVIDENCE {
                     out.push(evidence);
                 }
@@ -259,9 +269,7 @@ fn ask(partition: &Partition, slot: SlotId, slots: &Slots, hit: &mut impl FnMut(
 
 /// Has the one field a value that the other has?
 fn same(slots: &Slots, a: SlotId, b: SlotId, cased: bool) -> bool {
-    slots.texts(a).any(|a| {
-        slots.texts(b).any(|b| if cased { a == b } else { fold(a) == fold(b) })
-    })
+    slots.texts(a).any(|a| slots.texts(b).any(|b| if cased { a == b } else { fold(a) == fold(b) }))
 }
 
 /// Could the expression hold, as far as `known` tells? `None`: it depends on what is not known.

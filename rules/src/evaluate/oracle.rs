@@ -46,13 +46,15 @@ fn holds(item: &Item, event: &Value) -> bool {
     }
     let texts: Vec<String> = found.iter().filter_map(|value| text(value)).collect();
     match &item.test {
-        Test::Exists(wanted) => *wanted == !found.is_empty(),
+        Test::Exists(wanted) => *wanted != found.is_empty(),
         Test::Null => texts.is_empty(),
         Test::SameAs { field, cased } => {
             let mut other = Vec::new();
             lookup(event, field, &mut other);
             let other: Vec<String> = other.iter().filter_map(|value| text(value)).collect();
-            texts.iter().any(|a| other.iter().any(|b| if *cased { a == b } else { fold(a) == fold(b) }))
+            texts
+                .iter()
+                .any(|a| other.iter().any(|b| if *cased { a == b } else { fold(a) == fold(b) }))
         }
         test => texts.iter().any(|text| test.matches(text)),
     }
@@ -66,10 +68,12 @@ fn lookup<'v>(value: &'v Value, name: &str, out: &mut Vec<&'v Value>) {
             for (key, inner) in map {
                 if key == name {
                     flatten(inner, out);
-                } else if let Some(rest) = name.strip_prefix(key.as_str()).and_then(|r| r.strip_prefix('.')) {
-                    if !key.is_empty() && !rest.is_empty() {
-                        lookup(inner, rest, out);
-                    }
+                } else if let Some(rest) =
+                    name.strip_prefix(key.as_str()).and_then(|r| r.strip_prefix('.'))
+                    && !key.is_empty()
+                    && !rest.is_empty()
+                {
+                    lookup(inner, rest, out);
                 }
             }
         }

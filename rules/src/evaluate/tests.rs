@@ -18,10 +18,10 @@ impl Event for Json {
 }
 
 fn set(rules: &[String]) -> RuleSet {
-    let files = rules.iter().enumerate().map(|(at, text)| PackFile {
-        path: format!("r{at:04}.yml"),
-        text: text.clone(),
-    });
+    let files = rules
+        .iter()
+        .enumerate()
+        .map(|(at, text)| PackFile { path: format!("r{at:04}.yml"), text: text.clone() });
     let pack = Pack::read(files);
     let errors: Vec<String> = pack.problems.iter().map(ToString::to_string).collect();
     assert!(pack.rules.len() == rules.len(), "{errors:#?}");
@@ -74,7 +74,10 @@ fn matching_is_sigmas() {
         ("  s: {n: 7}\n  condition: s\n", true),
         ("  s: {n|gte: 7, n|lt: 8}\n  condition: s\n", true),
         ("  s: {flag: false}\n  condition: s\n", true),
-        ("  s: {nothing: null, missing: null, request.target.deeper: null}\n  condition: s\n", true),
+        (
+            "  s: {nothing: null, missing: null, request.target.deeper: null}\n  condition: s\n",
+            true,
+        ),
         ("  s: {empty: null}\n  condition: s\n", true),
         ("  s: {eventName: null}\n  condition: s\n", false),
         ("  s: {nothing|exists: true}\n  condition: s\n", true),
@@ -147,7 +150,9 @@ fn an_event_of_another_kind_is_not_looked_at() {
 }
 
 fn value() -> impl Strategy<Value = Value> {
-    let word = prop::sample::select(vec!["", "a", "A", "ab", "aab", "b", "ba", "Ü", "7", "10.0.0.1", "x*y"]);
+    let word = prop::sample::select(vec![
+        "", "a", "A", "ab", "aab", "b", "ba", "Ü", "7", "10.0.0.1", "x*y",
+    ]);
     let leaf = prop_oneof![
         4 => word.prop_map(Value::from),
         1 => Just(Value::Null),
@@ -170,14 +175,20 @@ fn event() -> impl Strategy<Value = Value> {
 }
 
 fn item() -> impl Strategy<Value = String> {
-    let field = prop::sample::select(vec![
-        "eventName", "eventSource", "a", "b", "a.b", "a.b.c", "b.a", "",
-    ]);
+    let field =
+        prop::sample::select(vec!["eventName", "eventSource", "a", "b", "a.b", "a.b.c", "b.a", ""]);
     let text = prop::sample::select(vec![
         "''", "a", "A", "ab", "'a*'", "'*b'", "'a?'", "'?'", "'*'", "ü", "7", "'*a*b*'", r"'x\*y'",
     ]);
     let plain = prop::sample::select(vec![
-        "", "|contains", "|startswith", "|endswith", "|cased", "|contains|cased", "|neq", "|contains|neq",
+        "",
+        "|contains",
+        "|startswith",
+        "|endswith",
+        "|cased",
+        "|contains|cased",
+        "|neq",
+        "|contains|neq",
     ]);
     let named = prop::sample::select(vec!["eventName", "a", "a.b", "a.b.c", "b.a"]);
     let regex = prop::sample::select(vec!["'^a'", "'b$'", "'(?i)A.?B'", "'.'", "'^$'", "'a|b'"]);
@@ -199,18 +210,27 @@ fn item() -> impl Strategy<Value = String> {
 }
 
 fn detection() -> impl Strategy<Value = String> {
-    let map = || prop::collection::vec(item(), 1..3).prop_map(|items| {
-        // Two equal keys would not be YAML.
-        let mut keys = std::collections::BTreeSet::new();
-        let kept: Vec<String> = items
-            .into_iter()
-            .filter(|item| keys.insert(item.split("': ").next().unwrap_or_default().to_owned()))
-            .collect();
-        format!("{{{}}}", kept.join(", "))
-    });
+    let map = || {
+        prop::collection::vec(item(), 1..3).prop_map(|items| {
+            // Two equal keys would not be YAML.
+            let mut keys = std::collections::BTreeSet::new();
+            let kept: Vec<String> = items
+                .into_iter()
+                .filter(|item| keys.insert(item.split("': ").next().unwrap_or_default().to_owned()))
+                .collect();
+            format!("{{{}}}", kept.join(", "))
+        })
+    };
     let condition = prop::sample::select(vec![
-        "x and y", "x or y", "not x", "x and not y", "not (x or y)", "1 of them", "all of them",
-        "not x or y", "x",
+        "x and y",
+        "x or y",
+        "not x",
+        "x and not y",
+        "not (x or y)",
+        "1 of them",
+        "all of them",
+        "not x or y",
+        "x",
     ]);
     (map(), map(), condition)
         .prop_map(|(x, y, condition)| format!("  x: {x}\n  y: {y}\n  condition: {condition}\n"))
@@ -254,6 +274,6 @@ proptest! {
     fn no_rule_text_makes_the_reader_fail(text in "(?s).{0,300}") {
         let source = Arc::new(crate::diagnostic::Source { name: "x.yml".into(), text });
         let mut problems = Vec::new();
-        let _ = crate::sigma::parse(&source, &Default::default(), &mut problems);
+        let _ = crate::sigma::parse(&source, &std::collections::BTreeMap::default(), &mut problems);
     }
 }

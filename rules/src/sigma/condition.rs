@@ -43,14 +43,8 @@ pub fn parse(text: &str, names: &[&str]) -> Result<Condition, ConditionError> {
     let condition = parser.or()?;
     match parser.tokens.get(parser.at) {
         None => Ok(condition),
-        Some((Token::Close, span)) => {
-            Err(("a `)` that nothing opened".into(), span.clone(), None))
-        }
-        Some((_, span)) => Err((
-            "expected `and`, `or` or the end".into(),
-            span.clone(),
-            None,
-        )),
+        Some((Token::Close, span)) => Err(("a `)` that nothing opened".into(), span.clone(), None)),
+        Some((_, span)) => Err(("expected `and`, `or` or the end".into(), span.clone(), None)),
     }
 }
 
@@ -170,15 +164,17 @@ impl<'a> Parser<'a> {
                     .map(Condition::Search)
                     .ok_or_else(|| self.unknown(word, span))
             }
-            Some(_) | None => Err((
-                "expected a search identifier, `not`, `(` or `1 of …`".into(),
-                span,
-                None,
-            )),
+            Some(_) | None => {
+                Err(("expected a search identifier, `not`, `(` or `1 of …`".into(), span, None))
+            }
         }
     }
 
-    fn quantified(&mut self, quantifier: &str, span: Range<usize>) -> Result<Condition, ConditionError> {
+    fn quantified(
+        &mut self,
+        quantifier: &str,
+        span: Range<usize>,
+    ) -> Result<Condition, ConditionError> {
         let all = match quantifier.to_ascii_lowercase().as_str() {
             "all" => true,
             "1" | "any" => false,

@@ -114,7 +114,12 @@ impl Reader<'_> {
         }
     }
 
-    fn values(&mut self, field: Option<&str>, modifiers: &Modifiers, node: &Node) -> Option<Search> {
+    fn values(
+        &mut self,
+        field: Option<&str>,
+        modifiers: &Modifiers,
+        node: &Node,
+    ) -> Option<Search> {
         let nodes = match &node.value {
             Value::List(items) if items.is_empty() => {
                 self.problem(node, "an empty list can never match", None);
@@ -136,8 +141,9 @@ impl Reader<'_> {
         for value in nodes {
             match modifiers.tests(value, self.source, self.lists) {
                 Ok(tests) => {
-                    let about_fields =
-                        |test: &Test| matches!(test, Test::Exists(_) | Test::Null | Test::SameAs { .. });
+                    let about_fields = |test: &Test| {
+                        matches!(test, Test::Exists(_) | Test::Null | Test::SameAs { .. })
+                    };
                     if field.is_none() && tests.iter().any(about_fields) {
                         self.problem(value, "this asks something of a field, and names none", None);
                         complete = false;
@@ -146,10 +152,9 @@ impl Reader<'_> {
                     let item = |test| {
                         // A keyword is looked for anywhere in a value.
                         let test = match (field, test) {
-                            (None, Test::Pattern { pattern, cased }) => Test::Pattern {
-                                pattern: pattern.open_start().open_end(),
-                                cased,
-                            },
+                            (None, Test::Pattern { pattern, cased }) => {
+                                Test::Pattern { pattern: pattern.open_start().open_end(), cased }
+                            }
                             (_, test) => test,
                         };
                         Search::Item(Item { field: field.map(str::to_owned), test })

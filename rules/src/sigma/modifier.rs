@@ -151,9 +151,31 @@ const LATER: &[&str] = &["minute", "hour", "day", "week", "month", "year"];
 
 /// Every modifier, for suggestions.
 const KNOWN: &[&str] = &[
-    "all", "base64", "base64offset", "cased", "cidr", "contains", "endswith", "exists", "expand",
-    "fieldref", "gt", "gte", "i", "lt", "lte", "m", "neq", "re", "s", "startswith", "utf16", "utf16be",
-    "utf16le", "wide", "windash",
+    "all",
+    "base64",
+    "base64offset",
+    "cased",
+    "cidr",
+    "contains",
+    "endswith",
+    "exists",
+    "expand",
+    "fieldref",
+    "gt",
+    "gte",
+    "i",
+    "lt",
+    "lte",
+    "m",
+    "neq",
+    "re",
+    "s",
+    "startswith",
+    "utf16",
+    "utf16be",
+    "utf16le",
+    "wide",
+    "windash",
 ];
 
 impl Modifiers {
@@ -243,7 +265,8 @@ impl Modifiers {
         }
         if self.kind == Kind::FieldRef && self.shape != Shape::Whole {
             return Err((
-                "`fieldref` with `contains`, `startswith` or `endswith` is not supported yet".into(),
+                "`fieldref` with `contains`, `startswith` or `endswith` is not supported yet"
+                    .into(),
                 None,
             ));
         }
@@ -282,16 +305,16 @@ impl Modifiers {
         match &self.kind {
             Kind::Text => self.text(&text, node, lists),
             Kind::Regex { flags } => {
-                let expression =
-                    if flags.is_empty() { text } else { format!("(?{flags}){text}") };
+                let expression = if flags.is_empty() { text } else { format!("(?{flags}){text}") };
                 match compile_regex(&expression) {
                     Ok(_) => Ok(vec![Test::Regex(expression)]),
                     Err(error) => Err((regex_message(&error), None)),
                 }
             }
-            Kind::Cidr => match text.parse::<IpNet>().or_else(|error| {
-                text.parse::<IpAddr>().map(IpNet::from).map_err(|_| error)
-            }) {
+            Kind::Cidr => match text
+                .parse::<IpNet>()
+                .or_else(|error| text.parse::<IpAddr>().map(IpNet::from).map_err(|_| error))
+            {
                 Ok(net) => Ok(vec![Test::Cidr(net)]),
                 Err(_) => Err((
                     format!("`{text}` is not a network"),
@@ -432,8 +455,11 @@ fn encode(
                 wide.extend(text.encode_utf16().flat_map(u16::to_le_bytes));
                 out.push(Pattern::literal(&carried(&wide)));
             }
-            Encoding::Base64 => out.push(Pattern::literal(&base64::engine::general_purpose::STANDARD.encode(&bytes))),
-            Encoding::Base64Offset => out.extend(offsets(&bytes).iter().map(|text| Pattern::literal(text))),
+            Encoding::Base64 => out
+                .push(Pattern::literal(&base64::engine::general_purpose::STANDARD.encode(&bytes))),
+            Encoding::Base64Offset => {
+                out.extend(offsets(&bytes).iter().map(|text| Pattern::literal(text)));
+            }
         }
     }
     Ok(out)
@@ -483,15 +509,13 @@ pub(crate) fn distance(a: &str, b: &str) -> usize {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
     fn tests(modifiers: &str, yaml: &str) -> Result<Vec<Test>, String> {
         let words: Vec<&str> = modifiers.split('|').filter(|word| !word.is_empty()).collect();
         let modifiers = Modifiers::parse(&words).map_err(|(message, _)| message)?;
-        let source =
-            std::sync::Arc::new(Source { name: "x".into(), text: format!("v: {yaml}\n") });
+        let source = std::sync::Arc::new(Source { name: "x".into(), text: format!("v: {yaml}\n") });
         let documents = super::super::yaml::documents(&source).unwrap();
         let lists = Lists::from([("ok".to_owned(), vec!["one".to_owned(), "t*o".to_owned()])]);
         modifiers

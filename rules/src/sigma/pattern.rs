@@ -143,7 +143,8 @@ impl Pattern {
                 // Straight to the next place where the literal stands.
                 Some(Part::Literal(literal)) => {
                     let skip = from.chars().next().map_or(0, char::len_utf8);
-                    let Some(at) = (skip > 0).then(|| from[skip..].find(literal.as_str())).flatten()
+                    let Some(at) =
+                        (skip > 0).then(|| from[skip..].find(literal.as_str())).flatten()
                     else {
                         return false;
                     };
@@ -217,9 +218,9 @@ mod tests {
     fn oracle(parts: &[Part], text: &str) -> bool {
         match parts {
             [] => text.is_empty(),
-            [Part::Many, rest @ ..] => {
-                (0..=text.len()).filter(|&at| text.is_char_boundary(at)).any(|at| oracle(rest, &text[at..]))
-            }
+            [Part::Many, rest @ ..] => (0..=text.len())
+                .filter(|&at| text.is_char_boundary(at))
+                .any(|at| oracle(rest, &text[at..])),
             [Part::One, rest @ ..] => {
                 let mut chars = text.chars();
                 chars.next().is_some() && oracle(rest, chars.as_str())

@@ -114,7 +114,10 @@ fn rule(
         match name.as_str() {
             "condition" => {}
             "timeframe" => {
-                problems.push(error(key, "`timeframe` is not Sigma 2 any more").with_help("write a correlation rule instead"));
+                problems.push(
+                    error(key, "`timeframe` is not Sigma 2 any more")
+                        .with_help("write a correlation rule instead"),
+                );
             }
             _ => {
                 if let Some(search) = detection::read(node, source, lists, problems) {
@@ -165,8 +168,12 @@ fn read_logsource(
     };
     if logsource == LogSource::default() {
         problems.push(
-            Diagnostic::error(source, key.span.clone(), "`logsource` names no category, product or service")
-                .with_help("such as `product: aws` and `service: cloudtrail`"),
+            Diagnostic::error(
+                source,
+                key.span.clone(),
+                "`logsource` names no category, product or service",
+            )
+            .with_help("such as `product: aws` and `service: cloudtrail`"),
         );
     }
     logsource
@@ -232,7 +239,6 @@ fn locate(
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

@@ -56,7 +56,9 @@ impl Node {
                     .text
                     .get(self.span.clone())
                     .map(str::trim)
-                    .filter(|text| text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)))
+                    .filter(|text| {
+                        text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c))
+                    })
                     .map_or_else(|| number.to_string(), str::to_owned),
             ),
             Value::Null | Value::List(_) | Value::Map(_) => None,
@@ -100,9 +102,9 @@ impl Node {
 pub fn documents(source: &Arc<Source>) -> Result<Vec<Node>, Box<Diagnostic>> {
     let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
     serde_saphyr::from_multiple_with_options(&source.text, options).map_err(|error| {
-        let at = error.location().map_or(0, |location| {
-            byte_offset(&source.text, location.line(), location.column())
-        });
+        let at = error
+            .location()
+            .map_or(0, |location| byte_offset(&source.text, location.line(), location.column()));
         let text = error.to_string();
         // The message begins with the place, which is told by the span.
         let message = match text.split_once(": ") {
@@ -196,7 +198,6 @@ impl<'de> Visitor<'de> for ValueVisitor {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -228,7 +229,7 @@ mod tests {
         let mut bomb = String::from("a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n");
         for i in 1..12 {
             let refs = vec![format!("*a{}", i - 1); 10].join(",");
-            bomb.push_str(&format!("a{i}: &a{i} [{refs}]\n"));
+            bomb += &format!("a{i}: &a{i} [{refs}]\n");
         }
         assert!(documents(&source(&bomb)).is_err());
         let deep = format!("a: {}{}", "[".repeat(20_000), "]".repeat(20_000));

@@ -109,7 +109,9 @@ impl TranscriptHead {
         if let Some(id) = id.filter(|id| !id.is_empty()) {
             self.session_id.get_or_insert_with(|| SessionId::new(id));
         }
-        if let Some(target) = target.filter(|t| t.starts_with("i-") || t.starts_with("mi-") || t.starts_with("ecs:")) {
+        if let Some(target) =
+            target.filter(|t| t.starts_with("i-") || t.starts_with("mi-") || t.starts_with("ecs:"))
+        {
             self.target.get_or_insert_with(|| target.to_owned());
         }
     }
@@ -148,7 +150,12 @@ impl Reading {
     }
 
     /// Terminal bytes, the first at `offset` of the artifact.
-    pub(crate) fn write(&mut self, bytes: &[u8], offset: u64, emit: &mut impl FnMut(&TranscriptHead, Command)) {
+    pub(crate) fn write(
+        &mut self,
+        bytes: &[u8],
+        offset: u64,
+        emit: &mut impl FnMut(&TranscriptHead, Command),
+    ) {
         // A line that arrives in an event was submitted between the event before and this one.
         let time = match self.head.form {
             TranscriptForm::CloudwatchStream => {

@@ -33,7 +33,8 @@ impl Header {
             return None;
         }
         let english = line.starts_with("Script started on ");
-        if !english && !(has_clock(line) && has_year(line)) {
+        let dated = has_clock(line) && has_year(line);
+        if !(english || dated) {
             return None;
         }
         let body = &head[end + 1..];
@@ -53,9 +54,9 @@ impl Header {
 
 /// A `12:34` somewhere.
 fn has_clock(line: &str) -> bool {
-    line.as_bytes().windows(5).any(|w| {
-        w[2] == b':' && [w[0], w[1], w[3], w[4]].iter().all(u8::is_ascii_digit)
-    })
+    line.as_bytes()
+        .windows(5)
+        .any(|w| w[2] == b':' && [w[0], w[1], w[3], w[4]].iter().all(u8::is_ascii_digit))
 }
 
 /// A year from 1990 to 2099 somewhere.
@@ -179,7 +180,6 @@ impl Body {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use proptest::prelude::*;
 
@@ -191,9 +191,15 @@ mod tests {
             ("Script started on Fri 19 May 2017 03:56:41 PM CDT\n", None),
             ("Script started on 2022-01-25 06:49:24+0000\n", Some(1_643_093_364)),
             ("Script started on 2020-11-24 11:32:29-05:00\n", Some(1_606_235_549)),
-            ("Script started on 2026-10-05 09:00:00+00:00 [<not executed on terminal>]\n", Some(1_791_190_800)),
+            (
+                "Script started on 2026-10-05 09:00:00+00:00 [<not executed on terminal>]\n",
+                Some(1_791_190_800),
+            ),
             ("Script started on Thu Jul  7 19:22:34 2016\n", None),
-            ("Skript gestartet am 2026-10-05 09:00:00+00:00 [<nicht ausgeführt>]\n$ id\r\r\n", Some(1_791_190_800)),
+            (
+                "Skript gestartet am 2026-10-05 09:00:00+00:00 [<nicht ausgeführt>]\n$ id\r\r\n",
+                Some(1_791_190_800),
+            ),
         ];
         for (text, time) in cases {
             let header = Header::find(text.as_bytes());
@@ -239,7 +245,8 @@ mod tests {
 
     #[test]
     fn only_the_last_footer_counts() {
-        let forged = format!("$ x\r\r\nScript done on 2026-10-05 09:00:00+00:00\r\r\n$ y\r\r\n{FOOTER}");
+        let forged =
+            format!("$ x\r\r\nScript done on 2026-10-05 09:00:00+00:00\r\r\n$ y\r\r\n{FOOTER}");
         let (body, footer) = undo(true, forged.as_bytes(), 7);
         assert_eq!(body, b"$ x\r\nScript done on 2026-10-05 09:00:00+00:00\r\n$ y\r\n");
         assert!(footer.is_some());
