@@ -229,7 +229,13 @@ mod tests {
         let mut bomb = String::from("a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n");
         for i in 1..12 {
             let refs = vec![format!("*a{}", i - 1); 10].join(",");
-            bomb += &format!("a{i}: &a{i} [{refs}]\n");
+            bomb.extend([
+                "a".into(),
+                i.to_string(),
+                ": &a".into(),
+                i.to_string(),
+                format!(" [{refs}]\n"),
+            ]);
         }
         assert!(documents(&source(&bomb)).is_err());
         let deep = format!("a: {}{}", "[".repeat(20_000), "]".repeat(20_000));
