@@ -24,6 +24,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Read logs, evaluate the rules, print what they find.
     Scan(ScanArgs),
+    /// Print the commands that people ran, reconstructed from transcripts.
+    Commands(CommandsArgs),
     /// Print a completion script for a shell.
     Completions(CompletionsArgs),
     /// Print the manual page (roff).
@@ -126,6 +128,37 @@ pub(crate) struct ScanArgs {
     /// No progress and no summary.
     #[arg(long, short, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CommandsFormat {
+    /// For people.
+    Text,
+    /// NDJSON: one command a line.
+    Json,
+}
+
+const COMMANDS_EXAMPLES: &str = "\
+Examples:
+  ssm-audit commands examples/month/sessions
+      everything that was run in these sessions
+  ssm-audit commands --format json session.log | jq -r 'select(.status == \"executed\") | .text'
+      for other programs
+
+Exit codes: 0 done · 2 wrong arguments · 3 some input could not be read";
+
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = COMMANDS_EXAMPLES, after_help = "See --help for examples.")]
+pub(crate) struct CommandsArgs {
+    /// Transcripts: files, directories (with all below), or `-` for standard input.
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// How to print commands.
+    #[arg(long, value_enum, default_value_t = CommandsFormat::Text)]
+    pub(crate) format: CommandsFormat,
+    /// Bytes that one input may inflate to; more is refused.
+    #[arg(long, value_name = "BYTES", default_value_t = 4 << 30)]
+    pub(crate) max_inflated: u64,
 }
 
 #[derive(Debug, clap::Args)]

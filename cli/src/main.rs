@@ -1,6 +1,7 @@
 //! The terminal shell: arguments → verbs → exit code. One file for each subcommand.
 
 mod args;
+mod commands;
 mod completions;
 mod diagnostics;
 mod exit;
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
     args.color.apply();
     let result = match args.command {
         Command::Scan(args) => scan::run(&args),
+        Command::Commands(args) => commands::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man => man::run(),
     };

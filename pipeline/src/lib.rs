@@ -2,11 +2,13 @@
 //!
 //! ```text
 //! scan     artifacts ──ingest──▶ events ──rules──▶ findings ──▶ a writer    (nothing is kept)
+//! commands transcripts ──ingest──▶ the commands that people ran
 //! pack     where the rules come from: a directory, or the pack that is embedded
 //! cases    the tests beside a rule: event or command line → does it fire?
 //! ```
 
 pub mod cases;
+pub mod commands;
 mod events;
 mod finding;
 pub mod pack;

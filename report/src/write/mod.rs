@@ -1,5 +1,6 @@
 //! Findings, written down.
 
+mod commands;
 mod csv;
 mod ndjson;
 mod row;
@@ -10,6 +11,7 @@ use std::io;
 use model::Finding;
 
 pub use self::csv::Csv;
+pub use commands::CommandRow;
 pub use ndjson::Ndjson;
 pub use row::Row;
 pub use text::{Text, TextOptions};

@@ -1,0 +1,72 @@
+//! `commands`: transcripts in, the commands that people ran out.
+
+use std::io;
+
+use ingest::source::Found;
+use ingest::{Limits, Problem, ProblemKind, RawRecord, Sink, TranscriptHead};
+use model::{Command, Place};
+
+/// Takes commands as they are read.
+pub trait Observer {
+    /// A command, in the order of its transcript.
+    fn command(&mut self, head: &TranscriptHead, command: &Command) -> io::Result<()>;
+    /// Something could not be read, or was left out.
+    fn problem(&mut self, problem: &Problem);
+}
+
+/// Reads every transcript. Returns whether everything could be read; fails only if the observer does.
+pub fn commands(found: Found, limits: &Limits, observer: &mut dyn Observer) -> io::Result<bool> {
+    let mut reading = Reading { observer, failed: false, error: None };
+    for unreadable in found.unreadable {
+        reading.problem(Problem {
+            place: Place::new(unreadable.path, 0),
+            kind: ProblemKind::Failed,
+            reason: unreadable.error.to_string(),
+        });
+    }
+    for artifact in found.artifacts {
+        let name = artifact.name();
+        let opened = artifact
+            .open()
+            .map_err(|error| Problem {
+                place: Place::new(name.clone(), 0),
+                kind: ProblemKind::Failed,
+                reason: error.to_string(),
+            })
+            .and_then(|reader| ingest::open(name.clone(), reader, limits));
+        match opened {
+            Ok(opened) => {
+                ingest::decode(opened, limits, &mut reading);
+            }
+            Err(problem) => reading.problem(problem),
+        }
+        if let Some(error) = reading.error.take() {
+            return Err(error);
+        }
+    }
+    Ok(!reading.failed)
+}
+
+struct Reading<'a> {
+    observer: &'a mut dyn Observer,
+    failed: bool,
+    error: Option<io::Error>,
+}
+
+impl Sink for Reading<'_> {
+    // Records have no commands.
+    fn record(&mut self, _: &RawRecord<'_>) {}
+
+    fn command(&mut self, head: &TranscriptHead, command: Command) {
+        if self.error.is_none() {
+            self.error = self.observer.command(head, &command).err();
+        }
+    }
+
+    fn transcript(&mut self, _: &TranscriptHead) {}
+
+    fn problem(&mut self, problem: Problem) {
+        self.failed |= problem.kind == ProblemKind::Failed;
+        self.observer.problem(&problem);
+    }
+}
