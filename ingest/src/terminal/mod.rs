@@ -8,12 +8,17 @@
 //! The window's size is not in any recording (FORMATS A12), so a line here is as long as it gets; the
 //! space and carriage return with which readline wraps at the margin are undone.
 
+mod emulator;
+mod grid;
 mod line;
+mod screen;
 
 use model::ByteSpan;
 use vte::{Params, Parser, Perform};
 
+pub use emulator::Emulator;
 pub use line::EditLine;
+pub use screen::{Position, Screen, Size};
 
 /// What the reader of a terminal sees, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,10 +51,10 @@ const MAX_LINE: usize = 64 << 10;
 /// A terminal that is being written to.
 pub struct Terminal {
     parser: Parser,
-    screen: Screen,
+    screen: Follower,
 }
 
-struct Screen {
+struct Follower {
     line: EditLine,
     /// Artifact offset at which the current line began.
     line_start: u64,
@@ -72,7 +77,7 @@ impl Terminal {
     pub fn new() -> Self {
         Self {
             parser: Parser::new(),
-            screen: Screen {
+            screen: Follower {
                 line: EditLine::new(MAX_LINE),
                 line_start: 0,
                 offset: 0,
@@ -106,7 +111,7 @@ impl Terminal {
     }
 }
 
-impl Screen {
+impl Follower {
     fn take_line(&mut self) -> Option<SeenLine> {
         if self.line.is_untouched() {
             return None;
@@ -155,7 +160,7 @@ fn count(params: &Params) -> usize {
     params.iter().flatten().next().map_or(1, |&n| usize::from(n.max(1)))
 }
 
-impl Perform for Screen {
+impl Perform for Follower {
     fn print(&mut self, c: char) {
         if std::mem::take(&mut self.wrap) {
             self.line.unwrap_blank();
@@ -212,7 +217,7 @@ impl Perform for Screen {
     }
 }
 
-impl Screen {
+impl Follower {
     /// A carriage return that no text followed was a carriage return.
     fn settle(&mut self) {
         if std::mem::take(&mut self.wrap) {

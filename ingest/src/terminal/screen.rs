@@ -1,0 +1,832 @@
+//! The screen: what the bytes did to it, for a window of any size, known or not.
+//!
+//! No recording tells the window's size (FORMATS A12). Of a screen of unknown size, rows are as long as they
+//! get, and there are as many as are written to. The width comes out as soon as a line editor wraps: it
+//! writes past the margin to make the terminal wrap and returns to the row's start, which is seen here as a
+//! carriage return behind a blank, or behind a character that comes again. From then on the terminal's own
+//! wrapping is done at that width.
+
+use unicode_width::UnicodeWidthChar as _;
+use vte::Params;
+
+use super::grid::{Cell, Glyph, Grid, MAX_COLUMNS, Row};
+
+/// A window's size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Columns.
+    pub columns: usize,
+    /// Rows.
+    pub rows: usize,
+}
+
+/// A place on the main or the alternate screen: row, counted from the first that there ever was, and column.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// Row.
+    pub row: u64,
+    /// Column.
+    pub column: usize,
+}
+
+/// Rows kept of a screen of unknown size.
+const KEEP: usize = 600;
+/// Most clusters of combining characters told apart.
+const MAX_CLUSTERS: usize = 1 << 16;
+/// Most marks on one character.
+const MAX_MARKS: usize = 16;
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Cursor {
+    row: u64,
+    column: usize,
+    /// The last column was just written: the next character wraps first.
+    past_margin: bool,
+    origin: bool,
+    hidden: bool,
+    /// Which of G0 and G1 is in use, and which of them are line drawing.
+    shifted: bool,
+    drawing: [bool; 2],
+}
+
+/// What happened since the last print, on a screen of unknown width: needed to see a wrap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Margin {
+    /// Nothing of interest.
+    No,
+    /// This character was written at the row's end.
+    Written(char),
+    /// Then came a carriage return.
+    Returned(char),
+}
+
+/// A screen.
+pub struct Screen {
+    size: Option<Size>,
+    /// The width that wrapping has shown, where the size is not known.
+    seen_width: Option<usize>,
+    main: Grid,
+    alternate: Grid,
+    on_alternate: bool,
+    cursor: Cursor,
+    saved: [Cursor; 2],
+    /// First row of what an absolute position counts from.
+    page: [u64; 2],
+    /// Scroll region, counted from the page; `None`: to the last row.
+    top: usize,
+    bottom: Option<usize>,
+    autowrap: bool,
+    insert: bool,
+    newline: bool,
+    tabs: Option<Vec<bool>>,
+    last: Option<char>,
+    clusters: Vec<String>,
+    margin: Margin,
+}
+
+impl Screen {
+    /// An empty screen.
+    pub fn new(size: Option<Size>) -> Self {
+        let rows = size.map_or(1, |size| size.rows);
+        Self {
+            size,
+            seen_width: None,
+            main: Grid::new(rows),
+            alternate: Grid::new(rows),
+            on_alternate: false,
+            cursor: Cursor::default(),
+            saved: [Cursor::default(); 2],
+            page: [0; 2],
+            top: 0,
+            bottom: None,
+            autowrap: true,
+            insert: false,
+            newline: false,
+            tabs: None,
+            last: None,
+            clusters: Vec::new(),
+            margin: Margin::No,
+        }
+    }
+
+    /// Is a full-screen program drawing?
+    pub const fn is_alternate(&self) -> bool {
+        self.on_alternate
+    }
+
+    /// Where the cursor is.
+    pub const fn position(&self) -> Position {
+        Position { row: self.cursor.row, column: self.cursor.column }
+    }
+
+    /// The width, as far as it is known.
+    fn width(&self) -> usize {
+        let width = self.size.map(|size| size.columns).or(self.seen_width);
+        width.unwrap_or(MAX_COLUMNS)
+    }
+
+    fn keep(&self) -> usize {
+        self.size.map_or(KEEP, |size| size.rows)
+    }
+
+    fn grid(&self) -> &Grid {
+        if self.on_alternate { &self.alternate } else { &self.main }
+    }
+
+    fn grid_mut(&mut self) -> &mut Grid {
+        if self.on_alternate { &mut self.alternate } else { &mut self.main }
+    }
+
+    fn page(&self) -> u64 {
+        let page = self.page[usize::from(self.on_alternate)];
+        // Of a screen of known size, the page is what is on it.
+        if self.size.is_some() { self.grid().first() } else { page }
+    }
+
+    /// The cursor's row.
+    fn row(&mut self) -> &mut Row {
+        let (row, keep) = (self.cursor.row, self.keep());
+        self.grid_mut().row(row, keep)
+    }
+
+    /// Last row of the scroll region.
+    fn bottom(&self) -> u64 {
+        let page = self.page();
+        match (self.bottom, self.size) {
+            (Some(bottom), _) => page + bottom as u64,
+            (None, Some(size)) => page + size.rows as u64 - 1,
+            (None, None) => u64::MAX,
+        }
+    }
+
+    fn top(&self) -> u64 {
+        self.page() + self.top as u64
+    }
+
+    /// Text of a row; `None` if it is not kept.
+    pub fn row_text(&self, row: u64) -> Option<String> {
+        let mut text = String::new();
+        self.push_row(self.grid().get(row)?, 0, usize::MAX, &mut text);
+        Some(text)
+    }
+
+    /// Does the row's text go on in the next?
+    pub fn is_wrapped(&self, row: u64) -> bool {
+        self.grid().get(row).is_some_and(|row| row.wrapped)
+    }
+
+    /// Number of the first row kept.
+    pub fn first_row(&self) -> u64 {
+        self.grid().first()
+    }
+
+    /// One past the number of the last row.
+    pub fn end_row(&self) -> u64 {
+        self.grid().end()
+    }
+
+    fn push_row(&self, row: &Row, from: usize, to: usize, out: &mut String) {
+        let to = to.min(row.cells.len());
+        for cell in row.cells.get(from.min(to)..to).unwrap_or_default() {
+            match cell.glyph {
+                Glyph::Blank => out.push(' '),
+                Glyph::Char(c) => out.push(c),
+                Glyph::Cluster(at) => {
+                    out.push_str(self.clusters.get(at as usize).map_or(" ", String::as_str));
+                }
+                Glyph::Right => {}
+            }
+        }
+    }
+
+    /// The rows of the page, for a screen of known size.
+    pub fn visible(&self) -> Vec<String> {
+        let (page, end) = (self.page(), self.grid().end());
+        (page..end).filter_map(|row| self.row_text(row)).collect()
+    }
+
+    /// The text from one place to another, wrapped rows joined; a line feed where a row ends.
+    pub fn text(&self, from: Position, to: Position) -> String {
+        let mut text = String::new();
+        for number in from.row..=to.row {
+            let Some(row) = self.grid().get(number) else { continue };
+            let start = if number == from.row { from.column } else { 0 };
+            let end = if number == to.row { to.column } else { usize::MAX };
+            self.push_row(row, start, end, &mut text);
+            if number < to.row && !row.wrapped {
+                text.push('\n');
+            }
+        }
+        text
+    }
+
+    /// Forgets what is above the row: nobody asks for it any more.
+    pub fn forget_before(&mut self, row: u64) {
+        if self.size.is_none() && !self.on_alternate {
+            self.main.forget_before(row);
+        }
+    }
+
+    // ---- what the bytes do ----
+
+    /// A character is printed.
+    pub(crate) fn print(&mut self, c: char) {
+        let c = if self.cursor.drawing[usize::from(self.cursor.shifted)] { drawing(c) } else { c };
+        let Some(wide) = c.width() else { return };
+        if wide == 0 {
+            self.combine(c);
+            return;
+        }
+        self.see_margin(c);
+        let width = self.width();
+        if self.autowrap && (self.cursor.past_margin || self.cursor.column + wide > width) {
+            self.row().wrapped = true;
+            self.cursor.column = 0;
+            self.line_down();
+        }
+        self.cursor.past_margin = false;
+        if self.cursor.column + wide > width {
+            self.cursor.column = width.saturating_sub(wide);
+        }
+        let (column, insert) = (self.cursor.column, self.insert);
+        let hidden = self.cursor.hidden;
+        if column + wide > MAX_COLUMNS {
+            return;
+        }
+        let row = self.row();
+        if insert {
+            row.insert(column, wide, width);
+        }
+        row.grow(column + wide);
+        row.split_wide(column);
+        if column + wide < row.cells.len() {
+            row.split_wide(column + wide);
+        }
+        row.cells[column] = Cell { glyph: Glyph::Char(c), hidden };
+        if wide == 2 {
+            row.cells[column + 1] = Cell { glyph: Glyph::Right, hidden };
+        }
+        let at_end = row.cells.len() == column + wide;
+        self.cursor.column += wide;
+        if self.cursor.column >= width {
+            self.cursor.column = width - 1;
+            self.cursor.past_margin = self.autowrap;
+        }
+        self.last = Some(c);
+        self.margin = if at_end { Margin::Written(c) } else { Margin::No };
+    }
+
+    /// Sees the wrap of a line editor on a screen of unknown width.
+    fn see_margin(&mut self, next: char) {
+        let Margin::Returned(c) = self.margin else { return };
+        self.margin = Margin::No;
+        if self.size.is_some() || self.on_alternate || !(c == ' ' || c == next) {
+            return;
+        }
+        let length = self.row().cells.len();
+        // One character past the margin, and a margin of some width.
+        let Some(width) = length.checked_sub(c.width().unwrap_or(1)).filter(|&w| w >= 8) else {
+            return;
+        };
+        // A blank in front of a blank is text, not a margin.
+        let before = self.row().cells[width - 1].glyph;
+        if c == ' '
+            && matches!(before, Glyph::Blank | Glyph::Char(' '))
+            && self.seen_width != Some(width)
+        {
+            return;
+        }
+        self.seen_width = Some(width);
+        let row = self.row();
+        row.cells.truncate(width);
+        row.wrapped = true;
+        self.cursor.column = 0;
+        self.line_down();
+    }
+
+    fn combine(&mut self, mark: char) {
+        let back = usize::from(!self.cursor.past_margin);
+        let Some(mut column) = self.cursor.column.checked_sub(back) else { return };
+        if self.row().cells.get(column).is_some_and(|cell| cell.is_wide_half()) {
+            column = column.saturating_sub(1);
+        }
+        let Some(cell) = self.row().cells.get(column).copied() else { return };
+        let mut text = match cell.glyph {
+            Glyph::Char(c) => c.to_string(),
+            Glyph::Cluster(at) => self.clusters.get(at as usize).cloned().unwrap_or_default(),
+            Glyph::Blank => " ".to_owned(),
+            Glyph::Right => return,
+        };
+        if text.chars().count() > MAX_MARKS || self.clusters.len() >= MAX_CLUSTERS {
+            return;
+        }
+        text.push(mark);
+        self.clusters.push(text);
+        let glyph = Glyph::Cluster(u32::try_from(self.clusters.len() - 1).unwrap_or(0));
+        self.row().cells[column] = Cell { glyph, ..cell };
+    }
+
+    /// Down by one; at the bottom of the region everything moves up instead.
+    fn line_down(&mut self) {
+        if self.cursor.row == self.bottom() {
+            let (top, bottom) = (self.top(), self.bottom());
+            // What leaves the main screen at the top is history: row numbers go on.
+            if top == self.page()
+                && self.size.is_some()
+                && bottom + 1 == self.grid().end()
+                && !self.on_alternate
+            {
+                let keep = self.keep();
+                self.grid_mut().push(keep);
+                self.cursor.row += 1;
+            } else {
+                self.grid_mut().scroll_up(top, bottom);
+            }
+        } else if self.size.is_none_or(|size| self.cursor.row + 1 < self.page() + size.rows as u64)
+        {
+            self.cursor.row += 1;
+            self.row();
+        }
+    }
+
+    fn line_up(&mut self) {
+        if self.cursor.row == self.top() {
+            let (top, bottom) =
+                (self.top(), self.bottom().min(self.grid().end().saturating_sub(1)));
+            self.grid_mut().scroll_down(top, bottom);
+        } else {
+            self.cursor.row = self.cursor.row.saturating_sub(1).max(self.grid().first());
+        }
+    }
+
+    /// A control character.
+    pub(crate) fn control(&mut self, byte: u8) {
+        match byte {
+            b'\r' => {
+                self.margin = match self.margin {
+                    Margin::Written(c) => Margin::Returned(c),
+                    _ => Margin::No,
+                };
+                self.cursor.column = 0;
+                self.cursor.past_margin = false;
+                return;
+            }
+            b'\n' | 0x0b | 0x0c => {
+                self.cursor.past_margin = false;
+                if self.newline {
+                    self.cursor.column = 0;
+                }
+                self.line_down();
+            }
+            0x08 => {
+                // A terminal stays in the row. A line editor that has wrapped counts on that.
+                self.to_column(self.cursor.column.saturating_sub(1));
+            }
+            b'\t' => self.tab(1),
+            0x0e => self.cursor.shifted = true,
+            0x0f => self.cursor.shifted = false,
+            _ => return,
+        }
+        self.margin = Margin::No;
+    }
+
+    fn to_column(&mut self, column: usize) {
+        self.cursor.past_margin = false;
+        self.cursor.column = column.min(self.width() - 1).min(MAX_COLUMNS - 1);
+    }
+
+    fn to_row(&mut self, row: u64) {
+        self.cursor.past_margin = false;
+        let last = match self.size {
+            Some(size) => self.page() + size.rows as u64 - 1,
+            None => self.page() + KEEP as u64 - 1,
+        };
+        let first = if self.size.is_some() { self.page() } else { self.grid().first() };
+        self.cursor.row = row.clamp(first, last);
+        self.row();
+    }
+
+    fn tab(&mut self, count: usize) {
+        for _ in 0..count.min(MAX_COLUMNS) {
+            let mut column = self.cursor.column + 1;
+            while column < self.width() && !self.is_stop(column) {
+                column += 1;
+            }
+            self.to_column(column);
+        }
+        if self.size.is_none() {
+            // What is skipped is blank, not missing.
+            let column = self.cursor.column;
+            self.row().grow(column);
+        }
+    }
+
+    fn back_tab(&mut self, count: usize) {
+        for _ in 0..count.min(MAX_COLUMNS) {
+            let mut column = self.cursor.column.saturating_sub(1);
+            while column > 0 && !self.is_stop(column) {
+                column -= 1;
+            }
+            self.to_column(column);
+        }
+    }
+
+    fn is_stop(&self, column: usize) -> bool {
+        match &self.tabs {
+            Some(stops) => stops.get(column).copied().unwrap_or(false),
+            None => column.is_multiple_of(8),
+        }
+    }
+
+    fn stops(&mut self) -> &mut Vec<bool> {
+        let width = self.width().min(1024);
+        self.tabs.get_or_insert_with(|| (0..width).map(|at| at.is_multiple_of(8)).collect())
+    }
+
+    /// A control sequence.
+    pub(crate) fn csi(&mut self, params: &Params, intermediates: &[u8], action: char) {
+        self.margin = Margin::No;
+        let param = |at: usize| {
+            params.iter().nth(at).and_then(|p| p.first().copied()).map_or(0, usize::from)
+        };
+        let count = param(0).max(1);
+        match (intermediates, action) {
+            (b"?", 'h' | 'l') => {
+                for mode in params.iter().flatten() {
+                    self.private_mode(*mode, action == 'h');
+                }
+            }
+            (b"?", 'K') => self.erase_in_line(param(0)),
+            (b"?", 'J') => self.erase_in_display(param(0)),
+            (b"!", 'p') => self.soft_reset(),
+            (b"", 'h' | 'l') => {
+                for mode in params.iter().flatten() {
+                    match mode {
+                        4 => self.insert = action == 'h',
+                        20 => self.newline = action == 'h',
+                        _ => {}
+                    }
+                }
+            }
+            (b"", 'A') => self.up(count),
+            (b"", 'B' | 'e') => self.down(count),
+            (b"", 'C' | 'a') => self.to_column(self.cursor.column.saturating_add(count)),
+            (b"", 'D') => self.to_column(self.cursor.column.saturating_sub(count)),
+            (b"", 'E') => {
+                self.down(count);
+                self.to_column(0);
+            }
+            (b"", 'F') => {
+                self.up(count);
+                self.to_column(0);
+            }
+            (b"", 'G' | '`') => self.to_column(count - 1),
+            (b"", 'd') => self.go_to(count - 1, self.cursor.column),
+            (b"", 'H' | 'f') => self.go_to(count - 1, param(1).max(1) - 1),
+            (b"", 'J') => self.erase_in_display(param(0)),
+            (b"", 'K') => self.erase_in_line(param(0)),
+            (b"", 'L') => self.shift_lines(count, true),
+            (b"", 'M') => self.shift_lines(count, false),
+            (b"", 'P') => {
+                let column = self.cursor.column;
+                self.row().delete(column, count);
+            }
+            (b"", '@') => {
+                let (column, width) = (self.cursor.column, self.width());
+                self.row().insert(column, count, width);
+            }
+            (b"", 'X') => {
+                let column = self.cursor.column;
+                self.row().blank(column, column.saturating_add(count));
+            }
+            (b"", 'S') => self.scroll(count, true),
+            (b"", 'T') => self.scroll(count, false),
+            (b"", 'I') => self.tab(count),
+            (b"", 'Z') => self.back_tab(count),
+            (b"", 'g') => match param(0) {
+                0 => {
+                    let column = self.cursor.column;
+                    if let Some(stop) = self.stops().get_mut(column) {
+                        *stop = false;
+                    }
+                }
+                3 => self.stops().fill(false),
+                _ => {}
+            },
+            (b"", 'b') => {
+                if let Some(c) = self.last {
+                    for _ in 0..count.min(self.width()) {
+                        self.print(c);
+                    }
+                }
+            }
+            (b"", 'm') => self.attributes(params),
+            (b"", 'r') => self.region(param(0), param(1)),
+            (b"", 's') => self.saved[usize::from(self.on_alternate)] = self.cursor,
+            (b"", 'u') => self.restore(),
+            _ => {}
+        }
+    }
+
+    /// An escape sequence.
+    pub(crate) fn esc(&mut self, intermediates: &[u8], byte: u8) {
+        self.margin = Margin::No;
+        match (intermediates, byte) {
+            (b"", b'D') => self.line_down(),
+            (b"", b'E') => {
+                self.to_column(0);
+                self.line_down();
+            }
+            (b"", b'M') => {
+                self.cursor.past_margin = false;
+                self.line_up();
+            }
+            (b"", b'H') => {
+                let column = self.cursor.column;
+                if let Some(stop) = self.stops().get_mut(column) {
+                    *stop = true;
+                }
+            }
+            (b"", b'7') => self.saved[usize::from(self.on_alternate)] = self.cursor,
+            (b"", b'8') => self.restore(),
+            (b"", b'c') => {
+                let fresh = Self::new(self.size);
+                // Row numbers never go back: what was read stays where it was.
+                let (end, main) =
+                    (self.main.end(), std::mem::replace(&mut self.main, Grid::new(1)));
+                let seen_width = self.seen_width;
+                *self = fresh;
+                if self.size.is_none() {
+                    self.main = main;
+                    self.page[0] = end;
+                    self.seen_width = seen_width;
+                    self.to_row(end);
+                }
+            }
+            (b"#", b'8') if self.size.is_some() => self.align(),
+            (b"(", set) => self.cursor.drawing[0] = set == b'0',
+            (b")", set) => self.cursor.drawing[1] = set == b'0',
+            _ => {}
+        }
+    }
+
+    fn align(&mut self) {
+        let Some(size) = self.size else { return };
+        let page = self.page();
+        self.top = 0;
+        self.bottom = None;
+        for row in page..page + size.rows as u64 {
+            let keep = self.keep();
+            let row = self.grid_mut().row(row, keep);
+            row.cells = vec![Cell { glyph: Glyph::Char('E'), hidden: false }; size.columns];
+            row.wrapped = false;
+        }
+        self.go_to(0, 0);
+    }
+
+    fn soft_reset(&mut self) {
+        self.autowrap = true;
+        self.insert = false;
+        self.top = 0;
+        self.bottom = None;
+        self.cursor.origin = false;
+        self.cursor.hidden = false;
+        self.cursor.shifted = false;
+        self.cursor.drawing = [false; 2];
+    }
+
+    fn private_mode(&mut self, mode: u16, on: bool) {
+        match mode {
+            6 => {
+                self.cursor.origin = on;
+                self.go_to(0, 0);
+            }
+            7 => self.autowrap = on,
+            47 | 1047 => self.switch(on),
+            1048 if on => self.saved[usize::from(self.on_alternate)] = self.cursor,
+            1048 => self.restore(),
+            1049 => {
+                if on && !self.on_alternate {
+                    self.saved[0] = self.cursor;
+                    self.switch(true);
+                    self.erase_in_display(2);
+                } else if !on && self.on_alternate {
+                    self.switch(false);
+                    self.restore();
+                }
+            }
+            3 if self.size.is_some() => {
+                self.top = 0;
+                self.bottom = None;
+                self.erase_in_display(2);
+                self.go_to(0, 0);
+            }
+            _ => {}
+        }
+    }
+
+    fn switch(&mut self, on: bool) {
+        if self.on_alternate == on {
+            return;
+        }
+        let (row, from) = (self.cursor.row, self.page());
+        self.on_alternate = on;
+        if on && self.size.is_none() {
+            self.alternate = Grid::new(1);
+        }
+        self.top = 0;
+        self.bottom = None;
+        // The cursor stays where it is on the glass.
+        let row = self.page() + row.saturating_sub(from).min(KEEP as u64 - 1);
+        self.to_row(row);
+    }
+
+    fn restore(&mut self) {
+        let saved = self.saved[usize::from(self.on_alternate)];
+        let row = saved.row;
+        self.cursor = saved;
+        let past = saved.past_margin;
+        self.to_row(row);
+        self.cursor.past_margin = past;
+    }
+
+    fn attributes(&mut self, params: &Params) {
+        if params.is_empty() {
+            self.cursor.hidden = false;
+        }
+        let mut list = params.iter();
+        while let Some(param) = list.next() {
+            match param.first() {
+                Some(0 | 28) | None => self.cursor.hidden = false,
+                Some(8) => self.cursor.hidden = true,
+                // A colour's own numbers are not attributes.
+                Some(38 | 48 | 58) if param.len() == 1 => {
+                    let skip = match list.next().and_then(|p| p.first().copied()) {
+                        Some(5) => 1,
+                        Some(2) => 3,
+                        _ => 0,
+                    };
+                    for _ in 0..skip {
+                        list.next();
+                    }
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn up(&mut self, count: usize) {
+        let limit = if self.cursor.row >= self.top() { self.top() } else { self.page() };
+        // Of a screen of unknown size the page may have scrolled: any row that is kept can be meant.
+        let limit = if self.size.is_none() && self.top == 0 { self.grid().first() } else { limit };
+        self.to_row(self.cursor.row.saturating_sub(count as u64).max(limit));
+    }
+
+    fn down(&mut self, count: usize) {
+        let bottom = self.bottom();
+        let limit = if self.cursor.row <= bottom { bottom } else { u64::MAX };
+        let limit =
+            if self.size.is_none() { limit.min(self.cursor.row + KEEP as u64) } else { limit };
+        self.to_row(self.cursor.row.saturating_add(count as u64).min(limit));
+    }
+
+    fn go_to(&mut self, row: usize, column: usize) {
+        if self.size.is_none()
+            && !self.on_alternate
+            && row == 0
+            && column == 0
+            && self.bottom.is_none()
+        {
+            // Home, on a main screen whose first row nobody knows: what comes now is drawn afresh.
+            let end = self.main.end();
+            self.page[0] = end;
+        }
+        let (first, limit) =
+            if self.cursor.origin { (self.top(), self.bottom()) } else { (self.page(), u64::MAX) };
+        self.to_row((first + row as u64).min(limit));
+        self.to_column(column);
+    }
+
+    fn region(&mut self, top: usize, bottom: usize) {
+        let rows = self.size.map(|size| size.rows);
+        let top = top.max(1) - 1;
+        let bottom = match (bottom, rows) {
+            (0, _) => None,
+            (bottom, Some(rows)) => Some(bottom.min(rows) - 1),
+            (bottom, None) => Some(bottom.min(KEEP) - 1),
+        };
+        if bottom.is_none_or(|bottom| top < bottom) {
+            self.top = top;
+            self.bottom = bottom;
+            if self.size.is_some() || self.on_alternate {
+                self.go_to(0, 0);
+            }
+        }
+    }
+
+    fn scroll(&mut self, count: usize, up: bool) {
+        let (top, bottom) = (self.top(), self.bottom().min(self.grid().end().saturating_sub(1)));
+        for _ in 0..count.min(KEEP) {
+            if up {
+                self.grid_mut().scroll_up(top, bottom);
+            } else {
+                self.grid_mut().scroll_down(top, bottom);
+            }
+        }
+    }
+
+    fn shift_lines(&mut self, count: usize, insert: bool) {
+        let (row, bottom) =
+            (self.cursor.row, self.bottom().min(self.grid().end().saturating_sub(1)));
+        if row < self.top() || row > bottom {
+            return;
+        }
+        for _ in 0..count.min(KEEP) {
+            if insert {
+                self.grid_mut().scroll_down(row, bottom);
+            } else {
+                self.grid_mut().scroll_up(row, bottom);
+            }
+        }
+        self.to_column(0);
+    }
+
+    fn erase_in_line(&mut self, what: usize) {
+        let column = self.cursor.column;
+        let row = self.row();
+        match what {
+            0 => {
+                row.split_wide(column);
+                row.cells.truncate(column);
+                row.wrapped = false;
+            }
+            1 => row.blank(0, column + 1),
+            2 => {
+                row.cells.clear();
+                row.wrapped = false;
+            }
+            _ => {}
+        }
+    }
+
+    fn erase_in_display(&mut self, what: usize) {
+        let (page, here, end) = (self.page(), self.cursor.row, self.grid().end());
+        let rows = match what {
+            0 => {
+                self.erase_in_line(0);
+                here + 1..end
+            }
+            1 => {
+                self.erase_in_line(1);
+                page..here
+            }
+            // Of a main screen of unknown size what was there has been seen, and stays.
+            2 if self.size.is_some() || self.on_alternate => page..end,
+            _ => return,
+        };
+        let keep = self.keep();
+        for row in rows {
+            let row = self.grid_mut().row(row, keep);
+            row.cells.clear();
+            row.wrapped = false;
+        }
+    }
+}
+
+/// DEC special graphics: line drawing.
+const fn drawing(c: char) -> char {
+    match c {
+        '`' => '◆',
+        'a' => '▒',
+        'b' => '\u{2409}',
+        'c' => '\u{240c}',
+        'd' => '\u{240d}',
+        'e' => '\u{240a}',
+        'f' => '°',
+        'g' => '±',
+        'h' => '\u{2424}',
+        'i' => '\u{240b}',
+        'j' => '┘',
+        'k' => '┐',
+        'l' => '┌',
+        'm' => '└',
+        'n' => '┼',
+        'o' => '⎺',
+        'p' => '⎻',
+        'q' => '─',
+        'r' => '⎼',
+        's' => '⎽',
+        't' => '├',
+        'u' => '┤',
+        'v' => '┴',
+        'w' => '┬',
+        'x' => '│',
+        'y' => '≤',
+        'z' => '≥',
+        '{' => 'π',
+        '|' => '≠',
+        '}' => '£',
+        '~' => '·',
+        c => c,
+    }
+}
