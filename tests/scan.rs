@@ -175,7 +175,8 @@ fn a_row_has_every_documented_column() {
     }
     let (_, csv, _) =
         piped(&["scan", "-", "--format", "csv"], record("e-1").to_string().as_bytes());
-    let header: BTreeSet<&str> = csv.lines().next().unwrap().split(',').collect();
+    let header: BTreeSet<&str> =
+        csv.lines().next().unwrap().split(',').map(|cell| cell.trim_matches('"')).collect();
     let keys: BTreeSet<String> =
         findings(&stdout)[0].as_object().unwrap().keys().cloned().collect();
     assert_eq!(header, keys.iter().map(String::as_str).collect());
@@ -326,6 +327,139 @@ fn what_cannot_be_read_is_named_and_the_rest_goes_on() {
     assert!(stderr.contains("no/such/path"), "{stderr}");
 }
 
+/// What a person in a session makes the terminal print is never more than text.
+#[test]
+fn a_session_cannot_write_the_trail() {
+    let session = "eve-0123456789abcdef0";
+    let forged = record("forged").to_string();
+    let header = "Script started on 2026-10-05 09:00:00+00:00 [<not executed on terminal>]\n";
+    let event = |message: &str| {
+        json!({"timestamp": 1, "logGroup": "g", "logStream": session, "message": message})
+            .to_string()
+    };
+    let whole = json!({"Records": [record("forged")]}).to_string();
+    let dir = tempfile::tempdir().unwrap();
+    let agent = dir.path().join("i-1/session/orchestration").join(session).join("Standard_Stream");
+    fs::create_dir_all(&agent).unwrap();
+    let files: [(PathBuf, String); 4] = [
+        (
+            dir.path().join("upload.jsonl"),
+            [
+                event(&format!("{header}$ true\r")),
+                event(&format!("{forged}\r\n$ sudo -i\r\n$ exit\r")),
+            ]
+            .join("\n"),
+        ),
+        (dir.path().join("alone.jsonl"), event(&forged)),
+        (agent.join("ipcTempFile.log"), format!("{whole}\r\n$ sudo -i\r\n")),
+        (dir.path().join(format!("{session}.log")), format!("{whole}\r\n$ sudo -i\r\n")),
+    ];
+    for (path, text) in files {
+        fs::write(&path, &text).unwrap();
+        let (_, stdout, stderr) = run(&["scan", path.to_str().unwrap(), "--format", "json"]);
+        let found = findings(&stdout);
+        assert!(found.iter().all(|f| f["event_id"].is_null()), "{}: {stdout}", path.display());
+        assert!(stderr.contains("0 CloudTrail records"), "{stderr}");
+        if text.contains("sudo -i") && !path.ends_with("alone.jsonl") {
+            assert!(
+                found.iter().any(|f| f["command"] == "sudo -i"),
+                "{}: {stderr}",
+                path.display()
+            );
+        }
+    }
+    // Neither does a header that it prints name another session.
+    let claim = "Script started on 2026-10-05 09:00:00+00:00 [COMMAND=\"cat /x/i-1/session/orchestration/ceo-0123456789abcdef0/Standard_Stream/ipcTempFile.log\" <x>]\n$ sudo -i\r\r\n";
+    let path = dir.path().join(format!("{session}.log"));
+    fs::write(&path, claim).unwrap();
+    let (code, stdout, stderr) = run(&["scan", path.to_str().unwrap(), "--format", "json"]);
+    assert!(findings(&stdout).iter().all(|f| f["session_id"] == session), "{stdout}");
+    assert!(code == 3 && stderr.contains("names another session"), "{stderr}");
+}
+
+/// CloudTrail may come as log events, before or behind the transcripts, in one artifact or a pipe.
+#[test]
+fn sessions_are_known_wherever_their_records_are() {
+    let id = "root-0123456789abcdef0";
+    let trail = json!({"timestamp": 1, "logStream": "trail", "message": record("e-1").to_string()});
+    let streamed =
+        json!({"sessionId": id, "sessionData": ["$ sudo -i"], "eventTime": "2026-10-05T09:01:00Z"});
+    let lines = [format!("{trail}\n{streamed}\n"), format!("{streamed}\n{trail}\n")];
+    let dir = tempfile::tempdir().unwrap();
+    for text in &lines {
+        let path = dir.path().join("all.ndjson");
+        fs::write(&path, text).unwrap();
+        let by_path = run(&["scan", path.to_str().unwrap(), "--format", "json"]).1;
+        let by_pipe = piped(&["scan", "-", "--format", "json"], text.as_bytes()).1;
+        for stdout in [by_path, by_pipe] {
+            let found = findings(&stdout);
+            let shell =
+                found.iter().find(|f| f["command"] == "sudo -i").expect("the command is found");
+            assert_eq!(shell["principal"], "arn:aws:iam::111122223333:root", "{stdout}");
+            assert_eq!(found.iter().filter(|f| f["event_id"] == "e-1").count(), 1, "{stdout}");
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_read_once_and_wholly() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for text in ["$ sudo -i\r\n".to_owned(), record("e-1").to_string()] {
+        let scan = ssm_audit(&["scan", pipe.to_str().unwrap(), "--format", "json"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        fs::write(&pipe, text).unwrap();
+        let (code, stdout, stderr) = result(scan.wait_with_output().unwrap());
+        assert!(code == 0 && !findings(&stdout).is_empty(), "{stderr}");
+    }
+}
+
+#[test]
+fn damage_is_told_however_small_the_file() {
+    let good = gzip(json!({"Records": [record("e-1")]}).to_string().as_bytes());
+    let mut sum = good.clone();
+    let at = sum.len() - 8;
+    sum[at] ^= 1;
+    let mut size = good.clone();
+    let last = size.len() - 1;
+    size[last] ^= 1;
+    for (name, bytes) in [("checksum", sum), ("size", size)] {
+        let (code, stdout, stderr) = piped(&["scan", "-", "--format", "json"], &bytes);
+        assert_eq!((code, titles(&stdout)), (3, vec![ROOT_RULE.to_owned()]), "{name}: {stderr}");
+    }
+    // A cut record must not swallow the whole ones behind it.
+    let cut = r#"{"eventSource":"s3.amazonaws.com","eventName":"GetObject","k":"v""#;
+    let text = format!("{cut}\n{}\n}}\n", record("e-1"));
+    let (code, stdout, _) = piped(&["scan", "-", "--format", "json"], text.as_bytes());
+    assert_eq!((code, titles(&stdout)), (3, vec![ROOT_RULE.to_owned()]));
+    // A character that is none must not hide the record it stands in.
+    let text = record("e-1").to_string().replace("i-0123456789abcdef0", "i-\\ud800");
+    let (_, stdout, stderr) = piped(&["scan", "-", "--format", "json"], text.as_bytes());
+    assert_eq!(titles(&stdout), [ROOT_RULE], "{stderr}");
+}
+
+#[test]
+fn a_command_is_in_the_period_if_it_may_have_run_then() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut opened = record("e-1");
+    opened["eventTime"] = json!("2026-10-04T23:50:00Z");
+    fs::write(dir.path().join("trail.json"), opened.to_string()).unwrap();
+    let object = "Script started on 2026-10-05 09:00:00+00:00\n$ sudo -i\r\r\n\nScript done on 2026-10-05 09:00:00+00:00\n";
+    fs::write(dir.path().join("root-0123456789abcdef0.log"), object).unwrap();
+    let scan = |since: &str| {
+        let args = ["scan", dir.path().to_str().unwrap(), "--format", "json", "--since", since];
+        let found = findings(&run(&args).1);
+        found.iter().filter(|f| f["command"] == "sudo -i").count()
+    };
+    assert!(scan("2026-10-05") > 0);
+    assert_eq!(scan("2026-10-06"), 0);
+}
+
 #[test]
 fn exit_codes_tell() {
     let good = record("e-1").to_string();
@@ -372,7 +506,8 @@ fn hostile_text_does_not_reach_the_terminal_alive() {
         assert!(!stdout.contains('\u{202e}') && stdout.contains(r"\x1b]0;owned\x07"), "{stdout}");
     }
     let (_, csv, _) = piped(&["scan", "-", "--format", "csv"], input.as_bytes());
-    assert!(csv.contains(",'=cmd|") && !csv.contains(",=cmd|"), "{csv}");
+    assert!(csv.contains("\"'=cmd|") && !csv.contains("\"=cmd|"), "{csv}");
+    assert!(!csv.contains('\u{1b}') && !csv.contains('\u{7}'), "{csv}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Exit codes, and the one place where an error reaches the user.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
@@ -66,5 +66,6 @@ pub(crate) fn code(result: Result<Outcome, Failure>) -> ExitCode {
 
 /// A line on standard error.
 pub(crate) fn tell(line: &str) {
-    anstream::eprintln!("{line}");
+    // If even this cannot be written, there is nobody left to tell.
+    let _ = writeln!(anstream::stderr(), "{line}");
 }

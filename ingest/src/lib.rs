@@ -18,5 +18,5 @@ pub mod terminal;
 
 pub use decode::{
     Counts, Limits, Opened, Problem, ProblemKind, RawRecord, Sink, TranscriptForm, TranscriptHead,
-    decode, open,
+    Want, decode, open,
 };

@@ -42,6 +42,19 @@ impl fmt::Display for LogSource {
     }
 }
 
+/// Names of the fields `session.<name>` that every event has of the session it belongs to.
+pub const SESSION_FIELDS: [&str; 9] = [
+    "id",
+    "principal",
+    "principal_type",
+    "document",
+    "target",
+    "kind",
+    "account",
+    "region",
+    "reason",
+];
+
 /// What happened, as far as choosing the rules goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum EventKind {

@@ -20,10 +20,10 @@ mod session;
 mod text;
 
 pub use command::{ByteSpan, Command, CommandStatus, Confidence};
-pub use event::{EventKind, LogSource};
+pub use event::{EventKind, LogSource, SESSION_FIELDS};
 pub use finding::{Evidence, Finding, FindingId, RuleInfo};
 pub use level::{Level, UnknownLevel};
 pub use place::Place;
 pub use principal::{Principal, PrincipalType};
 pub use session::{ClaimedLogin, Session, SessionId, SessionKind};
-pub use text::Visible;
+pub use text::{Visible, is_deceptive};

@@ -141,16 +141,16 @@ impl Principal {
         .find_map(|field| field.as_deref().filter(|text| !text.is_empty()))
     }
 
-    /// Is this a role that IAM Identity Center made for a permission set? Both halves are checked: the
-    /// reserved name, and the reserved path where the issuer's ARN shows it.
+    /// Is this a role that IAM Identity Center made for a permission set? The reserved name alone proves
+    /// nothing: the issuer's ARN has to show the path in which nobody else can make a role.
     pub fn is_identity_center_role(&self) -> bool {
         let reserved_name =
             self.issuer_name.as_deref().is_some_and(|name| name.starts_with("AWSReservedSSO_"));
-        let path_agrees = self.issuer_arn.as_deref().is_none_or(|arn| {
-            arn.contains("/aws-reserved/sso.amazonaws.com/")
-                || arn.contains(":role/AWSReservedSSO_")
-        });
-        reserved_name && path_agrees
+        let reserved_path = self
+            .issuer_arn
+            .as_deref()
+            .is_some_and(|arn| arn.contains(":role/aws-reserved/sso.amazonaws.com/"));
+        reserved_name && reserved_path
     }
 
     /// Was `claimed_name` set by a party that authenticated the person? True for Identity Center, which
@@ -233,9 +233,12 @@ mod tests {
 
     #[test]
     fn identity_center_vouches_for_the_name() {
-        let p = Principal::from_arn(
+        let mut p = Principal::from_arn(
             "arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_Admin_0123456789abcdef/maya",
         );
+        assert!(!p.name_is_vouched(), "the name alone is no proof");
+        let path = "arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/eu-west-1";
+        p.issuer_arn = Some(format!("{path}/AWSReservedSSO_Admin_0123456789abcdef"));
         assert!(p.name_is_vouched());
     }
 

@@ -12,6 +12,11 @@ use std::fmt;
 #[derive(Clone, Copy, Debug)]
 pub struct Visible<'a>(pub &'a str);
 
+/// Can this character act on a terminal, or change how its neighbours look without being seen itself?
+pub const fn is_deceptive(c: char) -> bool {
+    matches!(c, '\u{7f}'..='\u{9f}') || deceives(c)
+}
+
 /// Characters that change how their neighbours look, or that cannot be seen: bidirectional controls,
 /// zero-width ones, line and paragraph separators, tags, byte order mark.
 const fn deceives(c: char) -> bool {

@@ -66,6 +66,10 @@ impl Runner<'_> {
                 return;
             }
         };
+        if documents.first().and_then(|document| document.get("cases")).is_none() {
+            let problem = Diagnostic::error(source, 0..1, "a file of cases needs a list `cases`");
+            self.problems.push(problem);
+        }
         let cases = documents.first().and_then(|document| document.get("cases"));
         let defaults = documents.first().and_then(|document| document.get("event"));
         for case in cases.map(Node::items).unwrap_or_default() {
@@ -86,6 +90,16 @@ impl Runner<'_> {
         rule: &str,
     ) -> Result<Outcome, String> {
         let text = |key: &str| case.get(key).and_then(|node| node.scalar_text(source));
+        const KEYS: [&str; 9] =
+            ["name", "fires", "event", "command", "evidence", "user", "host", "cwd", "session"];
+        if let Value::Map(entries) = &case.value {
+            for (key, _) in entries {
+                let key = key.scalar_text(source).unwrap_or_default();
+                if !KEYS.contains(&key.as_str()) && key != "status" {
+                    return Err(format!("`{key}` means nothing in a case"));
+                }
+            }
+        }
         let name = text("name").ok_or("a case needs a `name`")?;
         let expected = match case.get("fires").map(|node| &node.value) {
             Some(Value::Bool(fires)) => *fires,
@@ -97,7 +111,7 @@ impl Runner<'_> {
                 merge(&mut record, to_json(event, source));
                 self.event(&record, rule)?
             }
-            (None, Some(line)) => self.command(&line, case, source, rule),
+            (None, Some(line)) => self.command(&line, case, source, rule)?,
             _ => return Err("a case needs either an `event` or a `command`".into()),
         };
         let fields: Vec<&str> = found.iter().flatten().map(String::as_str).collect();
@@ -133,6 +147,7 @@ impl Runner<'_> {
             event_source: record["eventSource"].as_str(),
             event_name: record["eventName"].as_str(),
             event_id: None,
+            account: None,
         };
         let added = Added::new(self.set, EventKind::CloudTrail);
         let event = RecordEvent::new(&raw, &added);
@@ -151,14 +166,15 @@ impl Runner<'_> {
         case: &Node,
         source: &Arc<Source>,
         rule: &str,
-    ) -> Option<Vec<String>> {
+    ) -> Result<Option<Vec<String>>, String> {
         let text = |key: &str| case.get(key).and_then(|node| node.scalar_text(source));
         let status = match text("status").as_deref() {
+            None | Some("executed") => CommandStatus::Executed,
             Some("aborted") => CommandStatus::Aborted,
             Some("repl") => CommandStatus::Repl,
             Some("hidden") => CommandStatus::Hidden,
             Some("unfinished") => CommandStatus::Unfinished,
-            _ => CommandStatus::Executed,
+            Some(other) => return Err(format!("`{other}` is no status of a command")),
         };
         let head = TranscriptHead::new(Place::new("case", 0), TranscriptForm::S3);
         let command = Command {
@@ -201,7 +217,7 @@ impl Runner<'_> {
                     .evaluate(kind, Pivot::default(), &event, |m| note(&m, rule, &mut found));
             }
         }
-        found
+        Ok(found)
     }
 }
 
@@ -285,7 +301,8 @@ mod tests {
         assert!(problems.is_empty(), "{problems:#?}");
         let count = pack.rules.len();
         let set = RuleSet::compile(pack);
-        let idle: Vec<&str> = set.idle().map(|rule| rule.info.title.as_str()).collect();
+        let idle: Vec<&str> =
+            set.idle(&crate::scan::EVALUATED).map(|rule| rule.info.title.as_str()).collect();
         assert!(idle.is_empty(), "no event has these rules' log sources: {idle:?}");
         let (outcomes, problems) = run(&set, &files);
         let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();

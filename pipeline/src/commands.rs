@@ -3,7 +3,7 @@
 use std::io;
 
 use ingest::source::Found;
-use ingest::{Limits, Problem, ProblemKind, RawRecord, Sink, TranscriptHead};
+use ingest::{Limits, Problem, ProblemKind, RawRecord, Sink, TranscriptHead, Want};
 use model::{Command, Place};
 
 /// Takes commands as they are read.
@@ -36,7 +36,7 @@ pub fn commands(found: Found, limits: &Limits, observer: &mut dyn Observer) -> i
             .and_then(|reader| ingest::open(name.clone(), reader, limits));
         match opened {
             Ok(opened) => {
-                ingest::decode(opened, limits, &mut reading);
+                ingest::decode(opened, Want::Transcripts, limits, &mut reading);
             }
             Err(problem) => reading.problem(problem),
         }

@@ -38,7 +38,12 @@ pub(crate) fn of_record(
         .or_else(|| record.session_id.clone().map(Session::unknown))
         .map(Arc::new);
     Finding {
-        id: id(&[rule.id.as_bytes(), b"cloudtrail", identity]),
+        id: id(&[
+            rule.id.as_bytes(),
+            b"cloudtrail",
+            identity,
+            record.account.as_deref().unwrap_or_default().as_bytes(),
+        ]),
         rule: Arc::clone(rule),
         time: record.time,
         time_end: record.time,

@@ -25,14 +25,25 @@ pub fn files(path: &Path) -> io::Result<Vec<PackFile>> {
     Ok(out)
 }
 
+/// Largest file of rules or of a list, in bytes.
+const MAX_FILE: u64 = 4 << 20;
+
 fn read(path: &Path, out: &mut Vec<PackFile>) -> io::Result<()> {
     let name = path.to_string_lossy().replace('\\', "/");
     let named = |error: io::Error| io::Error::new(error.kind(), format!("{name}: {error}"));
     if path.is_dir() {
         for entry in fs::read_dir(path).map_err(named)? {
-            read(&entry.map_err(named)?.path(), out)?;
+            let entry = entry.map_err(named)?;
+            // A link to a directory may lead round in circles.
+            let is_link = entry.file_type().map_err(named)?.is_symlink();
+            if !(is_link && entry.path().is_dir()) {
+                read(&entry.path(), out)?;
+            }
         }
     } else if name.ends_with(".yml") || name.ends_with(".yaml") {
+        if fs::metadata(path).map_err(named)?.len() > MAX_FILE {
+            return Err(named(io::Error::other(format!("larger than {MAX_FILE} bytes"))));
+        }
         let text = fs::read_to_string(path).map_err(named)?;
         out.push(PackFile { path: name.clone(), text });
     }

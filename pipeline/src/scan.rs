@@ -1,12 +1,14 @@
 //! `scan`: artifacts in, findings out, nothing kept.
 //!
 //! Two passes. CloudTrail first: it tells which sessions there are and whose they are. Then the
-//! transcripts, whose commands can now be attributed. Within a pass artifacts are read by several threads,
+//! transcripts, whose commands can now be attributed. What holds both is read twice; a pipe, which cannot be,
+//! is kept in an unnamed temporary file meanwhile. Within a pass artifacts are read by several threads,
 //! and findings are handed over in the artifacts' order, so that the same input gives the same output
 //! however many threads there are.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::{self, Read, Seek as _, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -15,7 +17,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use ingest::command::simple;
 use ingest::decode::Record;
 use ingest::source::{Found, Local};
-use ingest::{Counts, Limits, Opened, Problem, ProblemKind, RawRecord, Sink, TranscriptHead};
+use ingest::{Counts, Limits, Opened, Problem, ProblemKind, RawRecord, Sink, TranscriptHead, Want};
 use jiff::Timestamp;
 use model::{
     Command, CommandStatus, EventKind, Finding, Level, Place, Principal, Session, SessionId,
@@ -26,6 +28,10 @@ use rules::{Evaluator, Pivot, RuleSet};
 use crate::events::{Added, CommandEvent, RecordEvent};
 use crate::finding;
 use crate::seen::Seen;
+
+/// The kinds of event that a scan evaluates rules on.
+pub const EVALUATED: [EventKind; 3] =
+    [EventKind::CloudTrail, EventKind::Command, EventKind::LinuxProcess];
 
 /// What to scan for.
 #[derive(Clone, Debug)]
@@ -107,15 +113,21 @@ pub fn scan(
         sessions: BTreeMap::new(),
         transcripts: BTreeSet::new(),
         told: HashSet::new(),
+        failed: HashSet::new(),
+        skipped: HashSet::new(),
         summary: Summary::default(),
     };
     for unreadable in found.unreadable {
-        scan.summary.failed += 1;
-        observer.problem(&Problem {
-            place: Place::new(unreadable.path, 0),
-            kind: ProblemKind::Failed,
-            reason: unreadable.error.to_string(),
-        });
+        let place = Place::new(unreadable.path, 0);
+        let reason = unreadable.error.to_string();
+        scan.trouble(&Problem { place, kind: ProblemKind::Failed, reason }, observer);
+    }
+    for (path, what) in found.left_out {
+        let place = Place::new(path, 0);
+        scan.trouble(
+            &Problem { place, kind: ProblemKind::Skipped, reason: what.to_owned() },
+            observer,
+        );
     }
     scan.summary.artifacts = found.artifacts.len() as u64;
     let deferred = scan.pass(Pass::Records, found.artifacts, observer)?;
@@ -137,14 +149,20 @@ struct Scan<'a> {
     transcripts: BTreeSet<SessionId>,
     /// Ids of findings that have been handed over.
     told: HashSet<u128>,
+    /// Artifacts of which something could not be read.
+    failed: HashSet<Arc<str>>,
+    /// Artifacts of which something was left out, by design.
+    skipped: HashSet<Arc<str>>,
     summary: Summary,
 }
 
 /// Something to read: not opened yet, or opened in the pass before.
 enum Work {
     Closed(Local),
-    /// Standard input cannot be opened twice.
+    /// A pipe that holds a transcript: it cannot be opened twice, and need not be read twice.
     Open(Box<Opened<Box<dyn Read + Send>>>),
+    /// A pipe that holds both, inflated.
+    Kept(Arc<str>, File),
 }
 
 /// What a thread tells of an artifact, in pieces.
@@ -159,8 +177,10 @@ struct Piece {
 impl Piece {
     /// All that is told of an artifact of which nothing could be read.
     fn failed(name: Arc<str>, reason: String) -> Self {
-        let problem = Problem { place: Place::new(name, 0), kind: ProblemKind::Failed, reason };
-        Self { problems: vec![problem], end: Some(End::default()), ..Self::default() }
+        let place = Place::new(Arc::clone(&name), 0);
+        let problem = Problem { place, kind: ProblemKind::Failed, reason };
+        let end = Some(End { name, ..End::default() });
+        Self { problems: vec![problem], end, ..Self::default() }
     }
 }
 
@@ -169,16 +189,18 @@ impl Work {
         match self {
             Self::Closed(local) => local.name(),
             Self::Open(opened) => opened.name(),
+            Self::Kept(name, _) => Arc::clone(name),
         }
     }
 }
 
 #[derive(Default)]
 struct End {
+    name: Arc<str>,
     counts: Counts,
     duplicates: u64,
-    sessions: Vec<Session>,
-    transcripts: Vec<SessionId>,
+    sessions: BTreeMap<SessionId, Session>,
+    transcripts: BTreeSet<SessionId>,
     /// To be read in the next pass instead.
     deferred: Option<Work>,
 }
@@ -190,6 +212,15 @@ const PIECE: usize = 512;
 struct Turn {
     front: Mutex<usize>,
     moved: Condvar,
+}
+
+/// Lets all threads go on when it is dropped: those that wait for a turn must not wait for ever.
+struct Release<'a>(&'a Turn);
+
+impl Drop for Release<'_> {
+    fn drop(&mut self) {
+        self.0.advance(usize::MAX / 2);
+    }
 }
 
 impl Turn {
@@ -275,11 +306,10 @@ impl Scan<'_> {
                 });
             }
             drop(send);
-            let result = self.receive(work.len(), &receive, &turn, observer);
-            // Threads that wait for a turn or for room must not wait for ever.
-            drop(receive);
-            turn.advance(usize::MAX / 2);
-            result
+            let _release = Release(&turn);
+            // Dropped first: a thread that waits for room learns that nobody listens.
+            let receive = receive;
+            self.receive(work.len(), &receive, &turn, observer)
         });
         // What an earlier pass knew stands.
         self.sessions.extend(known);
@@ -297,7 +327,6 @@ impl Scan<'_> {
         let mut waiting: BTreeMap<usize, Vec<Piece>> = BTreeMap::new();
         let mut deferred = Vec::new();
         let mut front = 0;
-        let mut trouble = None;
         while front < artifacts {
             let Ok((index, piece)) = receive.recv() else {
                 return Err(io::Error::other("a thread that was reading has failed"));
@@ -306,12 +335,11 @@ impl Scan<'_> {
             while let Some(pieces) = waiting.remove(&front) {
                 let mut ended = false;
                 for piece in pieces {
-                    self.piece(piece, &mut trouble, &mut ended, &mut deferred, observer)?;
+                    self.piece(piece, &mut ended, &mut deferred, observer)?;
                 }
                 if !ended {
                     break;
                 }
-                trouble = None;
                 front += 1;
                 turn.advance(front);
             }
@@ -322,14 +350,12 @@ impl Scan<'_> {
     fn piece(
         &mut self,
         piece: Piece,
-        trouble: &mut Option<ProblemKind>,
         ended: &mut bool,
         deferred: &mut Vec<Work>,
         observer: &mut dyn Observer,
     ) -> io::Result<()> {
         for problem in &piece.problems {
-            *trouble = (*trouble).max(Some(problem.kind));
-            observer.problem(problem);
+            self.trouble(problem, observer);
         }
         for found in &piece.findings {
             self.finding(found, observer)?;
@@ -337,21 +363,18 @@ impl Scan<'_> {
         let Some(end) = piece.end else { return Ok(()) };
         *ended = true;
         let summary = &mut self.summary;
-        match *trouble {
-            Some(ProblemKind::Failed) => summary.failed += 1,
-            Some(ProblemKind::Skipped) if end.counts.records + end.counts.transcripts == 0 => {
-                summary.skipped += 1;
-            }
-            _ => {}
-        }
         summary.counts.records += end.counts.records;
         summary.counts.transcripts += end.counts.transcripts;
         summary.counts.commands += end.counts.commands;
         summary.counts.bytes += end.counts.bytes;
         summary.duplicates += end.duplicates;
+        if end.counts.records + end.counts.transcripts > 0 {
+            // Something was left out, and the rest was read.
+            self.skipped.remove(&end.name);
+        }
         self.transcripts.extend(end.transcripts);
-        for session in end.sessions {
-            self.sessions.entry(session.id.clone()).or_insert_with(|| Arc::new(session));
+        for (id, session) in end.sessions {
+            self.sessions.entry(id).or_insert_with(|| Arc::new(session));
         }
         if let Some(work) = end.deferred {
             deferred.push(work);
@@ -361,9 +384,20 @@ impl Scan<'_> {
         Ok(())
     }
 
+    fn trouble(&mut self, problem: &Problem, observer: &mut dyn Observer) {
+        let of = match problem.kind {
+            ProblemKind::Failed => &mut self.failed,
+            ProblemKind::Skipped => &mut self.skipped,
+        };
+        of.insert(Arc::clone(&problem.place.artifact));
+        observer.problem(problem);
+    }
+
     fn finding(&mut self, finding: &Finding, observer: &mut dyn Observer) -> io::Result<()> {
         let Options { min_level, since, until, .. } = *self.options;
-        let too_early = finding.time.zip(since).is_some_and(|(time, since)| time < since);
+        // A command may have run until the end of its span.
+        let latest = finding.time_end.or(finding.time);
+        let too_early = latest.zip(since).is_some_and(|(time, since)| time < since);
         let too_late = finding.time.zip(until).is_some_and(|(time, until)| time >= until);
         if finding.rule.level < min_level || too_early || too_late {
             return Ok(());
@@ -379,6 +413,8 @@ impl Scan<'_> {
 
     fn finish(mut self) -> Summary {
         let summary = &mut self.summary;
+        summary.failed = self.failed.len() as u64;
+        summary.skipped = self.skipped.difference(&self.failed).count() as u64;
         summary.sessions = self.sessions.len() as u64;
         for (id, session) in &self.sessions {
             if self.transcripts.contains(id) {
@@ -420,36 +456,37 @@ impl Shared<'_> {
         send: &SyncSender<(usize, Piece)>,
     ) -> bool {
         let limits = &self.options.limits;
-        let (opened, local) = match work {
-            Work::Open(opened) => (Ok(*opened), None),
-            Work::Closed(local) => {
-                let name = local.name();
-                let opened = match local.open() {
-                    Ok(reader) => ingest::open(name, reader, limits),
-                    Err(error) => {
-                        return send.send((index, Piece::failed(name, error.to_string()))).is_ok();
-                    }
-                };
-                (opened, Some(local))
-            }
-        };
-        let opened = match opened {
+        let name = work.name();
+        let (opened, again) = match self.open(work) {
             Ok(opened) => opened,
             Err(problem) => {
-                let end = Some(End::default());
+                let end = Some(End { name, ..End::default() });
                 return send
                     .send((index, Piece { problems: vec![problem], end, ..Piece::default() }))
                     .is_ok();
             }
         };
-        if pass == Pass::Records && opened.form().may_hold_transcripts() {
-            let deferred = Some(match local {
-                Some(local @ Local::File(_)) => Work::Closed(local),
-                _ => Work::Open(Box::new(opened)),
-            });
-            let end = Some(End { deferred, ..End::default() });
+        let form = opened.form();
+        if pass == Pass::Records && form.is_transcript() {
+            let deferred = again.or_else(|| Some(Work::Open(Box::new(opened))));
+            let end = Some(End { name, deferred, ..End::default() });
             return send.send((index, Piece { end, ..Piece::default() })).is_ok();
         }
+        let (want, opened, again, trouble) = match (form.may_hold_both(), pass, again) {
+            (true, Pass::Records, None) => match keep(&name, opened, limits) {
+                Ok((opened, file, trouble)) => {
+                    (Want::Records, opened, Some(Work::Kept(Arc::clone(&name), file)), trouble)
+                }
+                Err(problem) => {
+                    let end = Some(End { name, ..End::default() });
+                    let piece = Piece { problems: vec![problem], end, ..Piece::default() };
+                    return send.send((index, piece)).is_ok();
+                }
+            },
+            (true, Pass::Records, again) => (Want::Records, opened, again, None),
+            (true, Pass::Transcripts, _) => (Want::Transcripts, opened, None, None),
+            (false, _, _) => (Want::All, opened, None, None),
+        };
         let mut reading = Reading {
             shared: self,
             index,
@@ -460,16 +497,89 @@ impl Shared<'_> {
             commands: Added::new(self.set, EventKind::Command),
             programs: Added::new(self.set, EventKind::LinuxProcess),
             name: opened.name(),
-            piece: Piece::default(),
+            piece: Piece { problems: trouble.into_iter().collect(), ..Piece::default() },
             end: End::default(),
         };
-        let counts = ingest::decode(opened, limits, &mut reading);
+        let mut counts = ingest::decode(opened, want, limits, &mut reading);
         let mut piece = std::mem::take(&mut reading.piece);
         let mut end = std::mem::take(&mut reading.end);
+        end.name = name;
+        if counts.passed_over {
+            end.deferred = again;
+        }
+        if want == Want::Transcripts {
+            // These bytes have been counted.
+            counts.bytes = 0;
+        }
         end.counts = counts;
         piece.end = Some(end);
         send.send((index, piece)).is_ok()
     }
+}
+
+type Source = Opened<Box<dyn Read + Send>>;
+
+impl Shared<'_> {
+    /// Opens an artifact; with it comes what it can be opened by once more.
+    fn open(&self, work: Work) -> Result<(Source, Option<Work>), Problem> {
+        let limits = &self.options.limits;
+        let name = work.name();
+        let failed = |error: io::Error| Problem {
+            place: Place::new(Arc::clone(&name), 0),
+            kind: ProblemKind::Failed,
+            reason: error.to_string(),
+        };
+        match work {
+            Work::Open(opened) => Ok((*opened, None)),
+            Work::Closed(local) => {
+                let reader = local.open().map_err(failed)?;
+                let opened = ingest::open(name, reader, limits)?;
+                let again = matches!(local, Local::File(_)).then_some(Work::Closed(local));
+                Ok((opened, again))
+            }
+            Work::Kept(_, mut file) => {
+                file.rewind().map_err(failed)?;
+                let reader: Box<dyn Read + Send> = Box::new(file);
+                Ok((ingest::open(Arc::clone(&name), reader, limits)?, None))
+            }
+        }
+    }
+}
+
+/// Keeps what comes through a pipe, so that it can be read twice. What could not be read ends it, and is told.
+fn keep(
+    name: &Arc<str>,
+    opened: Source,
+    limits: &Limits,
+) -> Result<(Source, File, Option<Problem>), Problem> {
+    let failed = |reason: String| Problem {
+        place: Place::new(Arc::clone(name), 0),
+        kind: ProblemKind::Failed,
+        reason,
+    };
+    let no_room =
+        |error: io::Error| failed(format!("cannot be kept for a second reading: {error}"));
+    let mut file = tempfile::tempfile().map_err(no_room)?;
+    let mut reader = opened.into_reader();
+    let (mut chunk, mut offset) = (vec![0; 256 << 10], 0);
+    let trouble = loop {
+        match reader.read(&mut chunk) {
+            Ok(0) => break None,
+            Ok(read) => {
+                file.write_all(&chunk[..read]).map_err(no_room)?;
+                offset += read as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                let mut problem = failed(ingest::decode::describe(&error));
+                problem.place.offset = offset;
+                break Some(problem);
+            }
+        }
+    };
+    file.rewind().map_err(no_room)?;
+    let again: Box<dyn Read + Send> = Box::new(file.try_clone().map_err(no_room)?);
+    Ok((ingest::open(Arc::clone(name), again, limits)?, file, trouble))
 }
 
 /// One artifact being read by one thread.
@@ -491,7 +601,12 @@ impl Reading<'_, '_, '_> {
     /// Hands over what has gathered, once it is this artifact's turn: until then nothing of it can be
     /// used, and it must not pile up.
     fn hand_over(&mut self) {
-        if self.piece.findings.len() + self.piece.problems.len() < PIECE || !self.listening {
+        if !self.listening {
+            // What nobody takes must not pile up.
+            self.piece = Piece::default();
+            return;
+        }
+        if self.piece.findings.len() + self.piece.problems.len() < PIECE {
             return;
         }
         let index = self.index;
@@ -514,7 +629,7 @@ fn opens_session(record: &RawRecord<'_>) -> bool {
 
 impl Sink for Reading<'_, '_, '_> {
     fn record(&mut self, raw: &RawRecord<'_>) {
-        if raw.event_id.is_some_and(|id| self.shared.seen.note(id)) {
+        if raw.event_id.is_some_and(|id| self.shared.seen.note(id, raw.account)) {
             self.end.duplicates += 1;
         }
         let pivot = Pivot { event_source: raw.event_source, event_name: raw.event_name };
@@ -524,7 +639,7 @@ impl Sink for Reading<'_, '_, '_> {
         }
         let event = RecordEvent::new(raw, &self.records);
         if opens && let Some(session) = event.record().and_then(Record::opened_session) {
-            self.end.sessions.push(session);
+            self.end.sessions.entry(session.id.clone()).or_insert(session);
         }
         let (findings, name) = (&mut self.piece.findings, &self.name);
         let result = self.evaluator.evaluate(EventKind::CloudTrail, pivot, &event, |found| {
@@ -581,6 +696,10 @@ impl Sink for Reading<'_, '_, '_> {
             let _ = self.evaluator.evaluate(EventKind::LinuxProcess, pivot, &event, &mut on_match);
         }
         self.hand_over();
+    }
+
+    fn is_done(&self) -> bool {
+        !self.listening
     }
 
     fn transcript(&mut self, head: &TranscriptHead) {

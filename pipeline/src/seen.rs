@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::hash::BuildHasher as _;
 use std::sync::{Mutex, PoisonError};
 
-use foldhash::fast::RandomState;
+use foldhash::fast::{FixedState, RandomState};
 
 /// Ids remembered at least: copies lie close together in time, and files are read in order of time.
 const WINDOW: usize = 1 << 20;
@@ -15,7 +15,8 @@ const SHARDS: usize = 16;
 /// younger is full.
 pub(crate) struct Seen {
     shards: Vec<Mutex<Shard>>,
-    hasher: RandomState,
+    /// The same in every process, so that what is forgotten is as well.
+    hasher: FixedState,
 }
 
 #[derive(Default)]
@@ -28,18 +29,18 @@ impl Seen {
     pub(crate) fn new() -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            hasher: RandomState::default(),
+            hasher: FixedState::default(),
         }
     }
 
     /// Notes an id; `true` if it had been seen.
-    pub(crate) fn note(&self, id: &str) -> bool {
-        let key = uuid(id).unwrap_or_else(|| {
-            // Two hashes with different keys: 128 bits, as good as the id itself.
-            let high = u128::from(self.hasher.hash_one((0_u8, id)));
-            high << 64 | u128::from(self.hasher.hash_one((1_u8, id)))
-        });
-        let spread = usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).unwrap_or(0);
+    pub(crate) fn note(&self, id: &str, account: Option<&str>) -> bool {
+        let hash = |part: u8| u128::from(self.hasher.hash_one((part, id)));
+        // Not a UUID: two hashes with different keys, 128 bits, as good as the id itself.
+        let key = uuid(id).unwrap_or_else(|| hash(0) << 64 | hash(1));
+        // Copies to several accounts are events of each (CloudTrail: `sharedEventID`).
+        let key = key ^ account.map_or(0, |account| u128::from(self.hasher.hash_one(account)));
+        let spread = usize::try_from((key ^ key >> 64) % SHARDS as u128).unwrap_or(0);
         let mut shard = self.shards[spread].lock().unwrap_or_else(PoisonError::into_inner);
         if shard.old.contains(&key) || !shard.young.insert(key) {
             return true;
@@ -77,8 +78,9 @@ mod tests {
     fn an_id_is_new_once() {
         let seen = Seen::new();
         for id in ["6a7e1a3c-0000-4000-8000-000000000001", "not a uuid", ""] {
-            assert!(!seen.note(id), "{id}");
-            assert!(seen.note(id), "{id}");
+            assert!(!seen.note(id, None), "{id}");
+            assert!(seen.note(id, None), "{id}");
+            assert!(!seen.note(id, Some("111122223333")), "{id}");
         }
     }
 
@@ -86,7 +88,7 @@ mod tests {
     fn memory_is_bounded() {
         let seen = Seen::new();
         for n in 0..WINDOW * 3 {
-            seen.note(&format!("{n:08x}-0000-4000-8000-000000000000"));
+            seen.note(&format!("{n:08x}-0000-4000-8000-000000000000"), None);
         }
         let kept: usize = seen
             .shards

@@ -40,9 +40,10 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// An error at `span`.
     pub fn error(source: &Arc<Source>, span: Range<usize>, message: impl Into<String>) -> Self {
-        let len = source.text.len();
-        let start = span.start.min(len);
-        let span = start..span.end.clamp(start, len);
+        // Whoever renders the place slices the text there.
+        let text = source.text.as_str();
+        let start = text.floor_char_boundary(span.start);
+        let span = start..text.ceil_char_boundary(span.end.max(start));
         Self {
             severity: Severity::Error,
             message: message.into(),

@@ -58,10 +58,18 @@ impl Pack {
             let mut parts = source.name.rsplit('/');
             let file = parts.next().unwrap_or_default();
             if matches!(file, "calendars.yml" | "calendars.yaml") {
-                pack.calendars.extend(calendar::parse(&source, &mut pack.problems));
+                for (name, calendar) in calendar::parse(&source, &mut pack.problems) {
+                    if pack.calendars.insert(name.clone(), calendar).is_some() {
+                        let message = format!("there is another calendar `{name}`");
+                        pack.problems.push(Diagnostic::error(&source, 0..1, message));
+                    }
+                }
             } else if parts.next() == Some("lists") {
                 let name = file.rsplit_once('.').map_or(file, |(name, _)| name).to_owned();
-                if let Some(entries) = list(&source, &mut pack.problems) {
+                if pack.lists.contains_key(&name) {
+                    let message = format!("there is another list `{name}`");
+                    pack.problems.push(Diagnostic::error(&source, 0..1, message));
+                } else if let Some(entries) = list(&source, &mut pack.problems) {
                     pack.lists.insert(name, entries);
                 }
             } else {
@@ -71,6 +79,7 @@ impl Pack {
         let mut taken: HashMap<String, usize> = HashMap::new();
         for source in &rules {
             for rule in sigma::parse(source, &pack.lists, &mut pack.problems) {
+                pack.problems.extend(unknown_fields(&rule, &pack.calendars));
                 match taken.entry(rule.info.id.clone()) {
                     Entry::Vacant(free) => {
                         free.insert(pack.rules.len());
@@ -88,6 +97,37 @@ impl Pack {
         }
         pack
     }
+}
+
+/// Fields of this product's own that the rule names and that do not exist: it could never fire on them.
+fn unknown_fields(rule: &Rule, calendars: &Calendars) -> Vec<Diagnostic> {
+    let mut names = Vec::new();
+    rule.searches.iter().for_each(|(_, search)| search.fields(&mut names));
+    names.sort_unstable();
+    names.dedup();
+    let problem = |name: &str, what: &str, known: Vec<&str>| {
+        let text = &rule.source.text;
+        let start = text
+            .get(rule.offset..)
+            .and_then(|rest| rest.find(name))
+            .map_or(0, |at| rule.offset + at);
+        Diagnostic::error(&rule.source, start..start + name.len(), format!("there is no {what}"))
+            .with_help(format!("there are: {}", known.join(", ")))
+            .warning()
+    };
+    names
+        .into_iter()
+        .filter_map(|name| {
+            if let Some(calendar) = name.strip_prefix("calendar.") {
+                let known = calendars.keys().map(String::as_str).collect();
+                return (!calendars.contains_key(calendar))
+                    .then(|| problem(name, &format!("calendar `{calendar}`"), known));
+            }
+            let field = name.strip_prefix("session.")?;
+            (!model::SESSION_FIELDS.contains(&field))
+                .then(|| problem(name, &format!("field `{name}`"), model::SESSION_FIELDS.to_vec()))
+        })
+        .collect()
 }
 
 fn list(source: &Arc<Source>, problems: &mut Vec<Diagnostic>) -> Option<Vec<String>> {

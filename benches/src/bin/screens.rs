@@ -33,18 +33,18 @@ fn difference(expected: &[String], found: &[String]) -> Option<String> {
     })
 }
 
-fn alacritty(dir: &Path) -> io::Result<Option<Option<String>>> {
+fn alacritty(dir: &Path) -> io::Result<Vec<Option<String>>> {
     let (Ok(bytes), Ok(grid)) =
         (fs::read(dir.join("alacritty.recording")), fs::read_to_string(dir.join("grid.txt")))
     else {
-        return Ok(None);
+        return Ok(Vec::new());
     };
     let size: Value = serde_json::from_slice(&fs::read(dir.join("size.json"))?)?;
     let number = |key: &str| usize::try_from(size[key].as_u64().unwrap_or(0)).unwrap_or(0);
     let size = Size { columns: number("columns"), rows: number("screen_lines") };
     let mut emulator = Emulator::new(Some(size));
     emulator.write(&bytes);
-    Ok(Some(difference(&lines(&grid), &shown(&emulator))))
+    Ok(vec![difference(&lines(&grid), &shown(&emulator))])
 }
 
 fn vt100(dir: &Path) -> io::Result<Vec<Option<String>>> {
@@ -87,10 +87,8 @@ fn main() -> io::Result<()> {
         if only.as_ref().is_some_and(|only| *only != name) {
             continue;
         }
-        let results = match alacritty(path)? {
-            Some(result) => vec![result],
-            None => vt100(path)?,
-        };
+        let mut results = alacritty(path)?;
+        results.extend(vt100(path)?);
         for (step, result) in results.iter().enumerate() {
             total += 1;
             match result {

@@ -44,7 +44,7 @@ fn try_render(
         .collect();
     let by_level = if found == 0 { String::new() } else { format!(": {}", by_level.join(", ")) };
     writeln!(out, "{BOLD}{}{BOLD:#}{by_level}", number(found, "finding", "findings"))?;
-    let idle = set.idle().count();
+    let idle = set.idle(&pipeline::scan::EVALUATED).count();
     let idle =
         if idle == 0 { String::new() } else { format!(" ({idle} for log sources not read here)") };
     writeln!(
@@ -155,10 +155,11 @@ impl Problems {
                 let Some(first) = kept.first() else { continue };
                 if verbose || *count == 1 {
                     for problem in kept {
-                        tell(&format!("left out: {}: {reason}", place(problem)));
+                        tell(&format!("left out: {}: {}", place(problem), Visible(reason)));
                     }
                 } else {
                     let place = place(first);
+                    let reason = Visible(reason);
                     tell(&format!("left out: {place} and {} more: {reason}", count - 1));
                 }
             }

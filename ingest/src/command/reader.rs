@@ -10,6 +10,9 @@ use crate::terminal::{Seen, SeenLine};
 /// Longest command kept, in bytes; a longer one is cut.
 const MAX_COMMAND: usize = 64 << 10;
 
+/// Most lines added to a command. Whether the shell waits for more is asked of the whole text, each time.
+const MAX_CONTINUED: usize = 400;
+
 /// What Ctrl-C leaves on the line.
 const INTERRUPT: &str = "^C";
 
@@ -34,6 +37,8 @@ pub struct Reader {
     output: bool,
     /// A command that may have more lines.
     pending: Option<Command>,
+    /// Lines that have been added to it.
+    continued: usize,
 }
 
 impl Reader {
@@ -155,6 +160,7 @@ impl Reader {
         }
         if let Some(pending) = &self.pending
             && !self.output
+            && self.continued < MAX_CONTINUED
             && simple::is_incomplete(&pending.text)
             && let Some(more) = continuation(&line.text)
         {
@@ -247,6 +253,7 @@ impl Reader {
     }
 
     fn extend(&mut self, more: &str, end: u64) {
+        self.continued += 1;
         if let Some(pending) = &mut self.pending {
             pending.text.push('\n');
             pending.text.push_str(more.trim_end());
@@ -264,6 +271,7 @@ impl Reader {
 
     /// The pending command is complete.
     fn flush(&mut self, emit: &mut impl FnMut(Command)) {
+        self.continued = 0;
         if let Some(command) = self.pending.take() {
             self.nested |= simple::starts_a_shell(&command.text);
             emit(command);

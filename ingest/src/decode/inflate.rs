@@ -33,6 +33,23 @@ pub struct Inflated<R: Read> {
     inner: Inner<R>,
     left: u64,
     max: u64,
+    /// What ended it: whoever reads on is told again, and never gets what lies behind.
+    failed: Option<(io::ErrorKind, Failure)>,
+}
+
+#[derive(Clone, Debug)]
+enum Failure {
+    TooLarge(TooLarge),
+    Other(String),
+}
+
+impl Failure {
+    fn error(kind: io::ErrorKind, this: &Self) -> io::Error {
+        match this {
+            Self::TooLarge(too_large) => io::Error::other(*too_large),
+            Self::Other(text) => io::Error::new(kind, text.clone()),
+        }
+    }
 }
 
 /// What is left of the object behind the bytes that have been read already.
@@ -54,7 +71,8 @@ impl<R: Read> Inflated<R> {
         if is_gzip {
             reader.by_ref().take((WHOLE - head.len()) as u64).read_to_end(&mut head)?;
             if let Some(whole) = inflate_whole(&head, max.min(WHOLE_INFLATED)) {
-                return Ok(Self { inner: Inner::Whole(Cursor::new(whole)), left: max, max });
+                let inner = Inner::Whole(Cursor::new(whole));
+                return Ok(Self { inner, left: max, max, failed: None });
             }
         }
         let rest = BufReader::with_capacity(64 << 10, Cursor::new(head).chain(reader));
@@ -64,7 +82,7 @@ impl<R: Read> Inflated<R> {
         } else {
             Inner::Plain(rest)
         };
-        Ok(Self { inner, left: max, max })
+        Ok(Self { inner, left: max, max, failed: None })
     }
 }
 
@@ -82,21 +100,37 @@ fn inflate_whole(data: &[u8], max: u64) -> Option<Vec<u8>> {
     let mut out = vec![0; size as usize];
     #[expect(clippy::disallowed_types, reason = "this is the room for it")]
     let len = libdeflater::Decompressor::new().gzip_decompress(data, &mut out).ok()?;
-    (len == out.len()).then_some(out)
+    // The object has to end where the member does: its last bytes are this text's checksum and size.
+    let sum = data.get(data.len() - 8..data.len() - 4)?;
+    let mut crc = libdeflater::Crc::new();
+    crc.update(&out);
+    (len == out.len() && crc.sum().to_le_bytes() == sum).then_some(out)
 }
 
 impl<R: Read> Read for Inflated<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if let Some((kind, failure)) = &self.failed {
+            return Err(Failure::error(*kind, failure));
+        }
         let read = match &mut self.inner {
             Inner::Plain(reader) => reader.read(out),
             Inner::Gzip(reader) => reader.read(out),
             Inner::Whole(reader) => reader.read(out),
-        }?;
-        match self.left.checked_sub(read as u64) {
-            Some(left) => self.left = left,
-            None => return Err(io::Error::other(TooLarge { max: self.max })),
-        }
-        Ok(read)
+        };
+        let failure = match read {
+            Ok(read) => match self.left.checked_sub(read as u64) {
+                Some(left) => {
+                    self.left = left;
+                    return Ok(read);
+                }
+                None => (io::ErrorKind::Other, Failure::TooLarge(TooLarge { max: self.max })),
+            },
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
+            Err(error) => (error.kind(), Failure::Other(error.to_string())),
+        };
+        let error = Failure::error(failure.0, &failure.1);
+        self.failed = Some(failure);
+        Err(error)
     }
 }
 
@@ -146,6 +180,19 @@ mod tests {
         let mut out = Vec::new();
         let result = Inflated::new(whole.as_slice(), 1 << 20).unwrap().read_to_end(&mut out);
         assert!(result.is_err() && !out.is_empty());
+    }
+
+    #[test]
+    fn an_error_is_told_to_whoever_reads_on() {
+        let mut damaged = gzip(b"some text");
+        let at = damaged.len() - 8;
+        damaged[at] ^= 1;
+        let mut inflated = Inflated::new(damaged.as_slice(), 100).unwrap();
+        let mut out = Vec::new();
+        assert!(inflated.read_to_end(&mut out).is_err());
+        assert!(inflated.read_to_end(&mut out).is_err());
+        let trailing = [gzip(b"text"), b"more".to_vec(), gzip(b"text")[20..].to_vec()].concat();
+        assert!(read(&trailing, 100).is_err());
     }
 
     #[test]

@@ -75,13 +75,14 @@ pub(crate) struct Items<R> {
 }
 
 impl<R: Read> Items<R> {
-    /// Reads from `reader`, refusing single items over `max_item` bytes.
-    pub(crate) fn new(reader: R, max_item: usize) -> Self {
+    /// Reads from `reader`, whose first byte stands at `base` of the artifact, refusing single items over
+    /// `max_item` bytes.
+    pub(crate) fn new(reader: R, base: u64, max_item: usize) -> Self {
         Self {
             reader,
             buf: Vec::new(),
             start: 0,
-            base: 0,
+            base,
             eof: false,
             failed: None,
             state: State::Top,
@@ -109,7 +110,10 @@ impl<R: Read> Items<R> {
             })),
             Ok(None) => None,
             Err((at, error)) => {
-                self.recover();
+                // An array goes on behind a value that was passed over.
+                if !matches!(self.state, State::Array(_, true)) {
+                    self.recover();
+                }
                 Some(Err((at, error)))
             }
         }
@@ -167,10 +171,50 @@ impl<R: Read> Items<R> {
                     _ => unreachable!("scan() resolves these"),
                 },
                 (State::Tail, _) => self.skip_tail()?,
-                (State::Array(_, true), _) => return Err(self.syntax("expected `,` or `]`")),
-                (State::Array(_, false), _) => return Err(self.syntax("expected an object")),
+                (State::Array(_, true), _) => {
+                    let problem = self.syntax("expected `,` or `]`");
+                    self.state = State::Done;
+                    return Err(problem);
+                }
+                (State::Array(key, false), _) => {
+                    // What is no object is no event: told, and passed over.
+                    let problem = self.syntax("expected an object");
+                    self.skip_value()?;
+                    self.state = State::Array(key, true);
+                    return Err(problem);
+                }
                 (State::Top, _) => return Err(self.syntax("expected `{` or `[`")),
             }
+        }
+    }
+
+    /// Passes over a value that is no object: up to the comma or bracket behind it.
+    fn skip_value(&mut self) -> Result<(), (u64, ItemError)> {
+        let (mut depth, mut quoted, mut escaped) = (0_u32, false, false);
+        let from = self.offset();
+        loop {
+            let Some(&byte) = self.buf.get(self.start) else {
+                if self.offset() - from > self.max_item as u64 {
+                    self.state = State::Done;
+                    return Err((from, ItemError::ItemTooLarge(self.max_item)));
+                }
+                if !self.fill(CHUNK)? {
+                    self.state = State::Done;
+                    return Err((from, ItemError::Truncated));
+                }
+                continue;
+            };
+            match byte {
+                _ if std::mem::take(&mut escaped) => {}
+                b'\\' if quoted => escaped = true,
+                b'"' => quoted = !quoted,
+                _ if quoted => {}
+                b'[' | b'{' => depth += 1,
+                b',' | b']' if depth == 0 => return Ok(()),
+                b']' | b'}' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            self.start += 1;
         }
     }
 
@@ -212,17 +256,24 @@ impl<R: Read> Items<R> {
         // closing bracket has just been consumed, so there is a byte to put it on.
         self.start -= 1;
         self.buf[self.start] = b'{';
-        let end = match self.scan::<false>() {
-            Ok(Scan::End(end)) => end,
+        match self.scan::<true>() {
+            Ok(Scan::End(end)) => {
+                self.start += end;
+                self.state = State::Top;
+                Ok(())
+            }
+            // A second array of items.
+            Ok(Scan::Items(end, key)) => {
+                self.start += end;
+                self.state = State::Array(Some(key), false);
+                Ok(())
+            }
             Ok(_) => unreachable!("scan() resolves these"),
             Err(error) => {
                 self.state = State::Done;
-                return Err(error);
+                Err(error)
             }
-        };
-        self.start += end;
-        self.state = State::Top;
-        Ok(())
+        }
     }
 
     /// First byte that is not white space.
@@ -315,7 +366,7 @@ mod tests {
     }
 
     fn split(text: &str) -> Vec<String> {
-        let mut items = Items::new(Trickle(text.as_bytes()), 1 << 20);
+        let mut items = Items::new(Trickle(text.as_bytes()), 0, 1 << 20);
         let mut out = Vec::new();
         while let Some(item) = items.next() {
             out.push(match item {
@@ -335,10 +386,12 @@ mod tests {
 
     #[test]
     fn every_way_of_writing_items_is_read() {
-        let cases: [(&str, &[&str]); 10] = [
+        let cases: [(&str, &[&str]); 12] = [
             (r#"{"Records":[{"a":1},{"b":2}]}"#, &[r#"{"a":1}"#, r#"{"b":2}"#]),
             (r#"{"x":[1],"Records":[{"a":1}],"y":{"z":[]}}"#, &[r#"{"a":1}"#]),
             (r#"{"Records":[]}"#, &[]),
+            (r#"{"Records":[],"Records":[{"a":1}]}"#, &[r#"{"a":1}"#]),
+            (r#"{"Events":[{"a":1}],"x":1,"Records":[{"b":2}]}"#, &[r#"{"a":1}"#, r#"{"b":2}"#]),
             (r#"[{"a":1} , {"b":2}]"#, &[r#"{"a":1}"#, r#"{"b":2}"#]),
             ("{\"a\":1}\n{\"b\":2}\n", &[r#"{"a":1}"#, r#"{"b":2}"#]),
             (r#"{"a":1}{"b":2}"#, &[r#"{"a":1}"#, r#"{"b":2}"#]),
@@ -368,7 +421,14 @@ mod tests {
                 &[r#"{"a":1}"#, "19: the input ends inside a value that began here"],
             ),
             (r#"{"Records":[{"a":1} 7]}"#, &[r#"{"a":1}"#, "20: not JSON: expected `,` or `]`"]),
-            (r#"{"Records":[7]}"#, &["12: not JSON: expected an object"]),
+            (
+                r#"{"Records":[7,[1,{"x":2}],{"a":1}]}"#,
+                &[
+                    "12: not JSON: expected an object",
+                    "14: not JSON: expected an object",
+                    r#"{"a":1}"#,
+                ],
+            ),
             (
                 r#"{"Records":[{"a":1}]"#,
                 &[r#"{"a":1}"#, "20: the input ends inside a value that began here"],
@@ -382,7 +442,7 @@ mod tests {
     #[test]
     fn an_item_larger_than_the_limit_is_refused() {
         let text = format!("{{\"a\":\"{}\"}}", "x".repeat(2 << 20));
-        let mut items = Items::new(text.as_bytes(), 1 << 20);
+        let mut items = Items::new(text.as_bytes(), 0, 1 << 20);
         assert!(matches!(items.next(), Some(Err((0, ItemError::ItemTooLarge(_))))));
         assert!(items.next().is_none());
     }

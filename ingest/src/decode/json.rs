@@ -30,6 +30,8 @@ pub(crate) enum Key {
     Message,
     Records,
     RecordsLower,
+    RecipientAccountId,
+    InsightDetails,
     SessionData,
     SessionId,
     SnsEventSource,
@@ -45,6 +47,8 @@ impl Key {
             b"eventSource" => Self::EventSource,
             b"eventID" => Self::EventId,
             b"eventVersion" => Self::EventVersion,
+            b"recipientAccountId" => Self::RecipientAccountId,
+            b"insightDetails" => Self::InsightDetails,
             b"Records" => Self::Records,
             b"records" => Self::RecordsLower,
             b"Events" => Self::EventsUpper,
@@ -156,7 +160,8 @@ pub(crate) enum Scan {
     Bad(usize, &'static str),
 }
 
-/// Deepest nesting taken. CloudTrail's own stays below 20.
+/// Deepest nesting in which kinds of brackets are told apart. CloudTrail's own stays below 20; the parser
+/// refuses more than this, in that one record.
 const MAX_DEPTH: u32 = 128;
 
 /// Finds the end of the object that starts at `buf[0]`, and notes what its own keys say.
@@ -171,11 +176,17 @@ pub(crate) fn scan_object<const TOP: bool>(buf: &[u8], head: &mut Head) -> Scan 
     let mut objects = 1_u128;
     let mut expect_key = true;
     let mut key = None;
+    // May a string, an object or an array begin here? Not right behind another value: without this a cut
+    // record would swallow the whole ones behind it.
+    let mut ready = true;
     let mut i = 1;
     loop {
         let Some(&byte) = buf.get(i) else { return Scan::More };
         match byte {
             b'"' => {
+                if !std::mem::replace(&mut ready, false) {
+                    return Scan::Bad(i, "a value where `,` or `:` was expected");
+                }
                 let start = i + 1;
                 let Some(end) = string_end(buf, start) else { return Scan::More };
                 i = end;
@@ -191,6 +202,9 @@ pub(crate) fn scan_object<const TOP: bool>(buf: &[u8], head: &mut Head) -> Scan 
                 }
             }
             b'{' | b'[' => {
+                if !ready {
+                    return Scan::Bad(i, "a value where `,` or `:` was expected");
+                }
                 if depth == 1
                     && let Some(key) = key.take()
                 {
@@ -199,26 +213,34 @@ pub(crate) fn scan_object<const TOP: bool>(buf: &[u8], head: &mut Head) -> Scan 
                     }
                     head.set(key, (i, i + 1), false);
                 }
-                if depth == MAX_DEPTH {
-                    return Scan::Bad(i, "nested too deeply");
+                if depth >= MAX_DEPTH {
+                    head.odd = true;
+                } else {
+                    objects = objects << 1 | u128::from(byte == b'{');
                 }
-                objects = objects << 1 | u128::from(byte == b'{');
                 depth += 1;
             }
             b'}' | b']' => {
-                if (objects & 1 == 1) != (byte == b'}') {
-                    return Scan::Bad(i, "a bracket closes what another kind opened");
-                }
-                objects >>= 1;
                 depth -= 1;
+                if depth < MAX_DEPTH {
+                    if (objects & 1 == 1) != (byte == b'}') {
+                        return Scan::Bad(i, "a bracket closes what another kind opened");
+                    }
+                    objects >>= 1;
+                }
+                ready = false;
                 if depth == 0 {
                     return Scan::End(i + 1);
                 }
             }
-            b',' if depth == 1 => {
-                expect_key = true;
-                key = None;
+            b',' => {
+                ready = true;
+                if depth == 1 {
+                    expect_key = true;
+                    key = None;
+                }
             }
+            b':' => ready = true,
             // A number or literal: note that the key is there.
             b'0'..=b'9' | b'-' | b't' | b'f' | b'n' if depth == 1 => {
                 if let Some(key) = key.take() {
@@ -295,8 +317,16 @@ mod tests {
         );
         assert_eq!(scan(r#"{"a":"\"#).0, Scan::More);
         assert_eq!(scan(r#"{"a":1"#).0, Scan::More);
-        let deep = format!("{{\"a\":{}", "[".repeat(200));
-        assert!(matches!(scan(&deep).0, Scan::Bad(_, "nested too deeply")));
+        let cut = r#"{"a":"b" {"eventName":"X"} }"#;
+        assert_eq!(scan(cut).0, Scan::Bad(9, "a value where `,` or `:` was expected"));
+    }
+
+    #[test]
+    fn a_deep_object_ends_where_it_ends() {
+        let deep = format!("{{\"a\":{}1{}}}", "[".repeat(500), "]".repeat(500));
+        let (end, head) = scan(&deep);
+        assert_eq!(end, Scan::End(deep.len()));
+        assert!(!head.is_exact());
     }
 
     fn json() -> impl Strategy<Value = Value> {

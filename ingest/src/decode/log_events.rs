@@ -2,6 +2,10 @@
 //!
 //! Events of many streams may be mixed in one artifact; each stream is a transcript of its own and is
 //! followed until the artifact ends.
+//!
+//! What stands in a session's stream was written by whoever sat in the session. A line of it that looks like
+//! a CloudTrail record, or like an event of another session, is text and nothing else: otherwise a person
+//! could write the trail that they are judged by.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -11,12 +15,13 @@ use model::SessionId;
 use serde::Deserialize;
 
 use super::json::{Head, Key, Scan, scan_object};
+use super::sniff::starts_json;
 use super::time::from_millis;
 use super::transcript::script::{Body, Header};
 use super::transcript::stream::StreamedEvent;
 use super::transcript::{Reading, TranscriptForm, TranscriptHead};
 use super::walk::Walk;
-use super::{ProblemKind, time};
+use super::{Limits, ProblemKind, time};
 
 /// A log event, whichever tool wrote it down.
 pub(crate) struct LogEvent<'a> {
@@ -69,14 +74,16 @@ impl<'a> LogEvent<'a> {
 
 /// The stream that `{"…","logStream":"…","logEvents":[` names.
 fn stream_of(prefix: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Container {
+        log_stream: Option<String>,
+    }
     if prefix.is_empty() {
         return None;
     }
     let closed = [prefix, b"]}"].concat();
-    let mut head = Head::default();
-    matches!(scan_object::<false>(&closed, &mut head), Scan::End(_))
-        .then(|| head.text(&closed, Key::LogStream).map(str::to_owned))
-        .flatten()
+    serde_json::from_slice::<Container>(&closed).ok()?.log_stream
 }
 
 /// Length at which the agent cuts the text of an upload without regard to lines (FORMATS A5).
@@ -89,6 +96,10 @@ enum Stream {
         body: Body,
         /// The last event was cut in the middle of a line.
         cut: bool,
+        /// Where in the text each event begins, and where that event stands in the artifact.
+        starts: Vec<(u64, u64)>,
+        /// Bytes of text so far.
+        length: u64,
     },
     /// Not a session's stream.
     Other {
@@ -101,30 +112,78 @@ enum Stream {
 pub(crate) struct Streams {
     open: BTreeMap<String, Stream>,
     max: usize,
+    max_held: usize,
+    /// Bytes that all of them hold back, about.
+    held: usize,
+}
+
+impl Stream {
+    fn held(&self) -> usize {
+        match self {
+            Self::Streamed(reading) => reading.held(),
+            Self::Upload { reading, body, starts, .. } => {
+                reading.held() + body.held() + starts.len() * size_of::<(u64, u64)>()
+            }
+            Self::Other { .. } => 0,
+        }
+    }
+}
+
+/// The artifact's offset of what stands at `at` of a stream's text.
+fn offset_of(starts: &[(u64, u64)], at: u64) -> u64 {
+    let behind = starts.partition_point(|(start, _)| *start <= at);
+    behind.checked_sub(1).map_or(0, |index| starts[index].1)
 }
 
 impl Streams {
-    pub(crate) const fn new(max: usize) -> Self {
-        Self { open: BTreeMap::new(), max }
+    pub(crate) const fn new(limits: &Limits) -> Self {
+        Self { open: BTreeMap::new(), max: limits.max_streams, max_held: limits.max_held, held: 0 }
     }
 
     /// Takes in an event.
     pub(crate) fn event(&mut self, event: &LogEvent<'_>, offset: u64, walk: &mut Walk<'_>) {
         let trimmed = event.message.trim();
-        if trimmed.starts_with("{\"") || trimmed.starts_with("{ ") {
-            let mut head = Head::default();
-            if let Scan::End(_) = scan_object::<false>(trimmed.as_bytes(), &mut head) {
-                if head.has(Key::SessionData) {
-                    self.streamed(trimmed.as_bytes(), event.time, offset, walk);
-                    return;
-                }
-                if head.has(Key::EventName) {
-                    walk.inner_record(trimmed.as_bytes(), offset, "a log event");
-                    return;
-                }
+        let stream = event.stream.as_deref().unwrap_or_default();
+        let is_session = matches!(self.open.get(stream), Some(Stream::Upload { .. }))
+            || SessionId::looks_like(stream);
+        let mut head = Head::default();
+        let whole = trimmed.starts_with('{')
+            && scan_object::<false>(trimmed.as_bytes(), &mut head) == Scan::End(trimmed.len());
+        if whole && head.has(Key::SessionData) {
+            let own = head.text(trimmed.as_bytes(), Key::SessionId);
+            if stream.is_empty() || own.is_some_and(|own| own == stream) || !is_session {
+                self.streamed(trimmed.as_bytes(), event.time, offset, walk);
+                return;
+            }
+        }
+        if !is_session {
+            if whole && head.has(Key::EventName) {
+                walk.inner_record(trimmed.as_bytes(), offset, "a log event");
+                return;
+            }
+            if !whole && starts_json(trimmed.as_bytes()) {
+                let reason = "a log event that begins as JSON and does not end as such";
+                walk.own_problem(ProblemKind::Failed, offset, reason);
+                return;
             }
         }
         self.text(event, offset, walk);
+    }
+
+    /// Counts what a stream holds back; the one that holds too much is read no further.
+    fn weigh(&mut self, key: &str, before: usize, offset: u64, walk: &mut Walk<'_>) {
+        let Some(stream) = self.open.get(key) else { return };
+        self.held = (self.held + stream.held()).saturating_sub(before);
+        if self.held <= self.max_held {
+            return;
+        }
+        let reason =
+            format!("the log streams of one artifact hold back more than {} bytes", self.max_held);
+        walk.problem(ProblemKind::Failed, offset, reason);
+        if let Some(stream) = self.open.remove(key) {
+            self.held = self.held.saturating_sub(stream.held());
+            close(key, stream, walk);
+        }
     }
 
     fn has_room(&self, key: &str, offset: u64, walk: &mut Walk<'_>) -> bool {
@@ -144,6 +203,9 @@ impl Streams {
         offset: u64,
         walk: &mut Walk<'_>,
     ) {
+        if !walk.wants_transcripts() {
+            return;
+        }
         let event: StreamedEvent<'_> = match serde_json::from_slice(message) {
             Ok(event) => event,
             Err(error) => {
@@ -155,6 +217,7 @@ impl Streams {
         if !self.has_room(&event.session_id, offset, walk) {
             return;
         }
+        let before = self.open.get(&*event.session_id).map_or(0, Stream::held);
         let stream = self.open.entry(event.session_id.to_string()).or_insert_with(|| {
             let mut head =
                 TranscriptHead::new(walk.place(offset), TranscriptForm::CloudwatchStream);
@@ -179,14 +242,16 @@ impl Streams {
             // The agent took the line's end away, carriage return included.
             reading.write(b"\r\n", offset, &mut emit);
         }
+        self.weigh(&event.session_id, before, offset, walk);
     }
 
     /// A message of plain text: a piece of an uploaded transcript, if the stream is a session's.
     fn text(&mut self, event: &LogEvent<'_>, offset: u64, walk: &mut Walk<'_>) {
         let key = event.stream.as_deref().unwrap_or_default();
-        if !self.has_room(key, offset, walk) {
+        if !walk.wants_transcripts() || !self.has_room(key, offset, walk) {
             return;
         }
+        let before = self.open.get(key).map_or(0, Stream::held);
         let message = event.message.as_bytes();
         let mut text = message;
         let stream = self.open.entry(key.to_owned()).or_insert_with(|| {
@@ -206,19 +271,29 @@ impl Streams {
                     head.learn_from_header(command);
                 }
             }
-            let body = Body::new(false, offset);
-            Stream::Upload { reading: Box::new(Reading::new(head)), body, cut: true }
+            let body = Body::new(false, 0);
+            let reading = Box::new(Reading::new(head));
+            Stream::Upload { reading, body, cut: true, starts: Vec::new(), length: 0 }
         });
         match stream {
-            Stream::Upload { reading, body, cut } => {
+            Stream::Upload { reading, body, cut, starts, length } => {
                 reading.event(event.time);
+                // What is before the text that is held back has been handed over.
+                let held = *length - body.held() as u64;
+                let done = starts.partition_point(|(start, _)| *start <= held).saturating_sub(1);
+                starts.drain(..done);
                 let mut emit = |head: &TranscriptHead, command| walk.command(head, command);
-                // Bytes of a message have no offsets of their own in the artifact: the event's counts.
-                let mut write = |bytes: &[u8], _| reading.write(bytes, offset, &mut emit);
                 if !*cut {
-                    body.push(b"\n", &mut write);
+                    body.push(b"\n", &mut |bytes, at| {
+                        reading.write(bytes, offset_of(starts, at), &mut emit);
+                    });
+                    *length += 1;
                 }
-                body.push(text, &mut write);
+                starts.push((*length, offset));
+                body.push(text, &mut |bytes, at| {
+                    reading.write(bytes, offset_of(starts, at), &mut emit);
+                });
+                *length += text.len() as u64;
                 *cut = message.len() >= UPLOAD_CUT;
             }
             Stream::Other { events, .. } => *events += 1,
@@ -226,33 +301,39 @@ impl Streams {
                 walk.problem(ProblemKind::Failed, offset, "plain text within a streamed log");
             }
         }
+        self.weigh(key, before, offset, walk);
     }
 
     /// The artifact ends.
     pub(crate) fn finish(self, walk: &mut Walk<'_>) {
         for (name, stream) in self.open {
-            match stream {
-                Stream::Streamed(reading) => walk.finish(*reading),
-                Stream::Upload { mut reading, body, .. } => {
-                    let offset = reading.head.place.offset;
-                    let mut emit = |head: &TranscriptHead, command| walk.command(head, command);
-                    let footer =
-                        body.finish(&mut |bytes, _| reading.write(bytes, offset, &mut emit));
-                    reading.head.complete = Some(footer.is_some());
-                    if let Some(time) = footer.and_then(|footer| footer.time) {
-                        reading.head.ended = Some(time);
-                    }
-                    walk.finish(*reading);
-                }
-                Stream::Other { first, events } => {
-                    let name = model::Visible(&name).to_string();
-                    walk.problem(
-                        ProblemKind::Skipped,
-                        first,
-                        format!("{events} log events of stream `{name}`, which is no session's"),
-                    );
-                }
+            close(&name, stream, walk);
+        }
+    }
+}
+
+/// A stream ends.
+fn close(name: &str, stream: Stream, walk: &mut Walk<'_>) {
+    match stream {
+        Stream::Streamed(reading) => walk.finish(*reading),
+        Stream::Upload { mut reading, body, starts, .. } => {
+            let mut emit = |head: &TranscriptHead, command| walk.command(head, command);
+            let footer = body.finish(&mut |bytes, at| {
+                reading.write(bytes, offset_of(&starts, at), &mut emit);
+            });
+            reading.head.complete = Some(footer.is_some());
+            if let Some(time) = footer.and_then(|footer| footer.time) {
+                reading.head.ended = Some(time);
             }
+            walk.finish(*reading);
+        }
+        Stream::Other { first, events } => {
+            let name = model::Visible(name).to_string();
+            walk.problem(
+                ProblemKind::Skipped,
+                first,
+                format!("{events} log events of stream `{name}`, which is no session's"),
+            );
         }
     }
 }

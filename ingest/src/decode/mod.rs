@@ -34,11 +34,13 @@ pub struct Limits {
     pub max_item: usize,
     /// Log streams of one artifact that are followed at a time.
     pub max_streams: usize,
+    /// Bytes that all of them together may hold back.
+    pub max_held: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_inflated: 4 << 30, max_item: 32 << 20, max_streams: 10_000 }
+        Self { max_inflated: 4 << 30, max_item: 32 << 20, max_streams: 10_000, max_held: 128 << 20 }
     }
 }
 
@@ -75,6 +77,8 @@ pub struct RawRecord<'a> {
     pub event_name: Option<&'a str>,
     /// `eventID`, likewise.
     pub event_id: Option<&'a str>,
+    /// `recipientAccountId`, likewise.
+    pub account: Option<&'a str>,
 }
 
 /// What a decoder tells, as it reads. The trait of the stage that calls it.
@@ -87,6 +91,22 @@ pub trait Sink {
     fn transcript(&mut self, head: &TranscriptHead);
     /// Something could not be read, or was left out.
     fn problem(&mut self, problem: Problem);
+    /// Is nobody interested in what is left?
+    fn is_done(&self) -> bool {
+        false
+    }
+}
+
+/// What a reader of an artifact wants. Which sessions there are is known only when all CloudTrail records have
+/// been read, so what holds both is read twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// Everything.
+    All,
+    /// CloudTrail records.
+    Records,
+    /// Transcripts. What is wrong with the artifact itself is not told again.
+    Transcripts,
 }
 
 /// What was in an artifact.
@@ -100,6 +120,8 @@ pub struct Counts {
     pub commands: u64,
     /// Bytes after decompression.
     pub bytes: u64,
+    /// Are there transcripts that were not wanted?
+    pub passed_over: bool,
 }
 
 /// An artifact whose form is known.
@@ -119,6 +141,13 @@ impl<R: Read> Opened<R> {
     /// What it is.
     pub const fn form(&self) -> Form {
         self.form
+    }
+}
+
+impl<R: Read> Opened<R> {
+    /// All its bytes, inflated.
+    pub fn into_reader(self) -> impl Read {
+        io::Cursor::new(self.head).chain(self.rest)
     }
 }
 
@@ -151,15 +180,20 @@ pub fn open<R: Read>(
 }
 
 /// Reads an artifact to its end.
-pub fn decode<R: Read>(opened: Opened<R>, limits: &Limits, sink: &mut dyn Sink) -> Counts {
+pub fn decode<R: Read>(
+    opened: Opened<R>,
+    want: Want,
+    limits: &Limits,
+    sink: &mut dyn Sink,
+) -> Counts {
     let Opened { name, form, head, rest } = opened;
-    let mut walk = walk::Walk::new(name, limits, sink);
+    let mut walk = walk::Walk::new(name, want, limits, sink);
     walk.run(form, &head, rest);
     walk.counts()
 }
 
 /// An I/O error in words that tell what to do.
-fn describe(error: &io::Error) -> String {
+pub fn describe(error: &io::Error) -> String {
     if let Some(too_large) = error.get_ref().and_then(|inner| inner.downcast_ref::<TooLarge>()) {
         return format!("{too_large}; raise --max-inflated if this is expected");
     }

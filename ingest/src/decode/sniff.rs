@@ -9,8 +9,6 @@ pub enum Form {
     Empty,
     /// JSON documents: CloudTrail files, envelopes. Told apart item by item.
     Json,
-    /// JSON documents that hold log events, in which there may be transcripts. Read in the same way.
-    JsonLogEvents,
     /// A CloudWatch Logs export task's object: `<RFC 3339 time> <message>` lines.
     LogExport,
     /// A transcript as the agent uploads it to S3, between `script`'s header and footer.
@@ -24,16 +22,14 @@ pub enum Form {
 }
 
 impl Form {
-    /// May it hold transcripts? Their sessions are known only once CloudTrail has been read.
-    pub const fn may_hold_transcripts(self) -> bool {
-        matches!(
-            self,
-            Self::JsonLogEvents
-                | Self::LogExport
-                | Self::ScriptObject
-                | Self::ScriptUpload
-                | Self::Raw
-        )
+    /// Is it a transcript, and nothing else? Its session is known only once CloudTrail has been read.
+    pub const fn is_transcript(self) -> bool {
+        matches!(self, Self::ScriptObject | Self::ScriptUpload | Self::Raw)
+    }
+
+    /// May it hold both records and transcripts?
+    pub const fn may_hold_both(self) -> bool {
+        matches!(self, Self::Json | Self::LogExport)
     }
 }
 
@@ -45,8 +41,20 @@ pub(crate) fn sniff(head: &[u8], name: &str) -> Form {
         // Blanks as far as can be seen may hide anything behind them.
         return if head.len() < super::SNIFF { Form::Empty } else { Form::Unknown };
     }
-    if starts_json(trimmed) {
-        return if holds_log_events(trimmed) { Form::JsonLogEvents } else { Form::Json };
+    if is_agents_file(name) {
+        // Whatever a session printed, this is its terminal.
+        return Form::Raw;
+    }
+    if is_session_object(name) && !starts_json_event(trimmed) {
+        // What the person made the terminal show must not decide what the object is.
+        return match script::Header::find(head) {
+            Some(header) if header.doubled => Form::ScriptObject,
+            Some(_) => Form::ScriptUpload,
+            None => Form::Raw,
+        };
+    }
+    if starts_json(trimmed) || cut_ndjson(trimmed) {
+        return Form::Json;
     }
     if export_line(text).is_some() {
         return Form::LogExport;
@@ -54,14 +62,46 @@ pub(crate) fn sniff(head: &[u8], name: &str) -> Form {
     if let Some(header) = script::Header::find(head) {
         return if header.doubled { Form::ScriptObject } else { Form::ScriptUpload };
     }
-    if looks_like_terminal(head) || name.ends_with("ipcTempFile.log") {
+    if looks_like_terminal(head) {
         return Form::Raw;
     }
     Form::Unknown
 }
 
+/// The agent's own file on a node: `…/orchestration/<session id>/<plugin>/ipcTempFile.log`.
+fn is_agents_file(name: &str) -> bool {
+    let name = name.strip_suffix(".gz").unwrap_or(name);
+    name.ends_with("/ipcTempFile.log") && name.contains("/orchestration/")
+}
+
+/// The object that the agent uploads: `<session id>.log`.
+fn is_session_object(name: &str) -> bool {
+    let file = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let file = file.strip_suffix(".gz").unwrap_or(file);
+    file.strip_suffix(".log").is_some_and(model::SessionId::looks_like)
+}
+
+/// Log events of a session, saved under its name.
+fn starts_json_event(text: &[u8]) -> bool {
+    let line = text.split(|&b| b == b'\n').next().unwrap_or_default();
+    let has = |key: &[u8]| memchr::memmem::find(line, key).is_some();
+    starts_json(text)
+        && !line.ends_with(b"\r")
+        && ((has(b"\"sessionData\"") && has(b"\"sessionId\""))
+            || (has(b"\"message\"") && has(b"\"timestamp\"")))
+}
+
+/// NDJSON whose first line was cut off, as rotation leaves it: the next one is whole.
+fn cut_ndjson(text: &[u8]) -> bool {
+    let Some(end) = memchr::memchr(b'\n', text) else { return false };
+    let (line, rest) = text.split_at(end);
+    line.trim_ascii_end().ends_with(b"}")
+        && line.contains(&b'"')
+        && starts_json(rest.trim_ascii_start())
+}
+
 /// `{"` or `[{`: a prompt such as `[ec2-user@host ~]$` begins with a bracket, too.
-fn starts_json(text: &[u8]) -> bool {
+pub(crate) fn starts_json(text: &[u8]) -> bool {
     let Some((&first, rest)) = text.split_first() else { return false };
     let next = rest.trim_ascii_start().first();
     match first {
@@ -69,15 +109,6 @@ fn starts_json(text: &[u8]) -> bool {
         b'[' => matches!(next, Some(b'{' | b']') | None),
         _ => false,
     }
-}
-
-/// Do the first items look like log events? This only decides what is read first.
-fn holds_log_events(text: &[u8]) -> bool {
-    let start = &text[..text.len().min(4096)];
-    let has = |key: &[u8]| memchr::memmem::find(start, key).is_some();
-    has(b"\"sessionData\"")
-        || (has(b"\"message\"")
-            && (has(b"\"logStream") || has(b"\"ingestionTime\"") || has(b"\"timestamp\"")))
 }
 
 /// Time and message of an export task's line: `2026-10-05T09:41:12.000Z message`.
@@ -97,9 +128,6 @@ pub(crate) fn export_line(line: &[u8]) -> Option<(&str, &[u8])> {
 /// A terminal's output has a carriage return before nearly every line feed, which no text file of a
 /// Linux node has, and mostly control sequences as well. Bytes that no terminal gets mean another format.
 fn looks_like_terminal(head: &[u8]) -> bool {
-    if head.contains(&0) {
-        return false;
-    }
     let feeds = memchr::memchr_iter(b'\n', head).count();
     let returns =
         memchr::memchr_iter(b'\n', head).filter(|&at| at > 0 && head[at - 1] == b'\r').count();
@@ -123,7 +151,7 @@ mod tests {
     #[test]
     fn forms_are_told_by_content() {
         let cases: [(&[u8], Form); 16] = [
-            (b"{\"timestamp\":1,\"message\":\"x\"}", Form::JsonLogEvents),
+            (b"ab\":1}\n{\"eventName\":\"x\"}\n", Form::Json),
             (b"", Form::Empty),
             (b" \n", Form::Empty),
             (b"{\"Records\":[", Form::Json),
@@ -143,5 +171,17 @@ mod tests {
         for (head, form) in cases {
             assert_eq!(sniff(head, "x"), form, "{}", head.escape_ascii());
         }
+    }
+
+    #[test]
+    fn what_a_session_prints_does_not_decide_what_its_recording_is() {
+        let printed = b"{\"Records\":[{\"eventName\":\"x\"}]}\r\n$ id\r\n";
+        let agent =
+            "x/i-1/session/orchestration/maya-0123456789abcdef0/Standard_Stream/ipcTempFile.log";
+        assert_eq!(sniff(printed, agent), Form::Raw);
+        assert_eq!(sniff(printed, "maya-0123456789abcdef0.log"), Form::Raw);
+        assert_eq!(sniff(printed, "trail.json"), Form::Json);
+        let streamed = b"{\"sessionId\":\"maya-0123456789abcdef0\",\"sessionData\":[\"$ id\"]}\n";
+        assert_eq!(sniff(streamed, "maya-0123456789abcdef0.log"), Form::Json);
     }
 }

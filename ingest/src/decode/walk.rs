@@ -12,7 +12,7 @@ use super::log_events::{LogEvent, Streams};
 use super::sniff::{Form, export_line};
 use super::transcript::script::{Body, Header};
 use super::transcript::{Reading, TranscriptForm, TranscriptHead};
-use super::{Counts, Limits, Problem, ProblemKind, RawRecord, Sink, describe, time};
+use super::{Counts, Limits, Problem, ProblemKind, RawRecord, Sink, Want, describe, time};
 
 /// Problems of one kind that are told one by one; the rest are counted.
 const TOLD: u64 = 3;
@@ -23,14 +23,20 @@ const KINDS: usize = 64;
 pub(crate) struct Walk<'a> {
     pub(crate) name: Arc<str>,
     pub(crate) limits: &'a Limits,
+    want: Want,
     sink: &'a mut dyn Sink,
     counts: Counts,
     problems: BTreeMap<(ProblemKind, String), (u64, u64)>,
 }
 
 impl<'a> Walk<'a> {
-    pub(crate) fn new(name: Arc<str>, limits: &'a Limits, sink: &'a mut dyn Sink) -> Self {
-        Self { name, limits, sink, counts: Counts::default(), problems: BTreeMap::new() }
+    pub(crate) fn new(
+        name: Arc<str>,
+        want: Want,
+        limits: &'a Limits,
+        sink: &'a mut dyn Sink,
+    ) -> Self {
+        Self { name, limits, want, sink, counts: Counts::default(), problems: BTreeMap::new() }
     }
 
     pub(crate) const fn counts(&self) -> Counts {
@@ -43,7 +49,7 @@ impl<'a> Walk<'a> {
 
     pub(crate) fn problem(&mut self, kind: ProblemKind, offset: u64, reason: impl Into<String>) {
         let mut reason = reason.into();
-        if self.problems.len() >= KINDS {
+        if self.problems.len() >= KINDS && !self.problems.contains_key(&(kind, reason.clone())) {
             "more problems of other kinds".clone_into(&mut reason);
         }
         let (count, last) = self.problems.entry((kind, reason.clone())).or_default();
@@ -55,7 +61,28 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Are transcripts wanted? If not, that there are some is noted.
+    pub(crate) fn wants_transcripts(&mut self) -> bool {
+        self.counts.passed_over |= self.want == Want::Records;
+        self.want != Want::Records
+    }
+
+    /// A problem of the artifact itself, which the first reading has told.
+    pub(crate) fn own_problem(
+        &mut self,
+        kind: ProblemKind,
+        offset: u64,
+        reason: impl Into<String>,
+    ) {
+        if self.want != Want::Transcripts {
+            self.problem(kind, offset, reason);
+        }
+    }
+
     pub(crate) fn record(&mut self, record: &RawRecord<'_>) {
+        if self.want == Want::Transcripts {
+            return;
+        }
         self.counts.records += 1;
         self.sink.record(record);
     }
@@ -83,7 +110,7 @@ impl<'a> Walk<'a> {
                     beginning(head)
                 ),
             ),
-            Form::Json | Form::JsonLogEvents => self.json(head.chain(rest)),
+            Form::Json => self.json(head.chain(rest)),
             Form::LogExport => self.log_export(head.chain(rest)),
             Form::ScriptObject | Form::ScriptUpload | Form::Raw => {
                 self.transcript(form, head, rest);
@@ -101,20 +128,19 @@ impl<'a> Walk<'a> {
     }
 
     fn json<R: Read>(&mut self, reader: R) {
-        // A byte order mark is not JSON's business.
         let mut reader = BufReader::new(reader);
-        if reader.fill_buf().is_ok_and(|bytes| bytes.starts_with(b"\xef\xbb\xbf")) {
-            reader.consume(3);
-        }
-        let mut items = Items::new(reader, self.limits.max_item);
-        let mut streams = Streams::new(self.limits.max_streams);
-        while let Some(item) = items.next() {
+        let mark = skip_mark(&mut reader);
+        let mut items = Items::new(reader, mark, self.limits.max_item);
+        let mut streams = Streams::new(self.limits);
+        while !self.sink.is_done()
+            && let Some(item) = items.next()
+        {
             match item {
                 Ok(item) => self.item(&item, &mut streams),
                 Err((at, super::items::ItemError::Read(error))) => {
-                    self.problem(ProblemKind::Failed, at, describe(&error));
+                    self.own_problem(ProblemKind::Failed, at, describe(&error));
                 }
-                Err((at, error)) => self.problem(ProblemKind::Failed, at, error.to_string()),
+                Err((at, error)) => self.own_problem(ProblemKind::Failed, at, error.to_string()),
             }
         }
         self.counts.bytes += items.offset();
@@ -135,7 +161,7 @@ impl<'a> Walk<'a> {
             match LogEvent::parse(bytes, item.prefix) {
                 Ok(event) => streams.event(&event, offset, self),
                 Err(error) => {
-                    self.problem(
+                    self.own_problem(
                         ProblemKind::Failed,
                         offset,
                         format!("a broken log event: {error}"),
@@ -150,7 +176,7 @@ impl<'a> Walk<'a> {
             self.event_bridge(head, bytes, offset);
         } else {
             let (kind, reason) = other(head, bytes);
-            self.problem(kind, offset, reason);
+            self.own_problem(kind, offset, reason);
         }
     }
 
@@ -166,7 +192,7 @@ impl<'a> Walk<'a> {
                 self.inner_record(looked.event.trim().as_bytes(), offset, "a lookup result");
             }
             Err(error) => {
-                self.problem(
+                self.own_problem(
                     ProblemKind::Failed,
                     offset,
                     format!("a broken lookup result: {error}"),
@@ -187,7 +213,7 @@ impl<'a> Walk<'a> {
             return;
         }
         let what = head.text(bytes, Key::DetailType).unwrap_or("of unknown type");
-        self.problem(
+        self.own_problem(
             ProblemKind::Skipped,
             offset,
             format!("an EventBridge event `{what}`, which holds no record"),
@@ -203,7 +229,7 @@ impl<'a> Walk<'a> {
         {
             self.record(&raw_record(&head, &bytes[..end], offset));
         } else {
-            self.problem(
+            self.own_problem(
                 ProblemKind::Failed,
                 offset,
                 format!("{within} without a CloudTrail record"),
@@ -214,12 +240,15 @@ impl<'a> Walk<'a> {
     /// Lines of an export task. A message of several lines goes on without a time in front.
     fn log_export<R: Read>(&mut self, reader: R) {
         let mut reader = BufReader::with_capacity(64 << 10, reader);
-        let mut streams = Streams::new(self.limits.max_streams);
+        let mut streams = Streams::new(self.limits);
         let stream = export_stream(&self.name);
-        let (mut offset, mut began) = (0, 0);
+        let (mut offset, mut began) = (skip_mark(&mut reader), 0);
         let mut pending: Option<(Option<jiff::Timestamp>, Vec<u8>)> = None;
         let mut line = Vec::new();
         loop {
+            if self.sink.is_done() {
+                break;
+            }
             line.clear();
             let left = (self.limits.max_item as u64).saturating_add(1);
             let read = match reader.by_ref().take(left).read_until(b'\n', &mut line) {
@@ -290,8 +319,22 @@ impl<'a> Walk<'a> {
             body_at = header.len;
             doubled = header.doubled;
             about.ended = header.time;
-            if let Some(command) = &header.command {
-                about.learn_from_header(command);
+            // The object's own name comes first: a session can print a header, and not choose its key.
+            let name = Arc::clone(&self.name);
+            about.learn_from_name(&name);
+            let by_name = about.session_id.clone();
+            if let Some(command) = &header.command
+                && let Some(other) = about.learn_from_header(command)
+                && by_name.is_some_and(|id| id.as_str() != other)
+            {
+                let other = model::Visible(other).to_string();
+                self.problem(
+                    ProblemKind::Failed,
+                    0,
+                    format!(
+                        "the header names another session, `{other}`; the object's name is believed"
+                    ),
+                );
             }
         }
         let name = Arc::clone(&self.name);
@@ -321,7 +364,7 @@ impl<'a> Walk<'a> {
                     self.problem(ProblemKind::Failed, offset, describe(&error));
                 }
             }
-            if chunk.is_empty() {
+            if chunk.is_empty() || self.sink.is_done() {
                 break;
             }
         }
@@ -349,6 +392,16 @@ fn is_record(head: &Head, bytes: &[u8]) -> bool {
     named && !head.text(bytes, Key::EventSource).is_some_and(|source| source.starts_with("aws:"))
 }
 
+/// Skips a byte order mark, which is no JSON's business; returns its length.
+fn skip_mark(reader: &mut impl BufRead) -> u64 {
+    let mark = b"\xef\xbb\xbf";
+    let found = reader.fill_buf().is_ok_and(|bytes| bytes.starts_with(mark));
+    if found {
+        reader.consume(mark.len());
+    }
+    if found { mark.len() as u64 } else { 0 }
+}
+
 fn raw_record<'a>(head: &Head, bytes: &'a [u8], offset: u64) -> RawRecord<'a> {
     let text = |key| if head.is_exact() { head.text(bytes, key) } else { None };
     RawRecord {
@@ -357,6 +410,7 @@ fn raw_record<'a>(head: &Head, bytes: &'a [u8], offset: u64) -> RawRecord<'a> {
         event_source: text(Key::EventSource),
         event_name: text(Key::EventName),
         event_id: text(Key::EventId),
+        account: text(Key::RecipientAccountId),
     }
 }
 
@@ -364,6 +418,9 @@ fn raw_record<'a>(head: &Head, bytes: &'a [u8], offset: u64) -> RawRecord<'a> {
 fn other(head: &Head, bytes: &[u8]) -> (ProblemKind, String) {
     use ProblemKind::{Failed, Skipped};
     let source = head.text(bytes, Key::EventSource).unwrap_or_default();
+    if head.has(Key::InsightDetails) {
+        return (Skipped, "a CloudTrail Insights record: it counts calls, and is none".into());
+    }
     if head.has(Key::DigestS3Object) {
         return (
             Skipped,

@@ -10,8 +10,10 @@ use walkdir::WalkDir;
 /// Something that can be opened.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Local {
-    /// A file.
+    /// A file, which can be read again.
     File(PathBuf),
+    /// A pipe or the like, which can be read once.
+    Pipe(PathBuf),
     /// Standard input, `-`.
     Stdin,
 }
@@ -32,6 +34,8 @@ pub struct Found {
     pub artifacts: Vec<Local>,
     /// What could not be listed.
     pub unreadable: Vec<Unreadable>,
+    /// What was found and is no file: links, sockets. The path, and what it is.
+    pub left_out: Vec<(String, &'static str)>,
     /// Bytes on disk, as far as known.
     pub bytes: u64,
 }
@@ -40,7 +44,7 @@ impl Local {
     /// How the user knows it.
     pub fn name(&self) -> Arc<str> {
         match self {
-            Self::File(path) => path.to_string_lossy().into(),
+            Self::File(path) | Self::Pipe(path) => path.to_string_lossy().into(),
             Self::Stdin => "-".into(),
         }
     }
@@ -48,7 +52,7 @@ impl Local {
     /// Opens it for reading.
     pub fn open(&self) -> io::Result<Box<dyn Read + Send>> {
         match self {
-            Self::File(path) => Ok(Box::new(File::open(path)?)),
+            Self::File(path) | Self::Pipe(path) => Ok(Box::new(File::open(path)?)),
             Self::Stdin => Ok(Box::new(io::stdin())),
         }
     }
@@ -65,14 +69,31 @@ pub fn find(paths: &[PathBuf]) -> Found {
         }
         for entry in WalkDir::new(path).follow_root_links(true).sort_by_file_name() {
             match entry {
-                Ok(entry)
-                    if entry.file_type().is_file()
-                        || (entry.depth() == 0 && !entry.file_type().is_dir()) =>
-                {
+                Ok(entry) if entry.file_type().is_dir() => {}
+                Ok(entry) if entry.depth() == 0 => {
+                    // Named by the user: followed wherever it leads.
+                    let data = std::fs::metadata(entry.path());
+                    found.bytes += data.as_ref().map_or(0, std::fs::Metadata::len);
+                    let is_pipe = data.is_ok_and(|data| !data.is_file());
+                    let path = entry.into_path();
+                    found.artifacts.push(if is_pipe {
+                        Local::Pipe(path)
+                    } else {
+                        Local::File(path)
+                    });
+                }
+                Ok(entry) if entry.file_type().is_file() => {
                     found.bytes += entry.metadata().map_or(0, |data| data.len());
                     found.artifacts.push(Local::File(entry.into_path()));
                 }
-                Ok(_) => {}
+                Ok(entry) => {
+                    let what = if entry.file_type().is_symlink() {
+                        "a symbolic link, which is not followed; name it to have it read"
+                    } else {
+                        "neither a file nor a directory"
+                    };
+                    found.left_out.push((entry.path().to_string_lossy().into_owned(), what));
+                }
                 Err(error) => found.unreadable.push(Unreadable {
                     path: error.path().unwrap_or(path).to_string_lossy().into_owned(),
                     error: error

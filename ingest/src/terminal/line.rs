@@ -16,6 +16,11 @@ impl EditLine {
         Self { cells: Vec::new(), column: 0, touched: false, fresh_blank: false, max }
     }
 
+    /// Columns taken.
+    pub const fn columns(&self) -> usize {
+        self.cells.len()
+    }
+
     /// Has nothing been written or moved since the line began?
     pub const fn is_untouched(&self) -> bool {
         !self.touched
@@ -58,7 +63,7 @@ impl EditLine {
     }
 
     /// Moves the cursor.
-    pub fn to_column(&mut self, column: usize) {
+    pub fn set_column(&mut self, column: usize) {
         self.touched = true;
         self.fresh_blank = false;
         self.column = column.min(self.max);
@@ -66,17 +71,17 @@ impl EditLine {
 
     /// Moves the cursor left, as far as there is room.
     pub fn left(&mut self, by: usize) {
-        self.to_column(self.column.saturating_sub(by));
+        self.set_column(self.column.saturating_sub(by));
     }
 
     /// Moves the cursor right.
     pub fn right(&mut self, by: usize) {
-        self.to_column(self.column.saturating_add(by));
+        self.set_column(self.column.saturating_add(by));
     }
 
     /// To the next multiple of eight, writing blanks over nothing.
     pub fn tab(&mut self) {
-        self.to_column((self.column / 8 + 1) * 8);
+        self.set_column((self.column / 8 + 1) * 8);
         self.pad();
     }
 

@@ -46,7 +46,7 @@ pub struct SeenLine {
 }
 
 /// Longest line kept, in characters. Output may have no line end at all.
-const MAX_LINE: usize = 64 << 10;
+const MAX_LINE: usize = 16 << 10;
 
 /// A terminal that is being written to.
 pub struct Terminal {
@@ -103,6 +103,11 @@ impl Terminal {
             from = to;
         }
         self.screen.seen.drain(..).for_each(&mut seen);
+    }
+
+    /// Bytes that the current line takes.
+    pub fn held(&self) -> usize {
+        self.screen.line.columns() * size_of::<char>()
     }
 
     /// The line that the cursor is on, at the end of the recording.
@@ -174,7 +179,7 @@ impl Perform for Follower {
             b'\r' => {
                 self.wrap = self.line.ends_in_fresh_blank();
                 if !self.wrap {
-                    self.line.to_column(0);
+                    self.line.set_column(0);
                 }
             }
             0x08 => {
@@ -206,7 +211,7 @@ impl Perform for Follower {
         match action {
             'C' | 'a' => self.line.right(count(params)),
             'D' => self.line.left(count(params)),
-            'G' | '`' => self.line.to_column(count(params) - 1),
+            'G' | '`' => self.line.set_column(count(params) - 1),
             'K' => self.line.erase(mode),
             'P' => self.line.delete(count(params)),
             '@' => self.line.insert_blanks(count(params)),
@@ -221,7 +226,7 @@ impl Follower {
     /// A carriage return that no text followed was a carriage return.
     fn settle(&mut self) {
         if std::mem::take(&mut self.wrap) {
-            self.line.to_column(0);
+            self.line.set_column(0);
         }
     }
 }

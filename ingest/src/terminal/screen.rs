@@ -380,7 +380,7 @@ impl Screen {
             }
             0x08 => {
                 // A terminal stays in the row. A line editor that has wrapped counts on that.
-                self.to_column(self.cursor.column.saturating_sub(1));
+                self.set_column(self.cursor.column.saturating_sub(1));
             }
             b'\t' => self.tab(1),
             0x0e => self.cursor.shifted = true,
@@ -390,12 +390,12 @@ impl Screen {
         self.margin = Margin::No;
     }
 
-    fn to_column(&mut self, column: usize) {
+    fn set_column(&mut self, column: usize) {
         self.cursor.past_margin = false;
         self.cursor.column = column.min(self.width() - 1).min(MAX_COLUMNS - 1);
     }
 
-    fn to_row(&mut self, row: u64) {
+    fn set_row(&mut self, row: u64) {
         self.cursor.past_margin = false;
         let last = match self.size {
             Some(size) => self.page() + size.rows as u64 - 1,
@@ -412,7 +412,7 @@ impl Screen {
             while column < self.width() && !self.is_stop(column) {
                 column += 1;
             }
-            self.to_column(column);
+            self.set_column(column);
         }
         if self.size.is_none() {
             // What is skipped is blank, not missing.
@@ -427,7 +427,7 @@ impl Screen {
             while column > 0 && !self.is_stop(column) {
                 column -= 1;
             }
-            self.to_column(column);
+            self.set_column(column);
         }
     }
 
@@ -456,8 +456,6 @@ impl Screen {
                     self.private_mode(*mode, action == 'h');
                 }
             }
-            (b"?", 'K') => self.erase_in_line(param(0)),
-            (b"?", 'J') => self.erase_in_display(param(0)),
             (b"!", 'p') => self.soft_reset(),
             (b"", 'h' | 'l') => {
                 for mode in params.iter().flatten() {
@@ -470,21 +468,21 @@ impl Screen {
             }
             (b"", 'A') => self.up(count),
             (b"", 'B' | 'e') => self.down(count),
-            (b"", 'C' | 'a') => self.to_column(self.cursor.column.saturating_add(count)),
-            (b"", 'D') => self.to_column(self.cursor.column.saturating_sub(count)),
+            (b"", 'C' | 'a') => self.set_column(self.cursor.column.saturating_add(count)),
+            (b"", 'D') => self.set_column(self.cursor.column.saturating_sub(count)),
             (b"", 'E') => {
                 self.down(count);
-                self.to_column(0);
+                self.set_column(0);
             }
             (b"", 'F') => {
                 self.up(count);
-                self.to_column(0);
+                self.set_column(0);
             }
-            (b"", 'G' | '`') => self.to_column(count - 1),
+            (b"", 'G' | '`') => self.set_column(count - 1),
             (b"", 'd') => self.go_to(count - 1, self.cursor.column),
             (b"", 'H' | 'f') => self.go_to(count - 1, param(1).max(1) - 1),
-            (b"", 'J') => self.erase_in_display(param(0)),
-            (b"", 'K') => self.erase_in_line(param(0)),
+            (b"" | b"?", 'J') => self.erase_in_display(param(0)),
+            (b"" | b"?", 'K') => self.erase_in_line(param(0)),
             (b"", 'L') => self.shift_lines(count, true),
             (b"", 'M') => self.shift_lines(count, false),
             (b"", 'P') => {
@@ -534,7 +532,7 @@ impl Screen {
         match (intermediates, byte) {
             (b"", b'D') => self.line_down(),
             (b"", b'E') => {
-                self.to_column(0);
+                self.set_column(0);
                 self.line_down();
             }
             (b"", b'M') => {
@@ -560,7 +558,7 @@ impl Screen {
                     self.main = main;
                     self.page[0] = end;
                     self.seen_width = seen_width;
-                    self.to_row(end);
+                    self.set_row(end);
                 }
             }
             (b"#", b'8') if self.size.is_some() => self.align(),
@@ -638,7 +636,7 @@ impl Screen {
         self.bottom = None;
         // The cursor stays where it is on the glass.
         let row = self.page() + row.saturating_sub(from).min(KEEP as u64 - 1);
-        self.to_row(row);
+        self.set_row(row);
     }
 
     fn restore(&mut self) {
@@ -646,7 +644,7 @@ impl Screen {
         let row = saved.row;
         self.cursor = saved;
         let past = saved.past_margin;
-        self.to_row(row);
+        self.set_row(row);
         self.cursor.past_margin = past;
     }
 
@@ -679,7 +677,7 @@ impl Screen {
         let limit = if self.cursor.row >= self.top() { self.top() } else { self.page() };
         // Of a screen of unknown size the page may have scrolled: any row that is kept can be meant.
         let limit = if self.size.is_none() && self.top == 0 { self.grid().first() } else { limit };
-        self.to_row(self.cursor.row.saturating_sub(count as u64).max(limit));
+        self.set_row(self.cursor.row.saturating_sub(count as u64).max(limit));
     }
 
     fn down(&mut self, count: usize) {
@@ -687,7 +685,7 @@ impl Screen {
         let limit = if self.cursor.row <= bottom { bottom } else { u64::MAX };
         let limit =
             if self.size.is_none() { limit.min(self.cursor.row + KEEP as u64) } else { limit };
-        self.to_row(self.cursor.row.saturating_add(count as u64).min(limit));
+        self.set_row(self.cursor.row.saturating_add(count as u64).min(limit));
     }
 
     fn go_to(&mut self, row: usize, column: usize) {
@@ -703,8 +701,8 @@ impl Screen {
         }
         let (first, limit) =
             if self.cursor.origin { (self.top(), self.bottom()) } else { (self.page(), u64::MAX) };
-        self.to_row((first + row as u64).min(limit));
-        self.to_column(column);
+        self.set_row((first + row as u64).min(limit));
+        self.set_column(column);
     }
 
     fn region(&mut self, top: usize, bottom: usize) {
@@ -748,7 +746,7 @@ impl Screen {
                 self.grid_mut().scroll_up(row, bottom);
             }
         }
-        self.to_column(0);
+        self.set_column(0);
     }
 
     fn erase_in_line(&mut self, what: usize) {

@@ -44,7 +44,6 @@ pub struct CommandRow<'a> {
 impl CommandRow<'_> {
     /// Writes the row as one line.
     pub fn write(&self, out: &mut dyn io::Write) -> io::Result<()> {
-        serde_json::to_writer(&mut *out, self)?;
-        out.write_all(b"\n")
+        super::json::write_line(out, self)
     }
 }

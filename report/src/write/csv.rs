@@ -1,9 +1,8 @@
 //! CSV, safe to open in a spreadsheet.
 
-use std::borrow::Cow;
 use std::io;
 
-use model::{Evidence, Finding};
+use model::{Evidence, Finding, Visible};
 
 use super::{Row, Write};
 
@@ -42,7 +41,9 @@ const COLUMNS: [&str; 22] = [
 impl<W: io::Write> Csv<W> {
     /// Writes to `out`.
     pub fn new(out: W) -> Self {
-        Self { out: csv::Writer::from_writer(out), begun: false }
+        // Always quoted: which character separates cells is the reader's setting.
+        let out = csv::WriterBuilder::new().quote_style(csv::QuoteStyle::Always).from_writer(out);
+        Self { out, begun: false }
     }
 
     fn begin(&mut self) -> io::Result<()> {
@@ -53,15 +54,17 @@ impl<W: io::Write> Csv<W> {
     }
 }
 
-/// A spreadsheet runs a cell that begins with one of these as a formula; a quote in front makes it text
+/// Text as it may stand in a cell: control characters as escapes, as in text output, and nothing that a
+/// spreadsheet runs. A cell that begins with one of these is a formula; a quote in front makes it text
 /// (OWASP, "CSV Injection").
-fn inert(cell: &str) -> Cow<'_, str> {
-    if cell.starts_with([
-        '=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}',
-    ]) {
-        Cow::Owned(format!("'{cell}"))
+fn inert(cell: &str) -> String {
+    const FORMULA: [char; 8] = ['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
+    let shown = Visible(cell).to_string();
+    let first = cell.trim_start().chars().next();
+    if first.is_some_and(|first| FORMULA.contains(&first)) || cell.starts_with(['\t', '\r', '\n']) {
+        format!("'{shown}")
     } else {
-        Cow::Borrowed(cell)
+        shown
     }
 }
 
@@ -105,7 +108,7 @@ impl<W: io::Write> Write for Csv<W> {
             row.artifact.to_owned(),
             offset,
         ];
-        self.out.write_record(cells.iter().map(|cell| inert(cell).into_owned()))?;
+        self.out.write_record(cells.iter().map(|cell| inert(cell)))?;
         Ok(())
     }
 
@@ -125,5 +128,6 @@ mod tests {
             assert!(inert(cell).starts_with('\''), "{cell:?}");
         }
         assert_eq!(inert("a=b"), "a=b");
+        assert_eq!(inert("a\u{1b}[2J\u{9b}1m\n"), r"a\x1b[2J\x9b1m\n");
     }
 }

@@ -2,6 +2,7 @@
 
 mod commands;
 mod csv;
+mod json;
 mod ndjson;
 mod row;
 mod text;

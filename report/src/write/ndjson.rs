@@ -4,6 +4,7 @@ use std::io;
 
 use model::Finding;
 
+use super::json::write_line;
 use super::{Row, Write};
 
 /// Writes NDJSON.
@@ -20,8 +21,7 @@ impl<W: io::Write> Ndjson<W> {
 
 impl<W: io::Write> Write for Ndjson<W> {
     fn finding(&mut self, finding: &Finding) -> io::Result<()> {
-        serde_json::to_writer(&mut self.out, &Row::from(finding))?;
-        self.out.write_all(b"\n")
+        write_line(&mut self.out, &Row::from(finding))
     }
 
     fn finish(&mut self) -> io::Result<()> {

@@ -40,10 +40,31 @@ pub(crate) struct Matcher {
 struct Texts {
     whole: HashMap<Box<str>, Vec<PredicateId>>,
     literals: Option<AhoCorasick>,
-    /// By literal: the predicates it may decide, with the pattern to check unless the hit is enough.
-    owners: Vec<Vec<(PredicateId, Option<Pattern>)>>,
+    /// By literal: the predicates it may decide, and how.
+    owners: Vec<Vec<(PredicateId, Check)>>,
     /// No automaton could be built (there are limits far away): every owner is checked.
     scan: bool,
+}
+
+/// What makes a hit of a literal a match of its pattern.
+#[derive(Clone, Debug)]
+enum Check {
+    /// Nothing more.
+    Found,
+    /// It stands at the value's start.
+    Start,
+    /// It stands at the value's end.
+    End,
+    /// The whole pattern fits.
+    Pattern(Pattern),
+}
+
+/// Memory for one value, used again for the next.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    /// By literal: the value for which its patterns were last checked.
+    checked: Vec<u64>,
+    value: u64,
 }
 
 #[derive(Debug)]
@@ -55,7 +76,7 @@ struct Regexes {
 impl Matcher {
     pub(crate) fn build<'a>(predicates: impl Iterator<Item = (usize, &'a Predicate)>) -> Self {
         let mut this = Self::default();
-        let mut literals: [Vec<(String, PredicateId, Option<Pattern>)>; 2] = Default::default();
+        let mut literals: [Vec<(String, PredicateId, Check)>; 2] = Default::default();
         let mut regexes = Vec::new();
         for (at, Predicate { test, .. }) in predicates {
             let id = PredicateId::try_from(at).unwrap_or(PredicateId::MAX);
@@ -64,7 +85,7 @@ impl Matcher {
                 Test::Exists(false) => this.absent.push(id),
                 Test::Null => this.null.push(id),
                 Test::SameAs { field, cased } => this.same.push((id, field.clone(), *cased)),
-                Test::Regex(source) => regexes.push((id, source.as_str())),
+                Test::Regex(expression) => regexes.push((id, expression.source())),
                 Test::Cidr(_) | Test::Number(..) => this.others.push((id, test.clone())),
                 Test::Pattern { pattern, cased } => {
                     let texts = if *cased { &mut this.cased } else { &mut this.folded };
@@ -76,13 +97,14 @@ impl Matcher {
                     } else if pattern.longest_literal().is_empty() {
                         this.others.push((id, test.clone()));
                     } else {
-                        let enough =
-                            matches!(pattern.parts(), [Part::Many, Part::Literal(_), Part::Many]);
-                        literals[usize::from(*cased)].push((
-                            pattern.longest_literal().to_owned(),
-                            id,
-                            (!enough).then(|| pattern.clone()),
-                        ));
+                        let check = match pattern.parts() {
+                            [Part::Many, Part::Literal(_), Part::Many] => Check::Found,
+                            [Part::Literal(_), Part::Many] => Check::Start,
+                            [Part::Many, Part::Literal(_)] => Check::End,
+                            _ => Check::Pattern(pattern.clone()),
+                        };
+                        let literal = pattern.longest_literal().to_owned();
+                        literals[usize::from(*cased)].push((literal, id, check));
                     }
                 }
             }
@@ -100,12 +122,13 @@ impl Matcher {
         &self,
         texts: impl Iterator<Item = &'v str>,
         is_present: bool,
+        scratch: &mut Scratch,
         hit: &mut impl FnMut(PredicateId),
     ) {
         let mut any = false;
         for text in texts {
             any = true;
-            self.value(text, hit);
+            self.value(text, scratch, hit);
         }
         let state: &[&[PredicateId]] = match (is_present, any) {
             (_, true) => &[&self.present, &self.any],
@@ -115,13 +138,13 @@ impl Matcher {
         state.iter().copied().flatten().copied().for_each(hit);
     }
 
-    fn value(&self, text: &str, hit: &mut impl FnMut(PredicateId)) {
+    fn value(&self, text: &str, scratch: &mut Scratch, hit: &mut impl FnMut(PredicateId)) {
         if !self.folded.is_empty() {
             // Most values are short and lower case already; folding them is a copy.
-            self.folded.value(&fold(text), hit);
+            self.folded.value(&fold(text), scratch, hit);
         }
         if !self.cased.is_empty() {
-            self.cased.value(text, hit);
+            self.cased.value(text, scratch, hit);
         }
         for regexes in &self.regexes {
             let mut found = PatternSet::new(regexes.engine.pattern_len());
@@ -141,53 +164,66 @@ impl Texts {
         self.whole.is_empty() && self.owners.is_empty()
     }
 
-    fn build(&mut self, patterns: Vec<(String, PredicateId, Option<Pattern>)>) {
+    fn build(&mut self, patterns: Vec<(String, PredicateId, Check)>) {
         if patterns.is_empty() {
             return;
         }
         let mut index: HashMap<String, usize> = HashMap::new();
         let mut needles: Vec<String> = Vec::new();
-        for (literal, id, pattern) in patterns {
+        for (literal, id, check) in patterns {
             let at = *index.entry(literal.clone()).or_insert_with(|| {
                 needles.push(literal);
                 self.owners.push(Vec::new());
                 needles.len() - 1
             });
-            self.owners[at].push((id, pattern));
+            self.owners[at].push((id, check));
         }
         self.literals =
             AhoCorasick::builder().match_kind(LiteralMatchKind::Standard).build(&needles).ok();
         if self.literals.is_none() {
             self.scan = true;
             for (owners, needle) in self.owners.iter_mut().zip(&needles) {
-                for (_, pattern) in owners {
-                    pattern.get_or_insert_with(|| Pattern::literal(needle).open_start().open_end());
+                let literal = Pattern::literal(needle);
+                for (_, check) in owners {
+                    *check = Check::Pattern(match &*check {
+                        Check::Found => literal.clone().open_start().open_end(),
+                        Check::Start => literal.clone().open_end(),
+                        Check::End => literal.clone().open_start(),
+                        Check::Pattern(pattern) => pattern.clone(),
+                    });
                 }
             }
         }
     }
 
-    fn value(&self, text: &str, hit: &mut impl FnMut(PredicateId)) {
+    fn value(&self, text: &str, scratch: &mut Scratch, hit: &mut impl FnMut(PredicateId)) {
         if let Some(ids) = self.whole.get(text) {
             ids.iter().copied().for_each(&mut *hit);
         }
         if self.scan {
-            for (id, pattern) in self.owners.iter().flatten() {
-                if pattern.as_ref().is_some_and(|pattern| pattern.matches(text)) {
+            for (id, check) in self.owners.iter().flatten() {
+                if matches!(check, Check::Pattern(pattern) if pattern.matches(text)) {
                     hit(*id);
                 }
             }
         }
         let Some(literals) = &self.literals else { return };
-        let mut last = None;
+        scratch.value += 1;
+        if scratch.checked.len() < self.owners.len() {
+            scratch.checked.resize(self.owners.len(), 0);
+        }
         for found in literals.find_overlapping_iter(text) {
             let at = found.pattern().as_usize();
-            // `aaaa` holds `aa` three times: the same check need not be made in a row.
-            if last.replace(at) == Some(at) {
-                continue;
-            }
-            for (id, pattern) in &self.owners[at] {
-                if pattern.as_ref().is_none_or(|pattern| pattern.matches(text)) {
+            // A literal may be found thousands of times; whether its patterns fit is asked once.
+            let first = std::mem::replace(&mut scratch.checked[at], scratch.value) != scratch.value;
+            for (id, check) in &self.owners[at] {
+                let holds = match check {
+                    Check::Found => first,
+                    Check::Start => found.start() == 0,
+                    Check::End => found.end() == text.len(),
+                    Check::Pattern(pattern) => first && pattern.matches(text),
+                };
+                if holds {
                     hit(*id);
                 }
             }

@@ -21,7 +21,7 @@ use std::collections::HashMap;
 use model::EventKind;
 
 pub use fields::{FieldTable, SlotId};
-pub(crate) use matcher::Matcher;
+pub(crate) use matcher::{Matcher, Scratch};
 pub(crate) use program::{Op, compile as compile_program, run as run_program};
 
 use crate::calendar::Calendars;
@@ -76,7 +76,6 @@ pub struct RuleSet {
     /// By `EventKind as usize`.
     partitions: Vec<Option<Partition>>,
     calendars: Calendars,
-    idle: Vec<usize>,
 }
 
 impl RuleSet {
@@ -85,12 +84,7 @@ impl RuleSet {
         let Pack { rules, calendars, .. } = pack;
         let partitions: Vec<Option<Partition>> =
             EventKind::ALL.into_iter().map(|kind| Partition::compile(&rules, kind)).collect();
-        let mut used = vec![false; rules.len()];
-        for compiled in partitions.iter().flatten().flat_map(|partition| &partition.rules) {
-            used[compiled.rule] = true;
-        }
-        let idle = (0..rules.len()).filter(|&at| !used[at]).collect();
-        Self { rules, partitions, calendars, idle }
+        Self { rules, partitions, calendars }
     }
 
     /// All rules.
@@ -98,9 +92,9 @@ impl RuleSet {
         &self.rules
     }
 
-    /// Rules whose log source no event here has: they compile and never fire.
-    pub fn idle(&self) -> impl Iterator<Item = &Rule> {
-        self.idle.iter().map(|&at| &self.rules[at])
+    /// Rules for none of these kinds of event: they compile and never fire.
+    pub fn idle(&self, kinds: &[EventKind]) -> impl Iterator<Item = &Rule> {
+        self.rules.iter().filter(|rule| !kinds.iter().any(|&kind| rule.logsource.applies_to(kind)))
     }
 
     /// The calendars.

@@ -7,6 +7,8 @@ use super::{Expr, PredicateId};
 pub(crate) enum Op {
     /// The flag becomes the predicate's value.
     Test(PredicateId),
+    /// The flag becomes this.
+    Set(bool),
     /// The flag is turned over.
     Not,
     /// Goes on at this instruction if the flag is set.
@@ -35,6 +37,10 @@ fn emit(expr: &Expr, ops: &mut Vec<Op>) {
 }
 
 fn chain(items: &[Expr], ops: &mut Vec<Op>, jump: fn(u32) -> Op) {
+    if items.is_empty() {
+        // All of nothing holds; any of nothing, such as an empty list, does not.
+        ops.push(Op::Set(jump(0) == Op::JumpIfFalse(0)));
+    }
     let mut jumps = Vec::new();
     for (at, item) in items.iter().enumerate() {
         emit(item, ops);
@@ -57,6 +63,7 @@ pub(crate) fn run(ops: &[Op], mut holds: impl FnMut(PredicateId) -> bool) -> boo
         at += 1;
         match *op {
             Op::Test(id) => flag = holds(id),
+            Op::Set(to) => flag = to,
             Op::Not => flag = !flag,
             Op::JumpIfTrue(to) if flag => at = to as usize,
             Op::JumpIfFalse(to) if !flag => at = to as usize,
@@ -86,8 +93,8 @@ mod tests {
         leaf.prop_recursive(5, 30, 4, |inner| {
             prop_oneof![
                 inner.clone().prop_map(|e| Expr::Not(Box::new(e))),
-                prop::collection::vec(inner.clone(), 1..4).prop_map(Expr::All),
-                prop::collection::vec(inner, 1..4).prop_map(Expr::Any),
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Expr::All),
+                prop::collection::vec(inner, 0..4).prop_map(Expr::Any),
             ]
         })
     }

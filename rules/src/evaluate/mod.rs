@@ -23,7 +23,8 @@ pub use oracle::full_scan;
 pub use slots::{Slots, ValueKind};
 
 use crate::compile::{
-    Compiled, Expr, FieldTable, Matcher, Partition, PredicateId, RuleSet, SlotId, run_program,
+    Compiled, Expr, FieldTable, Matcher, Partition, Predicate, PredicateId, RuleSet, Scratch,
+    SlotId, run_program,
 };
 use crate::sigma::{Rule, Test, fold};
 
@@ -56,6 +57,9 @@ pub struct Match<'a> {
 /// are somebody's invention.
 const MAX_REMEMBERED: usize = 1 << 16;
 
+/// Longest pair of pivot values that is remembered, in bytes.
+const MAX_KEY: usize = 512;
+
 /// Most evidence kept for a match.
 const MAX_EVIDENCE: usize = 16;
 /// Longest value kept as evidence, in bytes.
@@ -65,6 +69,7 @@ const MAX_VALUE: usize = 1024;
 pub struct Evaluator<'a> {
     set: &'a RuleSet,
     slots: Slots,
+    scratch: Scratch,
     /// By predicate: the event for which it was last found to hold.
     held: Vec<u64>,
     /// By slot: the event for which its matcher was last run.
@@ -88,6 +93,7 @@ impl<'a> Evaluator<'a> {
         Self {
             set,
             slots: Slots::default(),
+            scratch: Scratch::default(),
             held: vec![0; most(|partition| partition.predicates.len())],
             asked: vec![0; most(|partition| partition.matchers.len())],
             event: 0,
@@ -122,11 +128,12 @@ impl<'a> Evaluator<'a> {
         for &at in &*candidates {
             let compiled = &partition.rules[at as usize];
             let (held, asked, slots) = (&mut self.held, &mut self.asked, &self.slots);
+            let scratch = &mut self.scratch;
             let matched = run_program(&compiled.program, |id| {
                 let slot = partition.predicates[id as usize].slot;
                 if asked[slot.index()] != now {
                     asked[slot.index()] = now;
-                    ask(partition, slot, slots, &mut |id| held[id as usize] = now);
+                    ask(partition, slot, slots, scratch, &mut |id| held[id as usize] = now);
                 }
                 held[id as usize] == now
             });
@@ -141,13 +148,14 @@ impl<'a> Evaluator<'a> {
     fn candidates(&mut self, kind: EventKind, pivot: Pivot<'_>) -> Arc<[u32]> {
         let Some(partition) = self.set.partition(kind) else { return Arc::new([]) };
         self.key.clear();
+        // The lengths in front keep every pair, and what is not known, apart.
         for value in [pivot.event_source, pivot.event_name] {
-            // A byte that no text holds keeps "not known" and "known to be this" apart.
-            match value {
-                Some(text) => self.key.push_str(text),
-                None => self.key.push('\u{10ffff}'),
-            }
-            self.key.push('\0');
+            let length = value.map_or(usize::MAX, str::len);
+            self.key.push_str(&length.to_string());
+            self.key.push(' ');
+        }
+        for value in [pivot.event_source, pivot.event_name].into_iter().flatten() {
+            self.key.push_str(value);
         }
         let remembered = self.remembered.entry(kind).or_default();
         if let Some(rules) = remembered.get(self.key.as_str()) {
@@ -177,7 +185,10 @@ impl<'a> Evaluator<'a> {
             })
             .map(|(at, _)| at)
             .collect();
-        remembered.insert(self.key.clone(), Arc::clone(&rules));
+        // AWS's own names are short; what is longer is not worth the memory.
+        if self.key.len() <= MAX_KEY {
+            remembered.insert(self.key.clone(), Arc::clone(&rules));
+        }
         rules
     }
 
@@ -197,13 +208,23 @@ impl<'a> Evaluator<'a> {
                     return self.held[*id as usize] == self.event;
                 }
                 let mut held = false;
-                ask(partition, slot, &self.slots, &mut |found| held |= found == *id);
+                let mut scratch = Scratch::default();
+                ask(partition, slot, &self.slots, &mut scratch, &mut |found| held |= found == *id);
                 held
             }
             Expr::Not(inner) => !self.holds(partition, inner),
             Expr::All(items) => items.iter().all(|item| self.holds(partition, item)),
             Expr::Any(items) => items.iter().any(|item| self.holds(partition, item)),
         }
+    }
+
+    /// Is this the value for which the predicate held?
+    fn speaks(&self, partition: &Partition, predicate: &Predicate, text: &str) -> bool {
+        let Test::SameAs { field, cased } = &predicate.test else {
+            return predicate.test.matches(text);
+        };
+        let Some(other) = partition.fields.find(field) else { return false };
+        self.slots.texts(other).any(|other| is_same(text, other, *cased))
     }
 
     /// Collects what spoke for a match: the predicates that held where holding was asked for.
@@ -225,7 +246,7 @@ impl<'a> Evaluator<'a> {
                 let value = self
                     .slots
                     .texts(predicate.slot)
-                    .find(|text| predicate.test.matches(text))
+                    .find(|text| self.speaks(partition, predicate, text))
                     .or_else(|| self.slots.texts(predicate.slot).next())
                     .map(shorten);
                 let evidence = Evidence {
@@ -256,9 +277,15 @@ fn shorten(text: &str) -> String {
 }
 
 /// Runs the matcher of one slot.
-fn ask(partition: &Partition, slot: SlotId, slots: &Slots, hit: &mut impl FnMut(PredicateId)) {
+fn ask(
+    partition: &Partition,
+    slot: SlotId,
+    slots: &Slots,
+    scratch: &mut Scratch,
+    hit: &mut impl FnMut(PredicateId),
+) {
     let matcher: &Matcher = &partition.matchers[slot.index()];
-    matcher.run(slots.texts(slot), slots.is_present(slot), hit);
+    matcher.run(slots.texts(slot), slots.is_present(slot), scratch, hit);
     for (id, other, cased) in &matcher.same {
         let Some(other) = partition.fields.find(other) else { continue };
         if same(slots, slot, other, *cased) {
@@ -269,7 +296,11 @@ fn ask(partition: &Partition, slot: SlotId, slots: &Slots, hit: &mut impl FnMut(
 
 /// Has the one field a value that the other has?
 fn same(slots: &Slots, a: SlotId, b: SlotId, cased: bool) -> bool {
-    slots.texts(a).any(|a| slots.texts(b).any(|b| if cased { a == b } else { fold(a) == fold(b) }))
+    slots.texts(a).any(|a| slots.texts(b).any(|b| is_same(a, b, cased)))
+}
+
+fn is_same(a: &str, b: &str, cased: bool) -> bool {
+    if cased { a == b } else { fold(a) == fold(b) }
 }
 
 /// Could the expression hold, as far as `known` tells? `None`: it depends on what is not known.

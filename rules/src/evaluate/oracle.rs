@@ -44,7 +44,10 @@ fn holds(item: &Item, event: &Value) -> bool {
         Some(name) => lookup(event, name, &mut found),
         None => scalars(event, &mut found),
     }
-    let texts: Vec<String> = found.iter().filter_map(|value| text(value)).collect();
+    let mut texts: Vec<String> = found.iter().filter_map(|value| text(value)).collect();
+    if item.field.is_none() {
+        keys(event, &mut texts);
+    }
     match &item.test {
         Test::Exists(wanted) => *wanted != found.is_empty(),
         Test::Null => texts.is_empty(),
@@ -83,6 +86,8 @@ fn lookup<'v>(value: &'v Value, name: &str, out: &mut Vec<&'v Value>) {
 
 fn flatten<'v>(value: &'v Value, out: &mut Vec<&'v Value>) {
     match value {
+        // An empty array is there, and has no value.
+        Value::Array(items) if items.is_empty() => out.push(&Value::Null),
         Value::Array(items) => items.iter().for_each(|item| flatten(item, out)),
         value => out.push(value),
     }
@@ -93,6 +98,19 @@ fn scalars<'v>(value: &'v Value, out: &mut Vec<&'v Value>) {
         Value::Array(items) => items.iter().for_each(|item| scalars(item, out)),
         Value::Object(map) => map.values().for_each(|item| scalars(item, out)),
         value => out.push(value),
+    }
+}
+
+fn keys(value: &Value, out: &mut Vec<String>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| keys(item, out)),
+        Value::Object(map) => {
+            for (key, inner) in map {
+                out.push(key.clone());
+                keys(inner, out);
+            }
+        }
+        _ => {}
     }
 }
 

@@ -80,6 +80,8 @@ fn matching_is_sigmas() {
         ),
         ("  s: {empty: null}\n  condition: s\n", true),
         ("  s: {eventName: null}\n  condition: s\n", false),
+        ("  s: {empty|exists: true}\n  condition: s\n", true),
+        ("  s: ['eventName']\n  condition: s\n", true),
         ("  s: {nothing|exists: true}\n  condition: s\n", true),
         ("  s: {missing|exists: false}\n  condition: s\n", true),
         ("  s: {eventName: ''}\n  condition: s\n", false),
@@ -146,7 +148,8 @@ fn the_pivot_rules_out_only_what_cannot_match() {
 fn an_event_of_another_kind_is_not_looked_at() {
     let set = set(&[rule(0, "  s: {eventName: X}\n  condition: s\n")]);
     assert!(set.has(EventKind::CloudTrail) && !set.has(EventKind::LinuxProcess));
-    assert_eq!(set.idle().count(), 0);
+    assert_eq!(set.idle(&[EventKind::CloudTrail]).count(), 0);
+    assert_eq!(set.idle(&[EventKind::Command]).count(), 1);
 }
 
 fn value() -> impl Strategy<Value = Value> {

@@ -19,6 +19,22 @@ pub enum Condition {
     Or(Vec<Self>),
 }
 
+impl Condition {
+    /// Number of tests, given those of each search identifier.
+    pub(crate) fn size(&self, sizes: &[usize]) -> usize {
+        match self {
+            Self::Search(at) => sizes.get(*at).copied().unwrap_or(0).max(1),
+            Self::Not(inner) => inner.size(sizes),
+            Self::And(items) | Self::Or(items) => {
+                items.iter().fold(0, |sum, item| sum.saturating_add(item.size(sizes)))
+            }
+        }
+    }
+}
+
+/// Most search identifiers that a condition may come to, quantifiers written out.
+const MAX_TERMS: usize = 20_000;
+
 /// What is wrong with a condition: message, bytes in it, help.
 pub type ConditionError = (String, Range<usize>, Option<String>);
 
@@ -36,7 +52,7 @@ enum Token<'a> {
 /// Reads a condition over the search identifiers `names`.
 pub fn parse(text: &str, names: &[&str]) -> Result<Condition, ConditionError> {
     let tokens = tokens(text)?;
-    let mut parser = Parser { tokens: &tokens, at: 0, names, end: text.len(), depth: 0 };
+    let mut parser = Parser { tokens: &tokens, at: 0, names, end: text.len(), depth: 0, terms: 0 };
     if tokens.is_empty() {
         return Err(("an empty condition".into(), 0..text.len(), None));
     }
@@ -96,6 +112,8 @@ struct Parser<'a> {
     names: &'a [&'a str],
     end: usize,
     depth: usize,
+    /// Search identifiers so far.
+    terms: usize,
 }
 
 impl<'a> Parser<'a> {
@@ -158,6 +176,7 @@ impl<'a> Parser<'a> {
                     self.at += 1;
                     return self.quantified(word, span);
                 }
+                self.count(1, &span)?;
                 self.names
                     .iter()
                     .position(|&name| name == word)
@@ -204,6 +223,7 @@ impl<'a> Parser<'a> {
             })
             .map(|(index, _)| Condition::Search(index))
             .collect();
+        self.count(chosen.len(), &which)?;
         if chosen.is_empty() {
             return Err((
                 format!("no search identifier fits `{pattern}`"),
@@ -214,19 +234,26 @@ impl<'a> Parser<'a> {
         Ok(one_or(chosen, if all { Condition::And } else { Condition::Or }))
     }
 
+    fn count(&mut self, terms: usize, span: &Range<usize>) -> Result<(), ConditionError> {
+        self.terms += terms;
+        if self.terms > MAX_TERMS {
+            let message = format!("a condition of more than {MAX_TERMS} search identifiers");
+            return Err((message, span.clone(), None));
+        }
+        Ok(())
+    }
+
     fn unknown(&self, word: &str, span: Range<usize>) -> ConditionError {
-        let near = self
-            .names
-            .iter()
-            .map(|name| (super::modifier::distance(name, word), name))
-            .min()
-            .filter(|(distance, _)| *distance <= 2);
-        let help = match near {
-            Some((_, name)) => format!("did you mean `{name}`?"),
-            None if word.contains('*') => format!("write `1 of {word}` or `all of {word}`"),
-            None => format!("there are: {}", self.names.join(", ")),
+        let help = if word.contains('*') {
+            Some(format!("write `1 of {word}` or `all of {word}`"))
+        } else if matches!(word.to_ascii_lowercase().as_str(), "all" | "any" | "1") {
+            Some(format!("write `{word} of …`"))
+        } else if let Some(name) = super::modifier::nearest(word, self.names.iter().copied()) {
+            Some(format!("did you mean `{name}`?"))
+        } else {
+            (!self.names.is_empty()).then(|| format!("there are: {}", self.names.join(", ")))
         };
-        (format!("no search identifier `{word}`"), span, Some(help))
+        (format!("no search identifier `{word}`"), span, help)
     }
 }
 

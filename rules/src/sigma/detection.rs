@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::modifier::{Modifiers, Test};
-use super::rule::Lists;
+use super::rule::{Lists, MAX_TESTS};
 use super::yaml::{Node, Value};
 use crate::diagnostic::{Diagnostic, Source};
 
@@ -29,6 +29,26 @@ pub struct Item {
     pub test: Test,
 }
 
+impl Search {
+    /// The fields that it names.
+    pub(crate) fn fields<'s>(&'s self, out: &mut Vec<&'s str>) {
+        match self {
+            Self::All(items) | Self::Any(items) => items.iter().for_each(|item| item.fields(out)),
+            Self::Not(inner) => inner.fields(out),
+            Self::Item(item) => out.extend(item.field.as_deref()),
+        }
+    }
+
+    /// Number of tests.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Self::All(items) | Self::Any(items) => items.iter().map(Self::size).sum(),
+            Self::Not(inner) => inner.size(),
+            Self::Item(_) => 1,
+        }
+    }
+}
+
 /// Reads a definition.
 pub(crate) fn read(
     node: &Node,
@@ -36,7 +56,7 @@ pub(crate) fn read(
     lists: &Lists,
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Search> {
-    let mut reader = Reader { source, lists, problems };
+    let mut reader = Reader { source, lists, problems, tests: 0 };
     reader.definition(node)
 }
 
@@ -44,6 +64,8 @@ struct Reader<'a> {
     source: &'a Arc<Source>,
     lists: &'a Lists,
     problems: &'a mut Vec<Diagnostic>,
+    /// Tests so far.
+    tests: usize,
 }
 
 impl Reader<'_> {
@@ -103,8 +125,12 @@ impl Reader<'_> {
             return None;
         };
         let mut words = text.split('|');
-        let field = words.next().filter(|name| !name.is_empty()).map(str::to_owned);
-        let words: Vec<&str> = words.collect();
+        let field = words.next().map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned);
+        let words: Vec<&str> = words.map(str::trim).collect();
+        if words.contains(&"") {
+            self.problem(key, "a `|` without a modifier behind it", None);
+            return None;
+        }
         match Modifiers::parse(&words) {
             Ok(modifiers) => self.values(field.as_deref(), &modifiers, value),
             Err((message, help)) => {
@@ -141,6 +167,12 @@ impl Reader<'_> {
         for value in nodes {
             match modifiers.tests(value, self.source, self.lists) {
                 Ok(tests) => {
+                    self.tests += tests.len();
+                    if self.tests > MAX_TESTS {
+                        let message = format!("this comes to more than {MAX_TESTS} tests");
+                        self.problem(value, message, None);
+                        return None;
+                    }
                     let about_fields = |test: &Test| {
                         matches!(test, Test::Exists(_) | Test::Null | Test::SameAs { .. })
                     };

@@ -17,6 +17,6 @@ mod rule;
 pub mod yaml;
 
 pub use detection::{Item, Search};
-pub use modifier::{Comparison, Test};
+pub use modifier::{Comparison, Expression, Number, Test};
 pub use pattern::{Part, Pattern, fold};
 pub use rule::{Lists, Rule, parse};

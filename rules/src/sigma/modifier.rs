@@ -1,16 +1,56 @@
 //! `field|modifier|modifier: value` → what to test.
 
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use ipnet::IpNet;
+use regex_automata::meta;
 use regex_automata::util::syntax;
 
 use super::pattern::{Pattern, fold};
 use super::rule::Lists;
 use super::yaml::{Node, Value};
 use crate::diagnostic::Source;
+
+/// A number of a rule: whole numbers exactly, others as floating point (its bits, to be hashable).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Number {
+    /// A whole number.
+    Whole(i128),
+    /// Any other.
+    Real(u64),
+}
+
+impl Number {
+    fn parse(text: &str) -> Option<Self> {
+        if let Ok(whole) = text.parse() {
+            return Some(Self::Whole(whole));
+        }
+        // `inf` and `nan` are words, not numbers.
+        let real = text.parse::<f64>().ok().filter(|real| real.is_finite())?;
+        text.ends_with(|c: char| c.is_ascii_digit() || c == '.').then(|| Self::Real(real.to_bits()))
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "only compared with what is not whole")]
+    const fn real(self) -> f64 {
+        match self {
+            Self::Whole(whole) => whole as f64,
+            Self::Real(bits) => f64::from_bits(bits),
+        }
+    }
+
+    /// Does the number in `text` compare so to this one?
+    fn compared(self, comparison: Comparison, text: &str) -> bool {
+        match (Self::parse(text), self) {
+            (Some(Self::Whole(left)), Self::Whole(right)) => comparison.holds(&left, &right),
+            (Some(left), right) => comparison.holds(&left.real(), &right.real()),
+            (None, _) => false,
+        }
+    }
+}
 
 /// How two numbers compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,13 +67,45 @@ pub enum Comparison {
 
 impl Comparison {
     /// Does `left` compare so to `right`?
-    pub fn holds(self, left: f64, right: f64) -> bool {
+    pub fn holds<T: PartialOrd>(self, left: &T, right: &T) -> bool {
         match self {
             Self::Less => left < right,
             Self::LessOrEqual => left <= right,
             Self::Greater => left > right,
             Self::GreaterOrEqual => left >= right,
         }
+    }
+}
+
+/// A regular expression, compiled once. Two are equal if they are written alike.
+#[derive(Clone, Debug)]
+pub struct Expression {
+    source: Arc<str>,
+    engine: Arc<meta::Regex>,
+}
+
+impl Expression {
+    fn new(source: &str) -> Result<Self, Box<meta::BuildError>> {
+        Ok(Self { source: source.into(), engine: Arc::new(compile_regex(source)?) })
+    }
+
+    /// As it is written, flags in front.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+}
+
+impl PartialEq for Expression {
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source
+    }
+}
+
+impl Eq for Expression {}
+
+impl Hash for Expression {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.source.hash(state);
     }
 }
 
@@ -48,11 +120,11 @@ pub enum Test {
         cased: bool,
     },
     /// The regular expression is found in the value.
-    Regex(String),
+    Regex(Expression),
     /// The value is an address in the network.
     Cidr(IpNet),
-    /// The value is a number that compares so to this one (`f64::to_bits`, to be hashable).
-    Number(Comparison, u64),
+    /// The value is a number that compares so to this one.
+    Number(Comparison, Number),
     /// The field is there, or is not.
     Exists(bool),
     /// The field is absent or null.
@@ -68,7 +140,7 @@ pub enum Test {
 
 /// Upper bound on what a compiled expression may take, in bytes: a repetition such as `(a{1000}){1000}`
 /// is refused, not tried.
-pub(crate) const REGEX_SIZE: usize = 1 << 20;
+pub(crate) const REGEX_SIZE: usize = 8 << 20;
 
 impl Test {
     /// Does `value`, the text of a scalar, pass? The plain definition, one test at a time: the oracle that
@@ -77,12 +149,9 @@ impl Test {
         match self {
             Self::Pattern { pattern, cased: true } => pattern.matches(value),
             Self::Pattern { pattern, cased: false } => pattern.matches(&fold(value)),
-            Self::Regex(source) => compile_regex(source).is_ok_and(|regex| regex.is_match(value)),
+            Self::Regex(expression) => expression.engine.is_match(value),
             Self::Cidr(net) => value.parse::<IpAddr>().is_ok_and(|ip| net.contains(&ip)),
-            Self::Number(comparison, bits) => value
-                .trim()
-                .parse::<f64>()
-                .is_ok_and(|number| comparison.holds(number, f64::from_bits(*bits))),
+            Self::Number(comparison, number) => number.compared(*comparison, value.trim()),
             Self::Exists(wanted) => *wanted,
             Self::Null | Self::SameAs { .. } => false,
         }
@@ -90,11 +159,9 @@ impl Test {
 }
 
 /// Compiles one expression as every engine here does.
-pub(crate) fn compile_regex(
-    source: &str,
-) -> Result<regex_automata::meta::Regex, Box<regex_automata::meta::BuildError>> {
-    regex_automata::meta::Regex::builder()
-        .configure(regex_automata::meta::Config::new().nfa_size_limit(Some(REGEX_SIZE)))
+pub(crate) fn compile_regex(source: &str) -> Result<meta::Regex, Box<meta::BuildError>> {
+    meta::Regex::builder()
+        .configure(meta::Config::new().nfa_size_limit(Some(REGEX_SIZE)))
         .syntax(syntax::Config::new().utf8(true))
         .build(source)
         .map_err(Box::new)
@@ -241,10 +308,8 @@ impl Modifiers {
                     return Err((format!("`{word}` is not supported yet"), None));
                 }
                 _ => {
-                    let near = KNOWN.iter().min_by_key(|known| distance(known, word));
-                    let help = near
-                        .filter(|known| distance(known, word) <= 2)
-                        .map(|known| format!("did you mean `{known}`?"));
+                    let near = nearest(word, KNOWN.iter().copied());
+                    let help = near.map(|known| format!("did you mean `{known}`?"));
                     return Err((format!("unknown modifier `{word}`"), help));
                 }
             }
@@ -255,7 +320,9 @@ impl Modifiers {
     fn check(self) -> Result<Self, (String, Option<String>)> {
         let text_only = self.windash || !self.encodings.is_empty() || self.expand;
         if self.kind != Kind::Text && text_only {
-            return Err(("a modifier for text on something that is not text".into(), None));
+            let message = "`expand`, `windash` and encodings are for text, not with `re`, `cidr`, \
+                           `exists`, `fieldref` or a comparison";
+            return Err((message.into(), None));
         }
         if self.shape != Shape::Whole && !matches!(self.kind, Kind::Text | Kind::FieldRef) {
             return Err((
@@ -306,9 +373,14 @@ impl Modifiers {
             Kind::Text => self.text(&text, node, lists),
             Kind::Regex { flags } => {
                 let expression = if flags.is_empty() { text } else { format!("(?{flags}){text}") };
-                match compile_regex(&expression) {
-                    Ok(_) => Ok(vec![Test::Regex(expression)]),
-                    Err(error) => Err((regex_message(&error), None)),
+                match Expression::new(&expression) {
+                    Ok(expression) => Ok(vec![Test::Regex(expression)]),
+                    Err(error) => {
+                        let help = error.size_limit().map(|_| {
+                            "`\\w` and its like stand for every alphabet; `[A-Za-z0-9_]` is smaller".into()
+                        });
+                        Err((regex_message(&error), help))
+                    }
                 }
             }
             Kind::Cidr => match text
@@ -326,12 +398,16 @@ impl Modifiers {
                 _ => Err(("`exists` takes `true` or `false`".into(), None)),
             },
             Kind::FieldRef => Ok(vec![Test::SameAs { field: text, cased: self.cased }]),
-            Kind::Number(comparison) => match text.trim().parse::<f64>() {
-                Ok(number) if number.is_finite() => {
-                    Ok(vec![Test::Number(*comparison, number.to_bits())])
-                }
-                _ => Err((format!("`{text}` is not a number"), None)),
-            },
+            Kind::Number(comparison) => {
+                // YAML knows more notations than logs do: `0x10`, `1_000`.
+                let number = Number::parse(text.trim()).or_else(|| match node.value {
+                    Value::Number(number) => Number::parse(&number.to_string()),
+                    _ => None,
+                });
+                number
+                    .map(|number| vec![Test::Number(*comparison, number)])
+                    .ok_or_else(|| (format!("`{text}` is not a number"), None))
+            }
         }
     }
 
@@ -351,8 +427,8 @@ impl Modifiers {
         if self.windash {
             patterns = patterns.into_iter().flat_map(|pattern| windash(&pattern)).collect();
         }
-        for encoding in &self.encodings {
-            patterns = encode(patterns, *encoding)?;
+        if !self.encodings.is_empty() {
+            patterns = encode(&patterns, &self.encodings)?;
         }
         // Base64 is about exact bytes: another case is another text.
         let cased = self.cased || !self.encodings.is_empty();
@@ -371,17 +447,27 @@ impl Modifiers {
     }
 }
 
-/// `%name%` stands for each entry of the list of that name; text around it stays.
+/// `%name%` stands for each entry of the list of that name; text around it stays, and `\%` is a percent
+/// sign.
 fn expand(text: &str, lists: &Lists) -> Result<Vec<Pattern>, (String, Option<String>)> {
-    let Some((before, rest)) = text.split_once('%') else {
-        return Err((
-            "`expand` on a value without a `%placeholder%`".into(),
-            Some("write the list's name between percent signs".into()),
-        ));
+    let mut signs = Vec::new();
+    for (at, _) in text.match_indices('%') {
+        if !text[..at].ends_with('\\') {
+            signs.push(at);
+        }
+    }
+    let (open, close) = match signs.as_slice() {
+        [] => {
+            return Err((
+                "`expand` on a value without a `%placeholder%`".into(),
+                Some("write the list's name between percent signs".into()),
+            ));
+        }
+        [open, close] => (*open, *close),
+        [_] => return Err(("a placeholder without its closing `%`".into(), None)),
+        _ => return Err(("more than one placeholder in a value".into(), None)),
     };
-    let Some((name, after)) = rest.split_once('%') else {
-        return Err(("a placeholder without its closing `%`".into(), None));
-    };
+    let name = &text[open + 1..close];
     let Some(entries) = lists.get(name) else {
         let known: Vec<&str> = lists.keys().map(String::as_str).collect();
         let help = if known.is_empty() {
@@ -391,40 +477,64 @@ fn expand(text: &str, lists: &Lists) -> Result<Vec<Pattern>, (String, Option<Str
         };
         return Err((format!("no list for the placeholder `%{name}%`"), Some(help)));
     };
-    if after.contains('%') {
-        return Err(("more than one placeholder in a value".into(), None));
-    }
+    let plain = |text: &str| text.replace("\\%", "%");
+    let (before, after) = (plain(&text[..open]), plain(&text[close + 1..]));
     Ok(entries.iter().map(|entry| Pattern::parse(&format!("{before}{entry}{after}"))).collect())
 }
 
 /// Windows programs take any of these for the dash in front of an option.
 const DASHES: [char; 5] = ['-', '/', '\u{2013}', '\u{2014}', '\u{2015}'];
+/// Options of a value that are varied independently of one another; of more, all in the same way.
+const MAX_DASHES: usize = 4;
 
-/// Variants with each kind of dash in place of one that begins a word.
+/// Variants with each kind of dash in place of those that begin an option.
 fn windash(pattern: &Pattern) -> Vec<Pattern> {
-    DASHES
-        .into_iter()
-        .map(|dash| {
-            let mut variant = pattern.clone();
-            variant.map_literals(|text| {
-                let mut previous = ' ';
-                text.chars()
-                    .map(|c| {
-                        let begins = previous.is_whitespace() && matches!(c, '-' | '/');
-                        previous = c;
-                        if begins { dash } else { c }
-                    })
-                    .collect()
-            });
-            variant
+    // Where an option begins: a dash with a letter behind it and no word in front.
+    let begins = |before: Option<char>, c: char, after: Option<char>| {
+        DASHES.contains(&c)
+            && before.is_none_or(|c| !c.is_alphanumeric() && !DASHES.contains(&c))
+            && after.is_some_and(char::is_alphanumeric)
+    };
+    // The variant, and the number of options in it.
+    let vary = |pattern: &Pattern, choose: &dyn Fn(usize) -> char| {
+        let mut variant = pattern.clone();
+        let mut at = 0;
+        variant.map_literals(|text| {
+            let chars: Vec<char> = text.chars().collect();
+            (0..chars.len())
+                .map(|i| {
+                    let before = i.checked_sub(1).map(|i| chars[i]);
+                    if begins(before, chars[i], chars.get(i + 1).copied()) {
+                        at += 1;
+                        choose(at - 1)
+                    } else {
+                        chars[i]
+                    }
+                })
+                .collect()
+        });
+        (variant, at)
+    };
+    let (_, options) = vary(pattern, &|_| '-');
+    if options > MAX_DASHES {
+        return DASHES.iter().map(|&dash| vary(pattern, &|_| dash).0).collect();
+    }
+    let variants = DASHES.len().pow(u32::try_from(options).unwrap_or(0));
+    (0..variants)
+        .map(|number| {
+            vary(pattern, &|at| {
+                let power = DASHES.len().pow(u32::try_from(at).unwrap_or(0));
+                DASHES[number / power % DASHES.len()]
+            })
+            .0
         })
         .collect()
 }
 
-/// Patterns whose text stands for bytes, encoded. Wildcards cannot be encoded.
+/// Values that stand for bytes, encoded. Wildcards cannot be encoded.
 fn encode(
-    patterns: Vec<Pattern>,
-    encoding: Encoding,
+    patterns: &[Pattern],
+    encodings: &[Encoding],
 ) -> Result<Vec<Pattern>, (String, Option<String>)> {
     let mut out = Vec::new();
     for pattern in patterns {
@@ -434,40 +544,35 @@ fn encode(
                 Some("escape it with a backslash, or leave the encoding out".into()),
             ));
         };
-        // Bytes that are not text are carried as the characters of the same number.
-        let bytes: Vec<u8> = if text.chars().all(|c| (c as u32) < 0x100) && is_encoded(text) {
-            text.chars().map(|c| u8::try_from(c as u32).unwrap_or(0)).collect()
-        } else {
-            text.bytes().collect()
-        };
-        let carried = |bytes: &[u8]| -> String { bytes.iter().copied().map(char::from).collect() };
-        match encoding {
-            Encoding::Utf16Le => {
-                let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
-                out.push(Pattern::literal(&carried(&wide)));
+        let wide =
+            |order: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(order).collect::<Vec<u8>>();
+        let mut values = vec![text.as_bytes().to_vec()];
+        for encoding in encodings {
+            values = match encoding {
+                Encoding::Utf16Le => vec![wide(u16::to_le_bytes)],
+                Encoding::Utf16Be => vec![wide(u16::to_be_bytes)],
+                Encoding::Utf16 => vec![[vec![0xff, 0xfe], wide(u16::to_le_bytes)].concat()],
+                Encoding::Base64 => {
+                    values.iter().map(|bytes| STANDARD.encode(bytes).into_bytes()).collect()
+                }
+                Encoding::Base64Offset => {
+                    values.iter().flat_map(|bytes| offsets(bytes)).map(String::into_bytes).collect()
+                }
+            };
+        }
+        for bytes in values {
+            // What comes last is Base64: plain characters.
+            let text = String::from_utf8(bytes).unwrap_or_default();
+            if text.is_empty() {
+                return Err((
+                    "too short to be found inside Base64".into(),
+                    Some("give at least two characters".into()),
+                ));
             }
-            Encoding::Utf16Be => {
-                let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
-                out.push(Pattern::literal(&carried(&wide)));
-            }
-            Encoding::Utf16 => {
-                let mut wide = vec![0xff, 0xfe];
-                wide.extend(text.encode_utf16().flat_map(u16::to_le_bytes));
-                out.push(Pattern::literal(&carried(&wide)));
-            }
-            Encoding::Base64 => out
-                .push(Pattern::literal(&base64::engine::general_purpose::STANDARD.encode(&bytes))),
-            Encoding::Base64Offset => {
-                out.extend(offsets(&bytes).iter().map(|text| Pattern::literal(text)));
-            }
+            out.push(Pattern::literal(&text));
         }
     }
     Ok(out)
-}
-
-/// Does the text carry bytes of an encoding before it (UTF-16 has NULs or a byte order mark)?
-fn is_encoded(text: &str) -> bool {
-    text.contains('\0') || text.starts_with("\u{ff}\u{fe}")
 }
 
 /// The text that `bytes` turn into inside any Base64, at each of the three alignments: only the
@@ -483,7 +588,7 @@ fn offsets(bytes: &[u8]) -> [String; 3] {
     })
 }
 
-fn regex_message(error: &regex_automata::meta::BuildError) -> String {
+fn regex_message(error: &meta::BuildError) -> String {
     if let Some(limit) = error.size_limit() {
         return format!("the expression needs more than {limit} bytes when compiled");
     }
@@ -493,8 +598,24 @@ fn regex_message(error: &regex_automata::meta::BuildError) -> String {
     format!("not a regular expression: {}", reason.trim_start_matches("error: "))
 }
 
+/// The word that was probably meant: two edits away at most, and not most of a short one.
+pub(crate) fn nearest<'w>(word: &str, known: impl Iterator<Item = &'w str>) -> Option<&'w str> {
+    /// Longer words are not compared: it costs the product of their lengths.
+    const LONGEST: usize = 64;
+    let length = word.chars().count();
+    if length > LONGEST {
+        return None;
+    }
+    known
+        .filter(|other| other.len() <= LONGEST)
+        .map(|other| (distance(other, word), other))
+        .min()
+        .filter(|(distance, _)| *distance <= 2 && distance * 2 < length.max(2))
+        .map(|(_, other)| other)
+}
+
 /// Number of edits between two short words.
-pub(crate) fn distance(a: &str, b: &str) -> usize {
+fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, ca) in a.chars().enumerate() {
@@ -515,7 +636,7 @@ mod tests {
     fn tests(modifiers: &str, yaml: &str) -> Result<Vec<Test>, String> {
         let words: Vec<&str> = modifiers.split('|').filter(|word| !word.is_empty()).collect();
         let modifiers = Modifiers::parse(&words).map_err(|(message, _)| message)?;
-        let source = std::sync::Arc::new(Source { name: "x".into(), text: format!("v: {yaml}\n") });
+        let source = Arc::new(Source { name: "x".into(), text: format!("v: {yaml}\n") });
         let documents = super::super::yaml::documents(&source).unwrap();
         let lists = Lists::from([("ok".to_owned(), vec!["one".to_owned(), "t*o".to_owned()])]);
         modifiers
@@ -553,6 +674,17 @@ mod tests {
             ("base64", "foo", "Zm9v", true),
             ("base64offset|contains", "foo", "eGZvb3g=", true),
             ("wide|base64offset|contains", "ping", "cABpAG4AZwA=", true),
+            ("wide|base64offset|contains", "'中文命令'", "x LU6HZX1U5E4=", true),
+            ("base64", "'ÿþab'", "w7/DvmFi", true),
+            ("windash|contains", "' -a -b'", "x -a /b", true),
+            ("windash|contains", "'\"-enc'", "x \"/enc", true),
+            ("expand", "'\\%a-%ok%'", "%a-one", true),
+            ("gt", "5", "infinity", false),
+            ("gt", "9007199254740992", "9007199254740993", true),
+            ("lt", "0x10", "15", true),
+            ("contains", "'ΔΟΣ'", "ΟΔΟΣΑ", true),
+            ("", "'a?b'", "aİb", true),
+            ("re", "'^\\w{32}$'", "0123456789abcdef0123456789abcdef", true),
         ];
         for (modifiers, yaml, value, expected) in cases {
             assert_eq!(passes(modifiers, yaml, value), expected, "|{modifiers}: {yaml} on {value}");
@@ -574,6 +706,7 @@ mod tests {
             ("wide", "x", "UTF-16"),
             ("base64", "'a*'", "wildcard"),
             ("hour", "3", "not supported yet"),
+            ("base64offset|contains", "a", "too short"),
         ];
         for (modifiers, yaml, message) in cases {
             let error = tests(modifiers, yaml).unwrap_err();

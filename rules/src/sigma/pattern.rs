@@ -17,9 +17,21 @@ pub struct Pattern {
     parts: Vec<Part>,
 }
 
-/// Folds case, as Sigma compares text: by default without regard to it.
+/// Folds case, as Sigma compares text: by default without regard to it. Character by character, so that a
+/// part of a text folds as it does inside the whole.
 pub fn fold(text: &str) -> String {
-    if text.is_ascii() { text.to_ascii_lowercase() } else { text.to_lowercase() }
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    let one = |c: char| {
+        let mut lower = c.to_lowercase();
+        match (lower.next(), lower.next()) {
+            (Some('ς'), None) => 'σ',
+            (Some(lower), None) => lower,
+            _ => c,
+        }
+    };
+    text.chars().map(one).collect()
 }
 
 impl Pattern {

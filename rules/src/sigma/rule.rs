@@ -52,6 +52,9 @@ pub fn parse(source: &Arc<Source>, lists: &Lists, problems: &mut Vec<Diagnostic>
     documents.iter().filter_map(|document| rule(document, source, lists, problems)).collect()
 }
 
+/// Most tests that a rule may come to when its condition is written out.
+pub(crate) const MAX_TESTS: usize = 100_000;
+
 fn rule(
     document: &Node,
     source: &Arc<Source>,
@@ -64,8 +67,18 @@ fn rule(
         problems.push(error(document, "a rule is a map with `title`, `logsource` and `detection`"));
         return None;
     }
-    if let Some((key, _)) = document.entry("correlation") {
-        problems.push(error(key, "correlation rules are not supported yet"));
+    for (kind, what) in [("correlation", "correlation rules"), ("filter", "filters")] {
+        if let Some((key, _)) = document.entry(kind) {
+            problems.push(error(key, &format!("{what} are not supported yet")));
+            return None;
+        }
+    }
+    if let Some((key, _)) = document.entry("action") {
+        problems.push(
+            error(key, "`action` is not Sigma 2 any more").with_help(
+                "write each rule out, or make it a rule with several search identifiers",
+            ),
+        );
         return None;
     }
     let text = |key: &str| {
@@ -82,7 +95,7 @@ fn rule(
     }
     let level = match document.get("level") {
         None => Level::Medium,
-        Some(node) => match node.as_text().unwrap_or_default().parse::<Level>() {
+        Some(node) => match node.scalar_text(source).unwrap_or_default().parse::<Level>() {
             Ok(level) => level,
             Err(unknown) => {
                 problems.push(error(node, &unknown.to_string()));
@@ -133,6 +146,14 @@ fn rule(
     let names: Vec<&str> = searches.iter().map(|(name, _)| name.as_str()).collect();
     let condition = read_condition(key, detection, &names, source, problems)?;
     if errors(problems) > before {
+        return None;
+    }
+    let sizes: Vec<usize> = searches.iter().map(|(_, search)| search.size()).collect();
+    if condition.size(&sizes) > MAX_TESTS {
+        problems.push(
+            error(key, &format!("this comes to more than {MAX_TESTS} tests"))
+                .with_help("name each search identifier once, or shorten its lists"),
+        );
         return None;
     }
     let title = title?;
@@ -214,7 +235,16 @@ fn read_condition(
         }
     }
     match conditions.len() {
-        0 => None,
+        0 => {
+            if node.items().is_empty() {
+                let span = node.span.start..node.span.end.max(node.span.start + 1);
+                problems.push(
+                    Diagnostic::error(source, span, "an empty condition")
+                        .with_help("such as `condition: selection`"),
+                );
+            }
+            None
+        }
         1 => conditions.pop(),
         _ => Some(Condition::Or(conditions)),
     }

@@ -14,8 +14,10 @@ use crate::diagnostic::{Diagnostic, Source};
 /// A node and its place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
-    /// Bytes in the source.
+    /// Bytes in the source: where it stands, or where an alias for it does.
     pub span: Range<usize>,
+    /// Where it is written out: the same, but for an alias.
+    pub written: Range<usize>,
     /// What stands there.
     pub value: Value,
 }
@@ -54,7 +56,7 @@ impl Node {
             Value::Number(number) => Some(
                 source
                     .text
-                    .get(self.span.clone())
+                    .get(self.written.clone())
                     .map(str::trim)
                     .filter(|text| {
                         text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c))
@@ -112,6 +114,9 @@ pub fn documents(source: &Arc<Source>) -> Result<Vec<Node>, Box<Diagnostic>> {
             _ => text.as_str(),
         };
         let message = message.lines().next().unwrap_or_default();
+        // What the parser would do on other settings, and the place once more, help nobody here.
+        let message = message.split(", set DuplicateKeyPolicy").next().unwrap_or(message);
+        let message = message.rsplit_once(" at line ").map_or(message, |(before, _)| before);
         Box::new(Diagnostic::error(source, at..at + 1, format!("not valid YAML: {message}")))
     })
 }
@@ -128,10 +133,14 @@ fn byte_offset(text: &str, line: u64, column: u64) -> usize {
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spanned: Spanned<Value> = Spanned::deserialize(deserializer)?;
-        let span = spanned.referenced.span();
-        let start = span.byte_offset().and_then(|at| usize::try_from(at).ok()).unwrap_or(0);
-        let len = span.byte_len().and_then(|len| usize::try_from(len).ok()).unwrap_or(0);
-        Ok(Self { span: start..start + len, value: spanned.value })
+        let bytes = |location: &serde_saphyr::Location| {
+            let span = location.span();
+            let start = span.byte_offset().and_then(|at| usize::try_from(at).ok()).unwrap_or(0);
+            let len = span.byte_len().and_then(|len| usize::try_from(len).ok()).unwrap_or(0);
+            start..start + len
+        };
+        let (span, written) = (bytes(&spanned.referenced), bytes(&spanned.defined));
+        Ok(Self { span, written, value: spanned.value })
     }
 }
 

@@ -117,12 +117,14 @@ impl TranscriptHead {
     }
 
     /// The same from the command in `script`'s header (util-linux ≥ 2.38).
-    pub(crate) fn learn_from_header(&mut self, command: &str) {
+    /// Returns the session that it names.
+    pub(crate) fn learn_from_header<'c>(&mut self, command: &'c str) -> Option<&'c str> {
         let parts: Vec<&str> = command.split('/').collect();
-        if let Some(at) = parts.iter().position(|&part| part == "orchestration") {
-            let target = at.checked_sub(2).map(|at| parts[at].trim_start_matches("cat "));
-            self.learn_from_path(target, parts.get(at + 1).copied());
-        }
+        let at = parts.iter().position(|&part| part == "orchestration")?;
+        let target = at.checked_sub(2).map(|at| parts[at].trim_start_matches("cat "));
+        let id = parts.get(at + 1).copied();
+        self.learn_from_path(target, id);
+        id
     }
 }
 
@@ -141,6 +143,11 @@ impl Reading {
     }
 
     /// A log event of `time` begins.
+    /// Bytes held back, about.
+    pub(crate) fn held(&self) -> usize {
+        self.terminal.held()
+    }
+
     pub(crate) fn event(&mut self, time: Option<Timestamp>) {
         self.previous = self.head.last_event;
         if self.head.first_event.is_none() {

@@ -117,12 +117,17 @@ impl Body {
         let Some(free) = self.held.len().checked_sub(MAX_FOOTER) else { return };
         // Whole lines go, so that a pair of `\r` and `\n` is never torn.
         let Some(at) = memchr::memrchr(b'\n', &self.held[..free]) else {
-            if free > 1 << 20 {
+            if free > 16 << 10 {
                 self.release(free, write);
             }
             return;
         };
         self.release(at + 1, write);
+    }
+
+    /// Bytes held back.
+    pub(crate) const fn held(&self) -> usize {
+        self.held.len()
     }
 
     /// The end: hands over the rest without the footer, which it returns.
