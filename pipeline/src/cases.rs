@@ -51,6 +51,10 @@ pub fn run(set: &RuleSet, files: &[PackFile]) -> (Vec<Outcome>, Vec<Diagnostic>)
     (outcomes, runner.problems)
 }
 
+/// What a case may say.
+const KEYS: [&str; 10] =
+    ["name", "fires", "event", "command", "evidence", "user", "host", "cwd", "session", "status"];
+
 struct Runner<'a> {
     set: &'a RuleSet,
     evaluator: Evaluator<'a>,
@@ -90,12 +94,10 @@ impl Runner<'_> {
         rule: &str,
     ) -> Result<Outcome, String> {
         let text = |key: &str| case.get(key).and_then(|node| node.scalar_text(source));
-        const KEYS: [&str; 9] =
-            ["name", "fires", "event", "command", "evidence", "user", "host", "cwd", "session"];
         if let Value::Map(entries) = &case.value {
             for (key, _) in entries {
                 let key = key.scalar_text(source).unwrap_or_default();
-                if !KEYS.contains(&key.as_str()) && key != "status" {
+                if !KEYS.contains(&key.as_str()) {
                     return Err(format!("`{key}` means nothing in a case"));
                 }
             }
