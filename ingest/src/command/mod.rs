@@ -1,8 +1,9 @@
 //! Lines → the commands that a person ran.
 //!
 //! ```text
-//! terminal::Seen ──▶ Reader ──▶ Command ──simple──▶ Program (what the line starts)
+//! terminal::Event ──▶ Reader ──▶ Command ──simple──▶ Program (what the line starts)
 //!                      prompt: where the prompt ends and the typing begins
+//!                      history: what the shell made of `sudo !!`
 //! ```
 //!
 //! What is known and from where: a shell with bracketed paste (bash ≥ 5.1) says itself when it begins to
@@ -10,11 +11,12 @@
 //! a command if it begins with a prompt that this session has shown before, [`Confidence::Likely`], or with
 //! something shaped like one, [`Confidence::Guess`].
 
+mod history;
 mod prompt;
 mod reader;
 pub mod simple;
 
-pub use prompt::Prompt;
+pub use prompt::{Prompt, Template};
 pub use reader::Reader;
 
 #[expect(unused_imports, reason = "named in the documentation above")]

@@ -64,6 +64,29 @@ impl<'a> Prompt<'a> {
         None
     }
 
+    /// A prompt whose end is known: the shell has marked it.
+    pub fn whole(text: &'a str) -> Self {
+        let body = text.trim_end();
+        let mut chars = body.chars();
+        let sign = chars.next_back().unwrap_or(' ');
+        let shape = Shape::Word;
+        Self::classify(text, chars.as_str(), sign)
+            .or_else(|| {
+                // zsh as distributions set it: `user@host dir % `.
+                let (who, cwd) = chars.as_str().trim_end().split_once(' ')?;
+                let (user, host) = who.split_once('@')?;
+                let cwd = Some(cwd);
+                Some(Self {
+                    text,
+                    shape: Shape::UserAtHost,
+                    user: Some(user),
+                    host: Some(host),
+                    cwd,
+                })
+            })
+            .unwrap_or(Self { text, shape, user: None, host: None, cwd: None })
+    }
+
     fn classify(text: &'a str, body: &'a str, sign: char) -> Option<Self> {
         let bare = |shape| Self { text, shape, user: None, host: None, cwd: None };
         if body.is_empty() {
@@ -97,6 +120,172 @@ impl<'a> Prompt<'a> {
         }
         (!body.contains(char::is_whitespace)).then(|| bare(Shape::Word))
     }
+}
+
+/// What stays the same of a prompt from line to line. The directory changes, and so do counters and clocks.
+#[derive(Clone, Debug)]
+pub struct Template {
+    /// The prompt with what changes taken out.
+    fixed: String,
+    /// Its last characters, blank included: where to look for its end.
+    tail: String,
+    /// As it was seen.
+    text: String,
+    shape: Shape,
+}
+
+impl PartialEq for Template {
+    fn eq(&self, other: &Self) -> bool {
+        self.fixed == other.fixed
+    }
+}
+
+impl Eq for Template {}
+
+impl Template {
+    /// The template of a prompt.
+    pub fn of(prompt: &Prompt<'_>) -> Self {
+        let tail: String = {
+            let count = prompt.text.chars().count();
+            prompt.text.chars().skip(count.saturating_sub(2)).collect()
+        };
+        Self { fixed: fixed(prompt), tail, text: prompt.text.to_owned(), shape: prompt.shape }
+    }
+
+    /// The template that a command sets, if it is nothing but an assignment to `PS1` or `PROMPT`.
+    pub fn of_assignment(command: &str) -> Option<Self> {
+        let text = command.trim();
+        let text = text.strip_prefix("export ").unwrap_or(text).trim_start();
+        let value = ["PS1=", "PROMPT="].iter().find_map(|name| text.strip_prefix(name))?;
+        let value = match value.chars().next() {
+            Some(quote @ ('\'' | '"')) => {
+                value[1..].strip_suffix(quote).filter(|v| !v.contains(quote))?
+            }
+            _ if value
+                .contains(|c: char| c.is_whitespace() || matches!(c, ';' | '&' | '|' | '$')) =>
+            {
+                return None;
+            }
+            _ => value,
+        };
+        let text = shown(value);
+        if text.trim().is_empty() {
+            let none = String::new;
+            return Some(Self { fixed: none(), tail: none(), text: none(), shape: Shape::Word });
+        }
+        let prompt =
+            Prompt::split_once(&text).map_or_else(|| Prompt::whole(&text), |(prompt, _)| prompt);
+        (prompt.text.len() == text.len()).then(|| Self::of(&prompt))
+    }
+
+    /// The prompt as it was seen, if it is one that no output is likely to hold by chance.
+    pub fn literal(&self) -> Option<&str> {
+        (self.shape >= Shape::ShellVersion).then_some(self.text.as_str())
+    }
+
+    /// Is it the prompt that shows nothing?
+    pub fn is_empty(&self) -> bool {
+        self.fixed.is_empty()
+    }
+
+    /// Splits a line behind this prompt, which may be painted twice.
+    pub fn split<'a>(&self, line: &'a str) -> Option<(Prompt<'a>, &'a str)> {
+        let mut found = self.split_once(line)?;
+        while let Some(again) = self.split_once(found.1).filter(|_| !self.tail.trim().is_empty()) {
+            // Only the prompt itself, not something typed that looks like a short one.
+            if again.0.text != found.0.text {
+                break;
+            }
+            found = again;
+        }
+        Some(found)
+    }
+
+    fn split_once<'a>(&self, line: &'a str) -> Option<(Prompt<'a>, &'a str)> {
+        let trimmed = self.tail.trim_end();
+        if trimmed.is_empty() {
+            return None;
+        }
+        for (at, _) in line.match_indices(trimmed).take_while(|(at, _)| *at <= MAX_PROMPT) {
+            let sign = at + trimmed.len();
+            let rest = &line[sign..];
+            let blank = self.tail.len() > trimmed.len();
+            let end = match (blank, rest.starts_with(' ')) {
+                (true, true) => sign + 1,
+                (true, false) if !rest.is_empty() => continue,
+                _ => sign,
+            };
+            let last = line[..sign].chars().next_back().unwrap_or(' ');
+            let body = &line[..sign - last.len_utf8()];
+            let text = &line[..end];
+            let prompt = Prompt::classify(text, body, last).filter(|p| p.shape == self.shape);
+            let prompt = prompt.unwrap_or_else(|| Prompt::whole(text));
+            if fixed(&prompt) == self.fixed {
+                return Some((prompt, &line[end..]));
+            }
+        }
+        None
+    }
+}
+
+/// A prompt with what changes taken out: digits, paths, and the directory where it is known.
+fn fixed(prompt: &Prompt<'_>) -> String {
+    let body = prompt.text.trim_end();
+    if prompt.shape == Shape::ShellVersion {
+        return body.to_owned();
+    }
+    if let (Shape::UserAtHost, Some(user)) = (prompt.shape, prompt.user) {
+        let sign = body.chars().next_back().unwrap_or(' ');
+        return format!("{user}@{}{sign}", prompt.host.unwrap_or_default());
+    }
+    let mut out = String::new();
+    let mut chars = body.chars().peekable();
+    while let Some(c) = chars.next() {
+        if c.is_ascii_digit() {
+            while chars.next_if(char::is_ascii_digit).is_some() {}
+            out.push('0');
+        } else if matches!(c, '/' | '~') {
+            while chars
+                .next_if(|c| !matches!(c, ' ' | ']' | ')' | '$' | '#' | '%' | '>' | ':'))
+                .is_some()
+            {}
+            out.push('/');
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// What a prompt string of bash or zsh shows, with something of the right kind where it changes.
+fn shown(value: &str) -> String {
+    let mut out = String::new();
+    let mut chars = value.chars();
+    let mut silent = false;
+    while let Some(c) = chars.next() {
+        if c != '\\' {
+            if !silent {
+                out.push(c);
+            }
+            continue;
+        }
+        match chars.next() {
+            Some('[') => silent = true,
+            Some(']') => silent = false,
+            Some('u') => out.push_str("user"),
+            Some('h' | 'H') => out.push_str("host"),
+            Some('w' | 'W') => out.push('~'),
+            Some('$') => out.push('$'),
+            Some('!' | '#' | 'j') => out.push('0'),
+            Some('t' | 'T') => out.push_str("00:00:00"),
+            Some('A') => out.push_str("00:00"),
+            Some('e' | 'a' | 'r') | None => {}
+            Some('n') => out.clear(),
+            Some('s') => out.push_str("bash"),
+            Some(c) => out.push(c),
+        }
+    }
+    out
 }
 
 /// A user's or host's name as prompts show them. Empty is fine: `[@ip-10-0-1-11 ~]$` is seen where the
@@ -137,5 +326,29 @@ mod tests {
             (prompt.user, prompt.host, prompt.cwd),
             (Some("ec2-user"), Some("ip-10-0-1-11"), Some("~"))
         );
+    }
+
+    #[test]
+    fn a_template_is_what_stays() {
+        let (prompt, _) = Prompt::split("[maya@web ~]$ cd /opt").unwrap();
+        let template = Template::of(&prompt);
+        assert_eq!(template.split("[maya@web opt]$ ls").map(|(_, rest)| rest), Some("ls"));
+        assert_eq!(template.split("[root@web opt]# ls").map(|(_, rest)| rest), None);
+        assert_eq!(template.split("[maya@web opt]# ls").map(|(_, rest)| rest), None);
+    }
+
+    #[test]
+    fn an_assignment_tells_the_prompt_to_come() {
+        let cases = [
+            (r"PS1='\!:\#> '", "12:7> ls -la", Some("ls -la")),
+            ("PS1='$ '", "$ id", Some("id")),
+            (r"export PS1='\u@\h:\w\$ '", "maya@web:/x$ id", None),
+            (r"PS1='>> '", ">> id", Some("id")),
+        ];
+        for (assignment, line, rest) in cases {
+            let template = Template::of_assignment(assignment).unwrap();
+            assert_eq!(template.split(line).map(|(_, rest)| rest), rest, "{assignment}");
+        }
+        assert!(Template::of_assignment("echo PS1=x").is_none());
     }
 }

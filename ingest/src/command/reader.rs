@@ -1,11 +1,16 @@
-//! Follows what is seen on a terminal and tells which of it was typed at a prompt.
+//! Watches a terminal and tells which of what is seen was typed at a prompt.
+//!
+//! Two kinds of shell. One marks when it reads (bracketed paste: bash ≥ 5.1, zsh, fish): what stands between
+//! its marks was edited, whatever the rest of the screen looks like. The other does not (dash, older bash): a
+//! line is a command if it begins with the prompt that is due. Which prompt is due is followed as shells are
+//! entered and left, so that output which looks like another prompt is output.
 
 use jiff::Timestamp;
 use model::{ByteSpan, Command, CommandStatus, Confidence};
 
-use super::prompt::{Prompt, Shape};
-use super::simple;
-use crate::terminal::{Seen, SeenLine};
+use super::prompt::{Prompt, Shape, Template};
+use super::{history, simple};
+use crate::terminal::{Event, Position, Screen, Watcher};
 
 /// Longest command kept, in bytes; a longer one is cut.
 const MAX_COMMAND: usize = 64 << 10;
@@ -19,264 +24,708 @@ const INTERRUPT: &str = "^C";
 /// Time at which something was seen: not before the first, not after the second.
 pub(crate) type TimeRange = (Option<Timestamp>, Option<Timestamp>);
 
+/// A shell that was entered and not left yet.
+#[derive(Clone, Debug)]
+struct Shell {
+    /// Its prompt.
+    prompt: Template,
+    /// It marks when it reads.
+    marked: bool,
+}
+
+/// An edit in progress.
+#[derive(Clone, Debug)]
+struct Edit {
+    /// Where the cursor was when it began.
+    anchor: Position,
+    /// What stood before it on that line: the prompt, of a shell that marks behind it.
+    before: String,
+    /// Artifact offset of its line.
+    start: u64,
+    /// The row that the last line feed left.
+    fed: Option<u64>,
+    alternate: bool,
+}
+
+/// A command whose end, or whose fate, the next lines tell.
+struct Pending {
+    command: Command,
+    /// Lines seen since.
+    output: usize,
+    /// The terminal rang at the end of its line: a completion that was not one.
+    bell: bool,
+    /// As it was typed, with blanks at the end.
+    typed: String,
+    continued: usize,
+}
+
+/// Is a new prompt due?
+#[derive(Clone, Debug, Default)]
+enum Due {
+    /// No: only those that are known.
+    #[default]
+    Nothing,
+    /// A shell may have been started, whose prompt can be any.
+    Any,
+    /// The prompt was changed to this.
+    This(Template),
+}
+
+impl Due {
+    const fn is_any(&self) -> bool {
+        !matches!(self, Self::Nothing)
+    }
+
+    const fn template(&self) -> Option<&Template> {
+        match self {
+            Self::This(template) => Some(template),
+            Self::Nothing | Self::Any => None,
+        }
+    }
+}
+
 /// Turns what is seen into commands.
 #[derive(Default)]
 pub struct Reader {
     ordinal: u32,
-    /// Lines since the shell's editor began to read; `None` outside.
-    editing: Option<Vec<SeenLine>>,
-    /// The shell marks when it reads: an unmarked prompt is then another shell's, or output.
-    marked: bool,
-    /// A full-screen program draws.
-    screen: bool,
-    /// The prompt that the session began with.
-    first: Option<(Shape, String)>,
-    /// Another shell may have been started, whose prompt can have any shape.
-    nested: bool,
-    /// Something other than a prompt has been seen since the last command.
-    output: bool,
-    /// A command that may have more lines.
-    pending: Option<Command>,
-    /// Lines that have been added to it.
-    continued: usize,
+    done: Vec<Command>,
+    time: TimeRange,
+    /// Artifact offset at which the current line began.
+    line_start: u64,
+    edit: Option<Edit>,
+    shells: Vec<Shell>,
+    due: Due,
+    /// The row on which zsh was done: its line feed comes afterwards, and is no output.
+    left: Option<u64>,
+    /// The terminal does not echo: what is typed cannot be seen.
+    hidden: bool,
+    /// The last command leaves its shell.
+    leaving: bool,
+    pending: Option<Pending>,
 }
 
 impl Reader {
-    /// Takes in one thing seen at `time`; complete commands go to `emit`.
-    pub fn see(&mut self, seen: Seen, time: TimeRange, emit: &mut impl FnMut(Command)) {
-        match seen {
-            Seen::ScreenOn => self.screen = true,
-            Seen::ScreenOff => self.screen = false,
-            Seen::EditorOn => {
-                self.marked = true;
-                self.editing = Some(Vec::new());
-            }
-            Seen::EditorOff(left) => {
-                let lines = self.editing.take().unwrap_or_default();
-                match left {
-                    Some(line) => self.abandoned(&line, time, emit),
-                    None => self.submitted(&lines, time, emit),
-                }
-            }
-            Seen::Line(line) => match &mut self.editing {
-                Some(lines) => {
-                    // A pasted block may be long; a completion listing may be longer.
-                    if lines.len() < 1000 {
-                        lines.push(line);
-                    } else {
-                        lines[999] = line;
-                    }
-                }
-                None => self.unmarked(&line, time, emit),
-            },
-        }
+    /// The recording begins at this offset of the artifact.
+    pub(crate) const fn begin(&mut self, offset: u64) {
+        self.line_start = offset;
     }
 
-    /// The recording ends; `line` is what the cursor was on.
-    pub fn finish(mut self, line: Option<SeenLine>, emit: &mut impl FnMut(Command)) {
-        self.flush(emit);
-        let Some(line) = line else { return };
-        if let Some((prompt, typed)) = Prompt::split(&line.text)
-            && !typed.trim().is_empty()
-            && (self.editing.is_some() || self.is_acceptable(&prompt))
+    /// Sets the time of what comes.
+    pub(crate) const fn at(&mut self, time: TimeRange) {
+        self.time = time;
+    }
+
+    /// Commands that are complete.
+    pub(crate) fn drain(&mut self) -> std::vec::Drain<'_, Command> {
+        self.done.drain(..)
+    }
+
+    /// The recording ends on `screen`. Returns what is left.
+    pub(crate) fn finish(mut self, screen: &Screen, offset: u64) -> Vec<Command> {
+        let here = screen.position();
+        let typed = match &self.edit {
+            Some(edit) => Some((screen.text(edit.anchor, here), edit.before.clone(), edit.start)),
+            None if screen.is_alternate() => None,
+            None => Some((screen.line(here.row).1, String::new(), self.line_start)),
+        };
+        self.flush();
+        if let Some((text, before, start)) = typed {
+            let marked = self.edit.is_some();
+            let line = if before.is_empty() { text } else { format!("{before}{text}") };
+            let last = line.rsplit('\n').next().unwrap_or_default();
+            if let Some((prompt, typed)) = self.split(last)
+                && !typed.trim().is_empty()
+                && (marked || self.is_due(&prompt, false).is_some())
+            {
+                let bytes = ByteSpan { start, end: offset };
+                let mut command = self.command(typed, Some(&prompt), bytes);
+                command.status = CommandStatus::Unfinished;
+                command.confidence = Confidence::Likely;
+                command.reason = "the recording ends on this line";
+                self.done.push(command);
+            }
+        }
+        self.done
+    }
+
+    // ---- shells that mark when they read ----
+
+    fn editor_on(&mut self, screen: &mut Screen) {
+        let mut anchor = screen.position();
+        let from = Position { row: anchor.row, column: 0 };
+        let mut before = screen.text(from, anchor);
+        if !before.trim().is_empty() && !ends_as_prompt(&before) && !screen.is_alternate() {
+            // Output without a line end. A line editor counts from here as if it were the margin.
+            screen.break_line();
+            anchor = screen.position();
+            before.clear();
+        }
+        // A shell turns its marks on again while it edits, after running something for a completion.
+        if self
+            .edit
+            .as_ref()
+            .is_some_and(|edit| edit.anchor.row == anchor.row && edit.fed.is_none())
         {
-            let typed = typed.to_owned();
-            let mut command = self.command(&typed, &prompt, line.bytes, (None, None));
-            command.status = CommandStatus::Unfinished;
-            emit(command);
+            return;
+        }
+        self.edit = Some(Edit {
+            anchor,
+            before,
+            start: self.line_start,
+            fed: None,
+            alternate: screen.is_alternate(),
+        });
+    }
+
+    fn editor_off(&mut self, screen: &Screen, offset: u64) {
+        let Some(edit) = self.edit.take() else { return };
+        let here = screen.position();
+        if edit.alternate != screen.is_alternate() || here.row < edit.anchor.row {
+            return;
+        }
+        let span = ByteSpan { start: edit.start, end: offset };
+        // bash goes to the next line before it says that it is done, zsh afterwards.
+        let entered = here.column == 0 && edit.fed.is_some_and(|row| row + 1 == here.row);
+        if !entered {
+            let end = Position { row: here.row, column: usize::MAX };
+            let text = screen.text(edit.anchor, end);
+            let text = text.trim_end();
+            if edit.before.trim().is_empty()
+                || text.ends_with(INTERRUPT)
+                || self.split_known(text).is_some()
+            {
+                self.abandoned(&screen.text(edit.anchor, here), span);
+            } else {
+                // The prompt stands before the mark: what is behind it was typed.
+                self.typed(text, &edit.before, span);
+                self.left = Some(here.row);
+            }
+            return;
+        }
+        let end = Position { row: edit.fed.unwrap_or(here.row), column: usize::MAX };
+        self.submitted(&screen.text(edit.anchor, end), span);
+    }
+
+    /// A marked line of a shell whose prompt was set to nothing.
+    fn no_prompt<'l>(&self, line: &'l str) -> Option<(Prompt<'l>, &'l str)> {
+        if self.split_known(line).is_some() || self.split_due(line).is_some() {
+            return None;
+        }
+        let pending = self.pending.as_ref().map(|pending| Effect::of(&pending.command).due);
+        let announced = pending.iter().chain([&self.due]).filter_map(Due::template);
+        let empty =
+            announced.chain(self.shells.last().map(|shell| &shell.prompt)).any(Template::is_empty);
+        empty.then(|| (Prompt::whole(""), line))
+    }
+
+    /// Text behind a prompt that is known exactly.
+    fn typed(&mut self, text: &str, prompt: &str, span: ByteSpan) {
+        if self.continues() && is_secondary(prompt) {
+            self.extend(text, span.end);
+            return;
+        }
+        self.flush();
+        let prompt = Prompt::whole(prompt);
+        self.enter(&prompt, true);
+        if text.trim().is_empty() {
+            return;
+        }
+        let mut command = self.command(text, Some(&prompt), span);
+        command.confidence = Confidence::Certain;
+        command.reason = "the shell marked where the prompt ended and where it was done";
+        self.wait(command, text, false);
+    }
+
+    /// The editor was left behind a line feed: Enter.
+    fn submitted(&mut self, text: &str, span: ByteSpan) {
+        let untangled = untangle(text);
+        let text = untangled.as_deref().unwrap_or(text);
+        let lines: Vec<&str> = text.split('\n').collect();
+        let first = lines[0];
+        if self.continues()
+            && let Some(more) = continuation(lines.last().copied().unwrap_or(first))
+        {
+            self.extend(more, span.end);
+            return;
+        }
+        let Some((prompt, _)) = self.no_prompt(first).or_else(|| self.split(first)) else {
+            self.flush();
+            self.other_program(lines.last().copied().unwrap_or(first), span);
+            return;
+        };
+        // Behind a completion listing, or on a cleared screen, the same prompt is painted again.
+        let text_of_prompt = prompt.text.to_owned();
+        let at = lines.iter().rposition(|line| line.starts_with(&text_of_prompt)).unwrap_or(0);
+        let at = if text_of_prompt.is_empty() { 0 } else { at };
+        let Some((prompt, typed)) = self.no_prompt(lines[at]).or_else(|| self.split(lines[at]))
+        else {
+            return;
+        };
+        let owned = OwnedPrompt::of(&prompt);
+        let mut typed = typed.to_owned();
+        for line in &lines[at + 1..] {
+            typed.push('\n');
+            typed.push_str(line.trim_end());
+        }
+        self.flush();
+        self.enter(&owned.prompt(), true);
+        // A pasted block is several commands, one after the other.
+        for text in split_block(&typed) {
+            if text.trim().is_empty() {
+                continue;
+            }
+            self.flush();
+            let mut command = self.command(&text, Some(&owned.prompt()), span);
+            command.confidence = Confidence::Certain;
+            command.reason = "the shell marked where it began to read and where it was done";
+            self.wait(command, &text, false);
         }
     }
 
     /// The editor was left with the cursor still on the line: Ctrl-C, not Enter.
-    fn abandoned(&mut self, line: &SeenLine, time: TimeRange, emit: &mut impl FnMut(Command)) {
-        if let Some((prompt, typed)) = Prompt::split(&line.text) {
-            let typed = typed.strip_suffix(INTERRUPT).unwrap_or(typed).trim_end();
-            self.flush(emit);
-            if !typed.is_empty() {
-                let mut command = self.command(typed, &prompt, line.bytes, time);
-                command.status = CommandStatus::Aborted;
-                command.confidence = Confidence::Certain;
-                command.reason = "the shell left its line editor without a new line";
-                emit(command);
-            }
-        }
-    }
-
-    /// The editor was left behind a line feed: Enter.
-    fn submitted(&mut self, lines: &[SeenLine], time: TimeRange, emit: &mut impl FnMut(Command)) {
-        let Some(last) = lines.last() else { return };
-        let continued = !self.output && self.pending.is_some();
-        if continued && let Some(more) = continuation(&last.text) {
-            self.extend(more, last.bytes.end);
+    fn abandoned(&mut self, text: &str, span: ByteSpan) {
+        let last = text.rsplit('\n').next().unwrap_or_default();
+        if self.continues()
+            && let Some(more) = continuation(last)
+        {
+            // A construct given up on its second line or later.
+            let more = more.strip_suffix(INTERRUPT).unwrap_or(more).to_owned();
+            self.extend(&more, span.end);
+            self.abort();
             return;
         }
-        self.flush(emit);
-        self.output = false;
-        // Behind a completion listing the prompt is painted again; a pasted block has it on its first
-        // line only. Either way the command begins at the last line with a prompt.
-        let Some((first, (prompt, typed))) = lines
-            .iter()
-            .enumerate()
-            .rev()
-            .find_map(|(at, line)| Some((at, Prompt::split(&line.text)?)))
-        else {
-            self.other_program(last, time, emit);
-            return;
-        };
-        let mut text = typed.to_owned();
-        for line in &lines[first + 1..] {
-            text.push('\n');
-            text.push_str(line.text.trim_end());
+        let Some((prompt, typed)) = self.split(last) else { return };
+        let typed = typed.strip_suffix(INTERRUPT).unwrap_or(typed).trim_end().to_owned();
+        let owned = OwnedPrompt::of(&prompt);
+        self.flush();
+        if !typed.is_empty() {
+            let mut command = self.command(&typed, Some(&owned.prompt()), span);
+            command.status = CommandStatus::Aborted;
+            command.confidence = Confidence::Certain;
+            command.reason = "the shell left its line editor without a new line";
+            self.done.push(command);
         }
-        if text.trim().is_empty() {
-            return;
-        }
-        let bytes = ByteSpan { start: lines[first].bytes.start, end: last.bytes.end };
-        let mut command = self.command(&text, &prompt, bytes, time);
-        command.confidence = Confidence::Certain;
-        command.reason = "the shell marked where it began to read and where it was done";
-        self.remember(&prompt);
-        self.pending = Some(command);
     }
 
     /// A marked line without a shell's prompt: a program with a line editor of its own.
-    fn other_program(&mut self, line: &SeenLine, time: TimeRange, emit: &mut impl FnMut(Command)) {
-        let Some((_, typed)) = line.text.split_once("> ") else { return };
+    fn other_program(&mut self, line: &str, span: ByteSpan) {
+        let Some((_, typed)) = line.split_once("> ") else { return };
         if typed.trim().is_empty() {
             return;
         }
-        let prompt = Prompt { text: "", shape: Shape::Word, user: None, host: None, cwd: None };
-        let mut command = self.command(typed, &prompt, line.bytes, time);
+        let mut command = self.command(typed, None, span);
         command.status = CommandStatus::Repl;
         command.confidence = Confidence::Likely;
         command.reason = "read by a line editor, behind a prompt that is no shell's";
-        emit(command);
+        self.done.push(command);
     }
 
-    /// A line outside any marked editing.
-    fn unmarked(&mut self, line: &SeenLine, time: TimeRange, emit: &mut impl FnMut(Command)) {
-        if self.screen {
-            return;
-        }
-        if let Some(pending) = &self.pending
-            && !self.output
-            && self.continued < MAX_CONTINUED
-            && simple::is_incomplete(&pending.text)
-            && let Some(more) = continuation(&line.text)
+    // ---- shells that do not ----
+
+    /// A line outside any marked editing was left.
+    fn line(&mut self, line: &str, bell: bool, span: ByteSpan) {
+        if self.continues()
+            && self
+                .pending
+                .as_ref()
+                .is_some_and(|p| p.output == 0 && simple::is_incomplete(&p.command.text))
+            && let Some(more) = continuation(line)
         {
-            if more.ends_with(INTERRUPT) {
-                self.abort_pending(emit);
-            } else {
-                self.extend(more, line.bytes.end);
+            match more.strip_suffix(INTERRUPT) {
+                Some(_) => self.abort(),
+                None => self.extend(more, span.end),
             }
             return;
         }
-        let Some((prompt, typed)) = Prompt::split(&line.text) else {
-            self.output = true;
-            return;
-        };
-        if !self.is_acceptable(&prompt) {
-            self.output = true;
+        if self.is_quoted(line) {
+            self.output(line);
             return;
         }
-        self.flush(emit);
-        self.output = false;
-        let known = self.is_known(&prompt);
-        self.remember(&prompt);
+        let Some((prompt, typed)) = self.split_late(line).or_else(|| self.split(line)) else {
+            self.output(line);
+            return;
+        };
+        let Some(standing) = self.is_due(&prompt, true) else {
+            self.output(line);
+            return;
+        };
+        if self.hides_input() {
+            let again = line[prompt.text.len()..].starts_with(prompt.text);
+            if !again {
+                // The prompt, something that nobody saw, and what that printed.
+                let owned = OwnedPrompt::of(&prompt);
+                self.flush();
+                self.hidden = true;
+                let mut command = self.command("", Some(&owned.prompt()), span);
+                command.status = CommandStatus::Hidden;
+                command.confidence = Confidence::Likely;
+                command.reason = "typed while the terminal did not echo";
+                self.done.push(command);
+                return;
+            }
+            self.hidden = false;
+        }
+        let owned = OwnedPrompt::of(&prompt);
+        let typed = typed.to_owned();
+        if let Some(pending) = &self.pending
+            && pending.bell
+            && !pending.typed.trim().is_empty()
+            && typed.starts_with(pending.typed.trim_end())
+        {
+            // The line was not entered: the shell rang, listed completions and painted it again.
+            self.pending = None;
+            self.ordinal = self.ordinal.saturating_sub(1);
+        }
+        self.flush();
+        self.enter(&owned.prompt(), false);
         let aborted = typed.trim_end().strip_suffix(INTERRUPT);
-        let typed = aborted.unwrap_or(typed);
-        if typed.trim().is_empty() {
+        let text = aborted.unwrap_or(&typed);
+        if text.trim().is_empty() {
+            // Enter on an empty line, or the end of input: then the prompt below is due.
+            self.leaving = aborted.is_none();
             return;
         }
-        let mut command = self.command(typed, &prompt, line.bytes, time);
-        (command.confidence, command.reason) = if known {
-            (Confidence::Likely, "behind the prompt that this session began with")
-        } else {
-            (Confidence::Guess, "behind something shaped like a prompt")
-        };
+        let mut command = self.command(text, Some(&owned.prompt()), span);
+        (command.confidence, command.reason) = standing;
         if aborted.is_some() {
             command.status = CommandStatus::Aborted;
-            emit(command);
+            self.done.push(command);
         } else {
-            self.pending = Some(command);
+            self.wait(command, &typed, bell);
         }
     }
 
-    /// May an unmarked line with this prompt be a command?
-    fn is_acceptable(&self, prompt: &Prompt<'_>) -> bool {
-        if self.first.is_none() && !self.marked {
-            return true;
+    /// Is this line of output written out in the command that printed it (`printf '$ id'`)?
+    fn is_quoted(&self, line: &str) -> bool {
+        let line = line.trim();
+        self.pending.as_ref().is_some_and(|p| line.len() > 3 && p.command.text.contains(line))
+    }
+
+    /// A prompt behind output that had no line end: only the very prompt of the shell that is due, in full.
+    fn split_late<'l>(&self, line: &'l str) -> Option<(Prompt<'l>, &'l str)> {
+        let top = self.shells.last().filter(|shell| !shell.marked)?;
+        if top.prompt.split(line).is_some() {
+            return None;
         }
-        match prompt.shape {
-            Shape::UserAtHost | Shape::ShellVersion => true,
-            Shape::Bare | Shape::Word => self.nested || self.is_known(prompt),
+        let at = line.find(top.prompt.literal()?)?;
+        top.prompt.split(&line[at..])
+    }
+
+    /// Was echo switched off, by the command before or one before that?
+    fn hides_input(&self) -> bool {
+        match &self.pending {
+            Some(pending) => hides_input(&pending.command.text),
+            None => self.hidden,
         }
     }
 
-    fn is_known(&self, prompt: &Prompt<'_>) -> bool {
-        self.first.as_ref().is_none_or(|(shape, text)| match shape {
-            Shape::Bare | Shape::Word => text == prompt.text,
-            shape => *shape == prompt.shape,
-        })
-    }
-
-    fn remember(&mut self, prompt: &Prompt<'_>) {
-        if self.first.is_none() {
-            self.first = Some((prompt.shape, prompt.text.to_owned()));
+    /// A line that no prompt begins.
+    fn output(&mut self, line: &str) {
+        let Some(pending) = &mut self.pending else { return };
+        pending.output += 1;
+        if line.starts_with("Display all ") && line.contains(" possibilities? (y or n)") {
+            // The line was not entered: the shell asks about its completions.
+            self.pending = None;
+            self.ordinal = self.ordinal.saturating_sub(1);
+            return;
+        }
+        if pending.output == 1
+            && let Some(expanded) = history::expanded(&pending.command.text, line)
+        {
+            pending.command.text = expanded;
         }
     }
 
-    fn command(
-        &mut self,
-        typed: &str,
-        prompt: &Prompt<'_>,
-        bytes: ByteSpan,
-        (time, time_end): TimeRange,
-    ) -> Command {
+    /// May a line with this prompt be a command, and how sure is that?
+    fn is_due(&self, prompt: &Prompt<'_>, entering: bool) -> Option<(Confidence, &'static str)> {
+        const FIRST: (Confidence, &str) =
+            (Confidence::Likely, "behind the prompt that this session began with");
+        const SAME: (Confidence, &str) = (Confidence::Likely, "behind this shell's prompt");
+        const NEW: (Confidence, &str) =
+            (Confidence::Guess, "behind something shaped like a prompt, where a new one was due");
+        let template = Template::of(prompt);
+        let Some(top) = self.shells.last() else {
+            return (prompt.shape > Shape::Word || prompt.shape == Shape::Bare || entering)
+                .then_some(FIRST);
+        };
+        // What the pending command would bring is due as well.
+        let (mut due, mut leaving) = (self.due.clone(), self.leaving);
+        if let Some(pending) = &self.pending {
+            let effect = Effect::of(&pending.command);
+            if effect.due.is_any() {
+                due = effect.due;
+            }
+            leaving |= effect.leaving;
+        }
+        if due.is_any() {
+            let same = template == top.prompt;
+            if same && top.marked {
+                return None;
+            }
+            let fits = due.template().is_none_or(|wanted| *wanted == template) || same;
+            if fits && (prompt.shape != Shape::Word || !prompt.text.trim().is_empty()) {
+                return Some(if template == top.prompt { SAME } else { NEW });
+            }
+        }
+        if template == top.prompt {
+            return (!top.marked).then_some(SAME);
+        }
+        let below =
+            self.shells.iter().rev().skip(1).any(|shell| shell.prompt == template && !shell.marked);
+        (leaving && below).then_some(SAME)
+    }
+
+    // ---- shells, entered and left ----
+
+    /// The shell with this prompt reads.
+    fn enter(&mut self, prompt: &Prompt<'_>, marked: bool) {
+        let template = Template::of(prompt);
+        let due = std::mem::take(&mut self.due);
+        let leaving = std::mem::take(&mut self.leaving);
+        if let Some(at) = self.shells.iter().rposition(|shell| shell.prompt == template)
+            && (!due.is_any() || at + 1 == self.shells.len())
+        {
+            self.shells.truncate(at + 1);
+            self.shells[at].marked = marked;
+            return;
+        }
+        if leaving && !due.is_any() {
+            self.shells.pop();
+        }
+        // A changed prompt is the same shell's.
+        if due.template().is_some() {
+            self.shells.pop();
+        }
+        if self.shells.len() < 64 {
+            self.shells.push(Shell { prompt: template, marked });
+        }
+    }
+
+    /// Splits a line behind a prompt that is known.
+    fn split_known<'l>(&self, line: &'l str) -> Option<(Prompt<'l>, &'l str)> {
+        self.shells.iter().rev().find_map(|shell| shell.prompt.split(line))
+    }
+
+    /// Splits a line behind the prompt that a command has announced.
+    fn split_due<'l>(&self, line: &'l str) -> Option<(Prompt<'l>, &'l str)> {
+        let pending = self.pending.as_ref().map(|pending| Effect::of(&pending.command).due);
+        let announced = pending.iter().chain([&self.due]).filter_map(Due::template);
+        announced.into_iter().find_map(|template| template.split(line))
+    }
+
+    /// Splits a line behind its prompt: one that is known, else anything of the shape of one.
+    fn split<'l>(&self, line: &'l str) -> Option<(Prompt<'l>, &'l str)> {
+        self.split_due(line).or_else(|| self.split_known(line)).or_else(|| Prompt::split(line))
+    }
+
+    // ---- commands ----
+
+    fn command(&mut self, typed: &str, prompt: Option<&Prompt<'_>>, bytes: ByteSpan) -> Command {
         self.ordinal += 1;
         let mut text = typed.trim_end().to_owned();
         truncate(&mut text);
+        let own = |part: fn(&Prompt<'_>) -> Option<String>| prompt.and_then(part);
         Command {
             ordinal: self.ordinal,
             text,
             status: CommandStatus::Executed,
             confidence: Confidence::Guess,
-            reason: "the recording ends on this line",
-            user: prompt.user.map(str::to_owned),
-            host: prompt.host.map(str::to_owned),
-            cwd: prompt.cwd.map(str::to_owned),
-            level: None,
-            time,
-            time_end,
+            reason: "",
+            user: own(|prompt| prompt.user.map(str::to_owned)),
+            host: own(|prompt| prompt.host.map(str::to_owned)),
+            cwd: own(|prompt| prompt.cwd.map(str::to_owned)),
+            level: u32::try_from(self.shells.len()).ok().filter(|&level| level > 0),
+            time: self.time.0,
+            time_end: self.time.1,
             bytes,
         }
     }
 
+    fn wait(&mut self, command: Command, typed: &str, bell: bool) {
+        let typed = typed.to_owned();
+        self.pending = Some(Pending { command, output: 0, bell, typed, continued: 0 });
+    }
+
+    /// May the pending command have another line?
+    fn continues(&self) -> bool {
+        self.pending.as_ref().is_some_and(|p| p.output == 0 && p.continued < MAX_CONTINUED)
+    }
+
     fn extend(&mut self, more: &str, end: u64) {
-        self.continued += 1;
         if let Some(pending) = &mut self.pending {
-            pending.text.push('\n');
-            pending.text.push_str(more.trim_end());
-            truncate(&mut pending.text);
-            pending.bytes.end = end;
+            pending.continued += 1;
+            pending.command.text.push('\n');
+            pending.command.text.push_str(more.trim_end());
+            truncate(&mut pending.command.text);
+            pending.command.bytes.end = end;
         }
     }
 
-    fn abort_pending(&mut self, emit: &mut impl FnMut(Command)) {
-        if let Some(mut command) = self.pending.take() {
+    fn abort(&mut self) {
+        if let Some(pending) = self.pending.take() {
+            let mut command = pending.command;
             command.status = CommandStatus::Aborted;
-            emit(command);
+            self.done.push(command);
         }
     }
 
     /// The pending command is complete.
-    fn flush(&mut self, emit: &mut impl FnMut(Command)) {
-        self.continued = 0;
-        if let Some(command) = self.pending.take() {
-            self.nested |= simple::starts_a_shell(&command.text);
-            emit(command);
+    fn flush(&mut self) {
+        let Some(pending) = self.pending.take() else { return };
+        let effect = Effect::of(&pending.command);
+        if effect.due.is_any() {
+            self.due = effect.due;
+        }
+        self.leaving = effect.leaving;
+        self.done.push(pending.command);
+    }
+}
+
+impl Watcher for Reader {
+    fn event(&mut self, event: Event, screen: &mut Screen, offset: u64) {
+        match event {
+            Event::EditorOn => self.editor_on(screen),
+            Event::EditorOff => self.editor_off(screen, offset),
+            Event::ScreenOn | Event::ScreenOff => self.edit = None,
+            Event::LineFeed { bell } => {
+                let row = screen.position().row;
+                let left = self.left.take() == Some(row);
+                match &mut self.edit {
+                    _ if left => {}
+                    Some(edit) => edit.fed = Some(row),
+                    None if screen.is_alternate() => {}
+                    None => {
+                        // Moving down inside a line that was wrapped is not leaving it.
+                        if screen.has_text_below(row) {
+                            return;
+                        }
+                        let (_, text) = screen.line(row);
+                        let span = ByteSpan { start: self.line_start, end: offset };
+                        self.line(&text, bell, span);
+                        screen.forget_before(row.saturating_sub(4));
+                    }
+                }
+                self.line_start = offset;
+            }
         }
     }
+}
+
+/// What a command does to the prompts that are due.
+struct Effect {
+    due: Due,
+    leaving: bool,
+}
+
+impl Effect {
+    fn of(command: &Command) -> Self {
+        let text = command.text.as_str();
+        let due = match Template::of_assignment(text) {
+            Some(template) => Due::This(template),
+            None if simple::starts_a_shell(text) => Due::Any,
+            None => Due::Nothing,
+        };
+        let first = text.split(|c: char| c.is_whitespace() || c == ';').next().unwrap_or_default();
+        Self { due, leaving: matches!(first, "exit" | "logout") }
+    }
+}
+
+/// A prompt that outlives the line that it was read from.
+struct OwnedPrompt {
+    text: String,
+    shape: Shape,
+    user: Option<String>,
+    host: Option<String>,
+    cwd: Option<String>,
+}
+
+impl OwnedPrompt {
+    fn of(prompt: &Prompt<'_>) -> Self {
+        Self {
+            text: prompt.text.to_owned(),
+            shape: prompt.shape,
+            user: prompt.user.map(str::to_owned),
+            host: prompt.host.map(str::to_owned),
+            cwd: prompt.cwd.map(str::to_owned),
+        }
+    }
+
+    fn prompt(&self) -> Prompt<'_> {
+        Prompt {
+            text: &self.text,
+            shape: self.shape,
+            user: self.user.as_deref(),
+            host: self.host.as_deref(),
+            cwd: self.cwd.as_deref(),
+        }
+    }
+}
+
+/// Does this text end as a prompt does?
+fn ends_as_prompt(text: &str) -> bool {
+    let last = text.trim_end().chars().next_back();
+    text.ends_with(' ')
+        && last.is_some_and(|c| {
+            matches!(c, '$' | '#' | '%' | '>' | '❯' | '»' | 'λ' | '➜' | '→' | '⟩' | '▶' | '›')
+        })
+}
+
+/// A command typed while a program in the background printed lines into it: what was typed, put together.
+/// Such lines end alike but for numbers, and there are at least two.
+fn untangle(text: &str) -> Option<String> {
+    let lines: Vec<&str> = text.split('\n').collect();
+    let (last, broken) = lines.split_last()?;
+    if broken.len() < 2 {
+        return None;
+    }
+    // From the end: letters alike, or digits in both.
+    let alike = |a: char, b: char| a == b || (a.is_ascii_digit() && b.is_ascii_digit());
+    let common = broken.windows(2).map(|pair| {
+        pair[0].chars().rev().zip(pair[1].chars().rev()).take_while(|(a, b)| alike(*a, *b)).count()
+    });
+    let common = common.min().filter(|common| *common >= 4)?;
+    let mut out = String::new();
+    for line in broken {
+        let keep = line.chars().count() - common;
+        out.extend(line.chars().take(keep));
+    }
+    out.push_str(last);
+    Some(out)
+}
+
+/// Does the line leave the terminal without echo?
+fn hides_input(text: &str) -> bool {
+    let off = text.rfind("stty -echo");
+    let on = text.rfind("stty echo").max(text.rfind("stty sane"));
+    off.is_some() && off > on
+}
+
+/// Splits a block into the commands that it holds: each as many lines as the shell would wait for.
+fn split_block(text: &str) -> Vec<String> {
+    if !text.contains('\n') {
+        return vec![text.to_owned()];
+    }
+    let mut out = Vec::new();
+    let mut current = String::new();
+    for (at, line) in text.split('\n').enumerate() {
+        if !current.is_empty() {
+            current.push('\n');
+        }
+        current.push_str(line);
+        if at >= MAX_CONTINUED || !simple::is_incomplete(&current) {
+            out.push(std::mem::take(&mut current));
+        }
+    }
+    if !current.is_empty() {
+        out.push(current);
+    }
+    out
+}
+
+/// Is this the prompt of a further line (`for> `, `> `)?
+fn is_secondary(prompt: &str) -> bool {
+    let name = prompt.trim_end().strip_suffix('>');
+    name.is_some_and(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == ' '))
 }
 
 /// What was typed behind the shell's secondary prompt, PS2.
@@ -286,7 +735,7 @@ fn continuation(line: &str) -> Option<&str> {
 
 fn truncate(text: &mut String) {
     if text.len() > MAX_COMMAND {
-        let cut = (0..=MAX_COMMAND).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+        let cut = text.floor_char_boundary(MAX_COMMAND);
         text.truncate(cut);
     }
 }
@@ -297,13 +746,11 @@ mod tests {
     use crate::terminal::Terminal;
 
     fn commands(bytes: &[u8]) -> Vec<(String, CommandStatus, Confidence)> {
-        let mut terminal = Terminal::new();
-        let mut reader = Reader::default();
-        let mut out = Vec::new();
-        let mut emit = |c: Command| out.push((c.text, c.status, c.confidence));
-        terminal.write(bytes, 0, |seen| reader.see(seen, (None, None), &mut emit));
-        reader.finish(terminal.finish(), &mut emit);
-        out
+        let mut terminal = Terminal::new(Reader::default());
+        terminal.write(bytes, 0);
+        let (reader, screen) = terminal.finish();
+        let found = reader.finish(&screen, bytes.len() as u64);
+        found.into_iter().map(|c| (c.text, c.status, c.confidence)).collect()
     }
 
     fn texts(bytes: &[u8]) -> Vec<String> {
@@ -332,9 +779,26 @@ mod tests {
     #[test]
     fn dash_is_followed_by_its_first_prompt() {
         assert_eq!(
-            texts(b"$ id -un\r\nroot\r\n$ echo '$ fake'\r\n$ fake\r\n# not a prompt\r\n$ exit\r\n"),
-            ["id -un", "echo '$ fake'", "fake", "exit"],
+            texts(b"$ id -un\r\nroot\r\n$ cat x\r\n$ fake\r\n# not a prompt\r\n$ exit\r\n"),
+            ["id -un", "cat x", "fake", "exit"],
             "a line of output equal to the prompt cannot be told apart here"
+        );
+        assert_eq!(
+            texts(b"$ id -un\r\nroot\r\n$ echo '$ fake'\r\n$ fake\r\n$ exit\r\n"),
+            ["id -un", "echo '$ fake'", "exit"],
+            "but for what the command itself spells out"
+        );
+    }
+
+    #[test]
+    fn another_prompt_in_the_output_is_output() {
+        assert_eq!(
+            texts(b"$ cat log\r\nsh-5.2$ whoami\r\n[root@x ~]# reboot\r\n$ exit\r\n"),
+            ["cat log", "exit"]
+        );
+        assert_eq!(
+            texts(b"$ sudo su - bob\r\n[bob@x ~]$ id\r\nuid=1\r\n[bob@x ~]$ exit\r\n$ pwd\r\n"),
+            ["sudo su - bob", "id", "exit", "pwd"]
         );
     }
 
@@ -354,6 +818,23 @@ mod tests {
             ),
             ["cat foo"]
         );
+        assert_eq!(
+            texts(b"sh-4.2$ cat f\x07\r\nfoo fox\r\nsh-4.2$ cat foo\r\ntext\r\n"),
+            ["cat foo"]
+        );
+    }
+
+    #[test]
+    fn history_is_expanded_as_the_shell_says() {
+        assert_eq!(
+            texts(b"\x1b[?2004hsh-5.2$ sudo !!\r\n\x1b[?2004l\rsudo ls /opt\r\nMakefile\r\n"),
+            ["sudo ls /opt"]
+        );
+    }
+
+    #[test]
+    fn zsh_marks_behind_its_prompt() {
+        assert_eq!(texts(b"host% \x1b[K\x1b[?2004hl\x08ls -l\x1b[?2004l\r\r\nx\r\n"), ["ls -l"]);
     }
 
     #[test]

@@ -213,31 +213,98 @@ fn is_assignment(word: &str) -> bool {
 
 /// May a shell with a prompt of its own be at work after this line?
 pub(crate) fn starts_a_shell(line: &str) -> bool {
-    const SHELLS: &[&str] = &[
-        "sh",
-        "bash",
-        "dash",
-        "zsh",
-        "fish",
-        "ksh",
-        "su",
-        "sudo",
-        "doas",
-        "ssh",
-        "docker",
-        "podman",
-        "kubectl",
-        "tmux",
-        "screen",
-        "chroot",
-        "nsenter",
-        "machinectl",
-        "exec",
-    ];
-    split(line)
-        .iter()
-        .flatten()
-        .any(|word| SHELLS.contains(&word.text.rsplit('/').next().unwrap_or_default()))
+    let pieces = split(line);
+    pieces.iter().any(|words| {
+        let skip = words
+            .iter()
+            .take_while(|word| KEYWORDS.contains(&word.raw) || is_assignment(&word.text))
+            .count();
+        let words: Vec<&str> = words[skip..].iter().map(|word| word.text.as_str()).collect();
+        starts_interactive(&words, 0)
+    })
+}
+
+/// Do these words start something that has a prompt?
+fn starts_interactive(words: &[&str], depth: usize) -> bool {
+    let Some((first, rest)) = words.split_first() else { return false };
+    if depth > MAX_DEPTH {
+        return false;
+    }
+    let name = first.rsplit('/').next().unwrap_or_default();
+    // The words behind the options, of which some take a value.
+    let operands = |with_value: &[&str]| {
+        let mut at = 0;
+        while let Some(word) =
+            rest.get(at).filter(|word| word.starts_with('-') || is_assignment(word))
+        {
+            at += 1 + usize::from(with_value.contains(word));
+            if *word == "--" {
+                break;
+            }
+        }
+        rest.get(at..).unwrap_or_default()
+    };
+    // `-iu bob`: a value may follow options that are written together.
+    let grouped = rest.iter().position(|word| {
+        word.len() > 2 && word.starts_with('-') && !word.starts_with("--") && word.ends_with('u')
+    });
+    let flag = |letter: char| {
+        rest.iter()
+            .take_while(|word| word.starts_with('-'))
+            .any(|word| !word.starts_with("--") && word.contains(letter))
+    };
+    match name {
+        "sh" | "bash" | "dash" | "zsh" | "fish" | "ksh" | "ash" | "rbash" | "pwsh" => {
+            !flag('c')
+                && (flag('i') || operands(&["-O", "-o", "--rcfile", "--init-file"]).is_empty())
+        }
+        "su" => !flag('c') && !rest.contains(&"-c"),
+        "sudo" | "doas" => {
+            let command = operands(&[
+                "-u", "-g", "-h", "-p", "-C", "-r", "-t", "-T", "-D", "-R", "-U", "--user",
+            ]);
+            let command = match grouped {
+                Some(at) if rest[..at].iter().all(|word| word.starts_with('-')) => {
+                    rest.get(at + 2..).unwrap_or_default()
+                }
+                _ => command,
+            };
+            if command.is_empty() {
+                flag('i')
+                    || flag('s')
+                    || rest.iter().any(|word| matches!(*word, "--login" | "--shell"))
+            } else {
+                starts_interactive(command, depth + 1)
+            }
+        }
+        "env" | "nice" | "nohup" | "setsid" | "exec" | "command" | "ionice" | "stdbuf"
+        | "chroot" => {
+            let operands = operands(&["-u", "-n", "-C", "-S", "-c"]);
+            if name == "chroot" {
+                return operands.len() == 1
+                    || starts_interactive(operands.get(1..).unwrap_or_default(), depth + 1);
+            }
+            starts_interactive(operands, depth + 1)
+        }
+        "ssh" => {
+            operands(&[
+                "-i", "-p", "-l", "-o", "-L", "-R", "-D", "-F", "-J", "-b", "-c", "-e", "-m", "-w",
+                "-W",
+            ])
+            .len()
+                <= 1
+                || flag('t')
+        }
+        "docker" | "podman" | "kubectl" | "oc" | "nerdctl" | "lxc" | "crictl" => {
+            rest.iter().any(|word| matches!(*word, "exec" | "run" | "attach" | "debug"))
+        }
+        "tmux" | "screen" | "nsenter" | "machinectl" | "unshare" | "newgrp" | "sg" | "script"
+        | "telnet"
+        // Programs from which a shell can be had (`:shell`, `!`).
+        | "vi" | "vim" | "nvim" | "view" | "ex" | "ed" | "emacs" | "nano" | "less" | "more" | "man"
+        | "mc" | "gdb" | "ftp" | "sftp" => true,
+        _ => false,
+    }
 }
 
 /// Does the shell wait for more after this text?
@@ -291,16 +358,18 @@ fn open_heredoc(text: &str) -> Option<bool> {
     let mut lines = text.split('\n');
     let mut any = None;
     while let Some(line) = lines.next() {
-        let Some(at) = line.find("<<") else { continue };
-        let rest = line[at + 2..].trim_start_matches('-').trim_start();
-        if rest.starts_with('<') {
-            continue;
+        // Several may be begun on one line; their bodies follow one after the other.
+        for (at, _) in line.match_indices("<<") {
+            if line[..at].ends_with('<') || line[at + 2..].starts_with('<') {
+                continue;
+            }
+            let rest = line[at + 2..].trim_start_matches('-').trim_start();
+            let Some(word) = split(rest).into_iter().flatten().next() else { continue };
+            if word.start != 0 || word.text.is_empty() {
+                continue;
+            }
+            any = Some(!lines.by_ref().any(|body| body.trim_start_matches('\t') == word.text));
         }
-        let word = split(rest).into_iter().flatten().next()?;
-        if word.start != 0 || word.text.is_empty() {
-            continue;
-        }
-        any = Some(!lines.by_ref().any(|body| body.trim_start_matches('\t') == word.text));
     }
     any
 }
@@ -345,9 +414,40 @@ mod tests {
         for text in ["echo 'a", "ls \\", "cat <<EOF", "if true; then", "f() {", "a &&", "a |"] {
             assert!(is_incomplete(text), "{text}");
         }
-        for text in ["echo 'a'", "cat <<EOF\nx\nEOF", "if a; then b; fi", "f() { :; }", "cat <<<x"]
-        {
+        assert!(is_incomplete("cat <<A; cat <<B\nx\nA"));
+        for text in [
+            "echo 'a'",
+            "cat <<A; cat <<B\nx\nA\ny\nB",
+            "cat <<EOF\nx\nEOF",
+            "if a; then b; fi",
+            "f() { :; }",
+            "cat <<<x",
+        ] {
             assert!(!is_incomplete(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn shells_are_told_from_scripts() {
+        for line in [
+            "bash",
+            "sudo -i",
+            "sudo su -",
+            "sudo -u bob bash",
+            "su - bob",
+            "exec zsh",
+            "ssh host",
+            "sudo -iu bob zsh",
+            "docker exec -it web sh",
+            "env A=b bash --norc",
+            "cd / && sudo -s",
+        ] {
+            assert!(starts_a_shell(line), "{line}");
+        }
+        for line in
+            ["sh x.sh", "bash -c id", "sudo ls", "ssh host uptime", "echo bash", "sudo bash x.sh"]
+        {
+            assert!(!starts_a_shell(line), "{line}");
         }
     }
 

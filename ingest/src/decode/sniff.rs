@@ -138,10 +138,13 @@ fn looks_like_terminal(head: &[u8]) -> bool {
     let mostly_text = printable.count() * 20 >= head.len() * 19;
     let prompt =
         |text: &[u8]| matches!(text.first(), Some(b'$' | b'#')) && text.get(1) == Some(&b' ');
-    mostly_text
-        && (returns * 2 > feeds
-            || sequences > 0
-            || (feeds == 0 && (prompt(head) || head.starts_with(b"sh-"))))
+    let shell =
+        memchr::memmem::find(head, b"\x1b[?2004h").is_some() || head.starts_with(b"\x1b[?1034h");
+    shell && returns * 2 > feeds
+        || mostly_text
+            && (returns * 2 > feeds
+                || sequences > 0
+                || (feeds == 0 && (prompt(head) || head.starts_with(b"sh-"))))
 }
 
 #[cfg(test)]

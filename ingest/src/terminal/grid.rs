@@ -144,6 +144,11 @@ impl Grid {
         }
     }
 
+    /// Cells that are there.
+    pub(crate) fn cells(&self) -> usize {
+        self.rows.iter().map(|row| row.cells.len()).sum()
+    }
+
     /// Moves rows `top..=bottom` up by one: the top one goes, a blank one comes.
     pub(crate) fn scroll_up(&mut self, top: u64, bottom: u64) {
         if let (Some(top), Some(bottom)) = (self.index(top), self.index(bottom))

@@ -1,232 +1,140 @@
-//! Terminal bytes → lines as a person saw them.
+//! Terminal bytes → a screen, and what a shell does on it.
 //!
-//! A parser from a well-kept crate (`vte`) reads the control sequences; what they do to the line being
-//! written is done here. The result is a sequence of [`Seen`]: each line as it stood when the cursor left
-//! it, and the marks that a shell gives of what it is doing. Only the current line is kept, so memory
-//! does not grow with the transcript.
-//!
-//! The window's size is not in any recording (FORMATS A12), so a line here is as long as it gets; the
-//! space and carriage return with which readline wraps at the margin are undone.
+//! A parser from a well-kept crate (`vte`) reads the control sequences; [`Screen`] does what they ask for. A
+//! [`Watcher`] is told of the few things that matter to whoever wants to know what was typed: that a line was
+//! left, that a shell began or ceased to read, that a full-screen program took over. It looks at the screen as
+//! it stands at that moment. Only the rows that may still be looked at are kept, so memory does not grow
+//! with the transcript.
 
 mod emulator;
 mod grid;
-mod line;
 mod screen;
 
-use model::ByteSpan;
 use vte::{Params, Parser, Perform};
 
 pub use emulator::Emulator;
-pub use line::EditLine;
 pub use screen::{Position, Screen, Size};
 
-/// What the reader of a terminal sees, in order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Seen {
-    /// A line was left with a line feed.
-    Line(SeenLine),
-    /// The shell's line editor began to read (bracketed paste on): a prompt follows.
+/// Something that happened on a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The cursor is about to leave its line with a line feed. `bell`: the terminal was rung since the last
+    /// character.
+    LineFeed {
+        /// Rung since the last character?
+        bell: bool,
+    },
+    /// The shell's line editor begins to read (bracketed paste on).
     EditorOn,
-    /// The line editor is done (bracketed paste off): what was edited was submitted or abandoned.
-    /// Holds the unfinished line, if the cursor is still on one.
-    EditorOff(Option<SeenLine>),
-    /// A full-screen program took over; lines until [`Seen::ScreenOff`] are its drawing.
+    /// The line editor is done (bracketed paste off).
+    EditorOff,
+    /// A full-screen program takes over.
     ScreenOn,
     /// The full-screen program is gone.
     ScreenOff,
 }
 
-/// A line and where it came from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SeenLine {
-    /// The text as it stood, trailing blanks included.
-    pub text: String,
-    /// From the first byte that wrote to it to the one that ended it.
-    pub bytes: ByteSpan,
+/// Is told what happens. The trait of the stage that calls it.
+pub trait Watcher {
+    /// `event` happens on `screen`; `offset` is the artifact's byte behind it, to the line.
+    fn event(&mut self, event: Event, screen: &mut Screen, offset: u64);
 }
-
-/// Longest line kept, in characters. Output may have no line end at all.
-const MAX_LINE: usize = 16 << 10;
 
 /// A terminal that is being written to.
-pub struct Terminal {
+pub struct Terminal<W> {
     parser: Parser,
-    screen: Follower,
+    machine: Machine<W>,
 }
 
-struct Follower {
-    line: EditLine,
-    /// Artifact offset at which the current line began.
-    line_start: u64,
-    /// Artifact offset just behind the bytes being parsed.
+struct Machine<W> {
+    screen: Screen,
+    watcher: W,
     offset: u64,
-    /// A carriage return came right behind a blank at the line's end: readline's wrap, if text follows.
-    wrap: bool,
-    alternate: bool,
-    seen: Vec<Seen>,
+    bell: bool,
 }
 
-impl Default for Terminal {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Terminal {
+impl<W: Watcher> Terminal<W> {
     /// An empty terminal.
-    pub fn new() -> Self {
-        Self {
-            parser: Parser::new(),
-            screen: Follower {
-                line: EditLine::new(MAX_LINE),
-                line_start: 0,
-                offset: 0,
-                wrap: false,
-                alternate: false,
-                seen: Vec::new(),
-            },
-        }
+    pub fn new(watcher: W) -> Self {
+        let machine = Machine { screen: Screen::new(None), watcher, offset: 0, bell: false };
+        Self { parser: Parser::new(), machine }
     }
 
-    /// Writes `bytes`, the first of which stands at `offset` in the artifact, and hands over what was
-    /// seen.
-    pub fn write(&mut self, bytes: &[u8], offset: u64, mut seen: impl FnMut(Seen)) {
+    /// Writes `bytes`, the first of which stands at `offset` in the artifact.
+    pub fn write(&mut self, bytes: &[u8], offset: u64) {
         let mut from = 0;
         while from < bytes.len() {
             // Up to and including the next line feed, so that a line's end has an offset.
             let to = memchr::memchr(b'\n', &bytes[from..]).map_or(bytes.len(), |at| from + at + 1);
-            self.screen.offset = offset + to as u64;
-            if self.screen.line.is_untouched() {
-                self.screen.line_start = offset + from as u64;
-            }
-            self.parser.advance(&mut self.screen, &bytes[from..to]);
+            self.machine.offset = offset + to as u64;
+            self.parser.advance(&mut self.machine, &bytes[from..to]);
             from = to;
         }
-        self.screen.seen.drain(..).for_each(&mut seen);
     }
 
-    /// Bytes that the current line takes.
+    /// Whoever watches.
+    pub const fn watcher(&mut self) -> &mut W {
+        &mut self.machine.watcher
+    }
+
+    /// Bytes that the screen takes, about.
     pub fn held(&self) -> usize {
-        self.screen.line.columns() * size_of::<char>()
+        self.machine.screen.held()
     }
 
-    /// The line that the cursor is on, at the end of the recording.
-    pub fn finish(mut self) -> Option<SeenLine> {
-        (!self.screen.alternate).then(|| self.screen.take_line()).flatten()
-    }
-}
-
-impl Follower {
-    fn take_line(&mut self) -> Option<SeenLine> {
-        if self.line.is_untouched() {
-            return None;
-        }
-        let bytes = ByteSpan { start: self.line_start, end: self.offset };
-        Some(SeenLine { text: self.line.take(), bytes })
-    }
-
-    fn line_feed(&mut self) {
-        self.wrap = false;
-        if self.alternate {
-            self.line.take();
-            return;
-        }
-        let bytes = ByteSpan { start: self.line_start, end: self.offset };
-        self.seen.push(Seen::Line(SeenLine { text: self.line.take(), bytes }));
-        self.line_start = self.offset;
-    }
-
-    fn private_mode(&mut self, params: &Params, on: bool) {
-        for mode in params.iter().flatten() {
-            match (mode, on) {
-                (2004, true) => self.seen.push(Seen::EditorOn),
-                (2004, false) => {
-                    let line = self.take_line();
-                    self.seen.push(Seen::EditorOff(line));
-                }
-                (47 | 1047 | 1049, true) if !self.alternate => {
-                    self.alternate = true;
-                    self.line.take();
-                    self.seen.push(Seen::ScreenOn);
-                }
-                (47 | 1047 | 1049, false) if self.alternate => {
-                    self.alternate = false;
-                    self.line.take();
-                    self.seen.push(Seen::ScreenOff);
-                }
-                _ => {}
-            }
-        }
+    /// The end: whoever watched, and the screen as it stands.
+    pub fn finish(self) -> (W, Screen) {
+        (self.machine.watcher, self.machine.screen)
     }
 }
 
-/// First parameter, with the default that most sequences have.
-fn count(params: &Params) -> usize {
-    params.iter().flatten().next().map_or(1, |&n| usize::from(n.max(1)))
+impl<W: Watcher> Machine<W> {
+    fn tell(&mut self, event: Event) {
+        self.watcher.event(event, &mut self.screen, self.offset);
+    }
 }
 
-impl Perform for Follower {
+impl<W: Watcher> Perform for Machine<W> {
     fn print(&mut self, c: char) {
-        if std::mem::take(&mut self.wrap) {
-            self.line.unwrap_blank();
-        }
-        self.line.put(c);
+        self.bell = false;
+        self.screen.print(c);
     }
 
     fn execute(&mut self, byte: u8) {
         match byte {
-            b'\n' | 0x0b | 0x0c => self.line_feed(),
-            b'\r' => {
-                self.wrap = self.line.ends_in_fresh_blank();
-                if !self.wrap {
-                    self.line.set_column(0);
-                }
-            }
-            0x08 => {
-                self.settle();
-                self.line.left(1);
-            }
-            b'\t' => {
-                self.settle();
-                self.line.tab();
+            7 => self.bell = true,
+            b'\n' | 0x0b | 0x0c => {
+                let bell = std::mem::take(&mut self.bell);
+                self.tell(Event::LineFeed { bell });
             }
             _ => {}
         }
+        self.screen.control(byte);
     }
 
-    fn csi_dispatch(&mut self, params: &Params, intermediates: &[u8], _ignore: bool, action: char) {
-        self.settle();
-        if intermediates == b"?" {
-            match action {
-                'h' => self.private_mode(params, true),
-                'l' => self.private_mode(params, false),
+    fn csi_dispatch(&mut self, params: &Params, intermediates: &[u8], ignore: bool, action: char) {
+        if ignore {
+            return;
+        }
+        if intermediates == b"?" && matches!(action, 'h' | 'l') {
+            let was = self.screen.is_alternate();
+            self.screen.csi(params, intermediates, action);
+            if params.iter().flatten().any(|&mode| mode == 2004) {
+                self.tell(if action == 'h' { Event::EditorOn } else { Event::EditorOff });
+            }
+            match (was, self.screen.is_alternate()) {
+                (false, true) => self.tell(Event::ScreenOn),
+                (true, false) => self.tell(Event::ScreenOff),
                 _ => {}
             }
             return;
         }
-        if !intermediates.is_empty() {
-            return;
-        }
-        let mode = params.iter().flatten().next().copied().unwrap_or(0);
-        match action {
-            'C' | 'a' => self.line.right(count(params)),
-            'D' => self.line.left(count(params)),
-            'G' | '`' => self.line.set_column(count(params) - 1),
-            'K' => self.line.erase(mode),
-            'P' => self.line.delete(count(params)),
-            '@' => self.line.insert_blanks(count(params)),
-            'X' => self.line.blank_out(count(params)),
-            'J' if mode == 0 => self.line.erase(0),
-            _ => {}
-        }
+        self.screen.csi(params, intermediates, action);
     }
-}
 
-impl Follower {
-    /// A carriage return that no text followed was a carriage return.
-    fn settle(&mut self) {
-        if std::mem::take(&mut self.wrap) {
-            self.line.set_column(0);
+    fn esc_dispatch(&mut self, intermediates: &[u8], ignore: bool, byte: u8) {
+        if !ignore {
+            self.screen.esc(intermediates, byte);
         }
     }
 }
@@ -235,16 +143,21 @@ impl Follower {
 mod tests {
     use super::*;
 
+    #[derive(Default)]
+    struct Lines(Vec<String>);
+
+    impl Watcher for Lines {
+        fn event(&mut self, event: Event, screen: &mut Screen, _: u64) {
+            if matches!(event, Event::LineFeed { .. }) && !screen.is_alternate() {
+                self.0.push(screen.line(screen.position().row).1);
+            }
+        }
+    }
+
     fn lines(bytes: &[u8]) -> Vec<String> {
-        let mut terminal = Terminal::new();
-        let mut out = Vec::new();
-        terminal.write(bytes, 0, |seen| match seen {
-            Seen::Line(line) => out.push(line.text),
-            Seen::EditorOff(Some(line)) => out.push(format!("{} (left)", line.text)),
-            _ => {}
-        });
-        out.extend(terminal.finish().map(|line| format!("{} (open)", line.text)));
-        out
+        let mut terminal = Terminal::new(Lines::default());
+        terminal.write(bytes, 0);
+        terminal.finish().0.0
     }
 
     #[test]
@@ -270,22 +183,16 @@ mod tests {
     #[test]
     fn a_line_that_readline_wrapped_is_one_line() {
         assert_eq!(lines(b"$ echo aaa \rbbb\r\n"), ["$ echo aaabbb"]);
+        assert_eq!(lines(b"$ echo aaab\rbbb\r\n"), ["$ echo aaabbb"]);
+        // Back over the margin, as readline moves, and over what was there.
+        assert_eq!(
+            lines(b"$ echo aaa \rbb\x1b[A\x08X\r\n\r\n").last().map(String::as_str),
+            Some("$Xecho aaabb")
+        );
     }
 
     #[test]
     fn full_screen_drawing_is_not_lines() {
         assert_eq!(lines(b"$ vi\r\n\x1b[?1049hjunk\r\nmore\x1b[?1049l$ id\r\n"), ["$ vi", "$ id"]);
-    }
-
-    #[test]
-    fn spans_cover_the_bytes_of_their_line() {
-        let mut terminal = Terminal::new();
-        let mut spans = Vec::new();
-        terminal.write(b"ab\r\ncd\r\n", 100, |seen| {
-            if let Seen::Line(line) = seen {
-                spans.push((line.bytes.start, line.bytes.end));
-            }
-        });
-        assert_eq!(spans, [(100, 104), (104, 108)]);
     }
 }

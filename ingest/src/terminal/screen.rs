@@ -220,6 +220,37 @@ impl Screen {
         text
     }
 
+    /// The line that a row belongs to, wrapped rows joined: its first row, and its text up to and with that row.
+    pub fn line(&self, row: u64) -> (u64, String) {
+        let mut first = row;
+        while first > self.first_row() && self.is_wrapped(first - 1) {
+            first -= 1;
+        }
+        let to = Position { row, column: usize::MAX };
+        (first, self.text(Position { row: first, column: 0 }, to))
+    }
+
+    /// Is there text below this row?
+    pub fn has_text_below(&self, row: u64) -> bool {
+        let is_blank = |row: &Row| {
+            row.cells.iter().all(|cell| matches!(cell.glyph, Glyph::Blank | Glyph::Char(' ')))
+        };
+        (row + 1..self.end_row()).any(|row| self.grid().get(row).is_some_and(|row| !is_blank(row)))
+    }
+
+    /// Goes to a line of its own, as if what was written so far had ended with a line feed.
+    pub fn break_line(&mut self) {
+        self.margin = Margin::No;
+        self.cursor.past_margin = false;
+        self.cursor.column = 0;
+        self.line_down();
+    }
+
+    /// Bytes that the rows take, about.
+    pub fn held(&self) -> usize {
+        (self.main.cells() + self.alternate.cells()) * size_of::<Cell>()
+    }
+
     /// Forgets what is above the row: nobody asks for it any more.
     pub fn forget_before(&mut self, row: u64) {
         if self.size.is_none() && !self.on_alternate {

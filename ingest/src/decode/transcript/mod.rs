@@ -131,15 +131,16 @@ impl TranscriptHead {
 /// One transcript being read: terminal and command reader together.
 pub(crate) struct Reading {
     pub(crate) head: TranscriptHead,
-    terminal: Terminal,
-    reader: Reader,
+    terminal: Terminal<Reader>,
+    /// Artifact offset behind what was written.
+    offset: u64,
     /// Time of the log event before this one.
     previous: Option<Timestamp>,
 }
 
 impl Reading {
     pub(crate) fn new(head: TranscriptHead) -> Self {
-        Self { head, terminal: Terminal::new(), reader: Reader::default(), previous: None }
+        Self { head, terminal: Terminal::new(Reader::default()), offset: 0, previous: None }
     }
 
     /// A log event of `time` begins.
@@ -170,16 +171,24 @@ impl Reading {
             }
             _ => (None, None),
         };
-        let (head, reader) = (&self.head, &mut self.reader);
-        self.terminal.write(bytes, offset, |seen| {
-            reader.see(seen, time, &mut |command| emit(head, command));
-        });
+        if self.offset == 0 {
+            self.terminal.watcher().begin(offset);
+        }
+        self.terminal.watcher().at(time);
+        self.terminal.write(bytes, offset);
+        self.offset = offset + bytes.len() as u64;
+        for command in self.terminal.watcher().drain() {
+            emit(&self.head, command);
+        }
     }
 
     /// The end of the transcript.
     pub(crate) fn finish(self, emit: &mut impl FnMut(&TranscriptHead, Command)) -> TranscriptHead {
         let head = self.head;
-        self.reader.finish(self.terminal.finish(), &mut |command| emit(&head, command));
+        let (reader, screen) = self.terminal.finish();
+        for command in reader.finish(&screen, self.offset) {
+            emit(&head, command);
+        }
         head
     }
 }
