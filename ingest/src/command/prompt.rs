@@ -70,21 +70,13 @@ impl<'a> Prompt<'a> {
         let mut chars = body.chars();
         let sign = chars.next_back().unwrap_or(' ');
         let shape = Shape::Word;
-        Self::classify(text, chars.as_str(), sign)
-            .or_else(|| {
-                // zsh as distributions set it: `user@host dir % `.
-                let (who, cwd) = chars.as_str().trim_end().split_once(' ')?;
-                let (user, host) = who.split_once('@')?;
-                let cwd = Some(cwd);
-                Some(Self {
-                    text,
-                    shape: Shape::UserAtHost,
-                    user: Some(user),
-                    host: Some(host),
-                    cwd,
-                })
-            })
-            .unwrap_or(Self { text, shape, user: None, host: None, cwd: None })
+        Self::classify(text, chars.as_str(), sign).unwrap_or(Self {
+            text,
+            shape,
+            user: None,
+            host: None,
+            cwd: None,
+        })
     }
 
     fn classify(text: &'a str, body: &'a str, sign: char) -> Option<Self> {
@@ -118,6 +110,23 @@ impl<'a> Prompt<'a> {
                 });
             }
         }
+        // `user@host dir % `, as zsh comes.
+        if let Some((who, cwd)) = body.trim_end().split_once(' ')
+            && let Some((user, host)) = who.split_once('@')
+            && is_name(user)
+            && is_name(host)
+            && !user.is_empty()
+            && !host.is_empty()
+            && !cwd.contains(char::is_whitespace)
+        {
+            return Some(Self {
+                text,
+                shape: Shape::UserAtHost,
+                user: Some(user),
+                host: Some(host),
+                cwd: Some(cwd),
+            });
+        }
         (!body.contains(char::is_whitespace)).then(|| bare(Shape::Word))
     }
 }
@@ -131,6 +140,8 @@ pub struct Template {
     tail: String,
     /// As it was seen.
     text: String,
+    /// What an assignment announced, if it did: literal pieces, with something unknown between them.
+    pieces: Vec<String>,
     shape: Shape,
 }
 
@@ -149,7 +160,8 @@ impl Template {
             let count = prompt.text.chars().count();
             prompt.text.chars().skip(count.saturating_sub(2)).collect()
         };
-        Self { fixed: fixed(prompt), tail, text: prompt.text.to_owned(), shape: prompt.shape }
+        let text = prompt.text.to_owned();
+        Self { fixed: fixed(prompt), tail, text, pieces: Vec::new(), shape: prompt.shape }
     }
 
     /// The template that a command sets, if it is nothing but an assignment to `PS1` or `PROMPT`.
@@ -168,14 +180,34 @@ impl Template {
             }
             _ => value,
         };
-        let text = shown(value);
-        if text.trim().is_empty() {
-            let none = String::new;
-            return Some(Self { fixed: none(), tail: none(), text: none(), shape: Shape::Word });
+        let pieces = shown(value);
+        let last = pieces.last().map_or("", String::as_str);
+        let empty = pieces.len() == 1 && last.trim().is_empty();
+        // A prompt that ends in something unknown cannot be told from what is typed behind it.
+        if last.is_empty() && !empty {
+            return None;
         }
-        let prompt =
-            Prompt::split_once(&text).map_or_else(|| Prompt::whole(&text), |(prompt, _)| prompt);
-        (prompt.text.len() == text.len()).then(|| Self::of(&prompt))
+        let none = String::new;
+        let pieces = if empty { Vec::new() } else { pieces };
+        Some(Self { fixed: none(), tail: none(), text: none(), pieces, shape: Shape::Word })
+    }
+
+    /// Is this a prompt that an assignment announced?
+    pub fn announces(&self, prompt: &Prompt<'_>) -> bool {
+        self.split_announced(prompt.text).is_some_and(|(found, _)| found.text == prompt.text)
+    }
+
+    fn split_announced<'a>(&self, line: &'a str) -> Option<(Prompt<'a>, &'a str)> {
+        let (first, others) = self.pieces.split_first()?;
+        let mut end = line.starts_with(first.as_str()).then_some(first.len())?;
+        for piece in others {
+            let from = end + line.get(end..)?.chars().next()?.len_utf8();
+            end = from + line.get(from..)?.find(piece.as_str())? + piece.len();
+        }
+        (end <= MAX_PROMPT).then(|| {
+            let (text, rest) = line.split_at(end);
+            (Prompt::whole(text), rest)
+        })
     }
 
     /// The prompt as it was seen, if it is one that no output is likely to hold by chance.
@@ -185,11 +217,14 @@ impl Template {
 
     /// Is it the prompt that shows nothing?
     pub fn is_empty(&self) -> bool {
-        self.fixed.is_empty()
+        self.fixed.is_empty() && self.pieces.is_empty()
     }
 
     /// Splits a line behind this prompt, which may be painted twice.
     pub fn split<'a>(&self, line: &'a str) -> Option<(Prompt<'a>, &'a str)> {
+        if !self.pieces.is_empty() {
+            return self.split_announced(line);
+        }
         let mut found = self.split_once(line)?;
         while let Some(again) = self.split_once(found.1).filter(|_| !self.tail.trim().is_empty()) {
             // Only the prompt itself, not something typed that looks like a short one.
@@ -257,35 +292,43 @@ fn fixed(prompt: &Prompt<'_>) -> String {
     out
 }
 
-/// What a prompt string of bash or zsh shows, with something of the right kind where it changes.
-fn shown(value: &str) -> String {
-    let mut out = String::new();
+/// What a prompt string of bash shows: literal pieces, with something unknown between them.
+fn shown(value: &str) -> Vec<String> {
+    let mut pieces = vec![String::new()];
     let mut chars = value.chars();
     let mut silent = false;
     while let Some(c) = chars.next() {
-        if c != '\\' {
-            if !silent {
-                out.push(c);
-            }
-            continue;
-        }
-        match chars.next() {
-            Some('[') => silent = true,
-            Some(']') => silent = false,
-            Some('u') => out.push_str("user"),
-            Some('h' | 'H') => out.push_str("host"),
-            Some('w' | 'W') => out.push('~'),
-            Some('$') => out.push('$'),
-            Some('!' | '#' | 'j') => out.push('0'),
-            Some('t' | 'T') => out.push_str("00:00:00"),
-            Some('A') => out.push_str("00:00"),
-            Some('e' | 'a' | 'r') | None => {}
-            Some('n') => out.clear(),
-            Some('s') => out.push_str("bash"),
-            Some(c) => out.push(c),
+        let literal = match c {
+            '\\' => match chars.next() {
+                Some('[') => {
+                    silent = true;
+                    continue;
+                }
+                Some(']') => {
+                    silent = false;
+                    continue;
+                }
+                // Only the last line of a prompt is in front of what is typed.
+                Some('n') => {
+                    pieces = vec![String::new()];
+                    continue;
+                }
+                Some('e' | 'a' | 'r') | None => continue,
+                Some('\\') => '\\',
+                Some(_) => {
+                    if pieces.last().is_some_and(|piece| !piece.is_empty()) || pieces.len() == 1 {
+                        pieces.push(String::new());
+                    }
+                    continue;
+                }
+            },
+            c => c,
+        };
+        if !silent && let Some(piece) = pieces.last_mut() {
+            piece.push(literal);
         }
     }
-    out
+    pieces
 }
 
 /// A user's or host's name as prompts show them. Empty is fine: `[@ip-10-0-1-11 ~]$` is seen where the
@@ -342,7 +385,8 @@ mod tests {
         let cases = [
             (r"PS1='\!:\#> '", "12:7> ls -la", Some("ls -la")),
             ("PS1='$ '", "$ id", Some("id")),
-            (r"export PS1='\u@\h:\w\$ '", "maya@web:/x$ id", None),
+            (r"export PS1='\u@\h:\w\$ '", "maya@web:/x$ id", Some("id")),
+            (r"PS1='[\u] \$ '", "$ id", None),
             (r"PS1='>> '", ">> id", Some("id")),
         ];
         for (assignment, line, rest) in cases {

@@ -101,6 +101,10 @@ pub struct Reader {
     hidden: bool,
     /// The last command leaves its shell.
     leaving: bool,
+    /// The agent's own shell, of versions before 2.3.978, which printed the recording inside it.
+    wrapper: Option<Template>,
+    /// An `exit` at that shell's prompt: its own, unless something follows.
+    wrapper_exit: Option<Command>,
     pending: Option<Pending>,
 }
 
@@ -341,6 +345,9 @@ impl Reader {
             self.output(line);
             return;
         }
+        if self.pending.as_ref().is_some_and(|p| is_wrapper(&p.command.text)) && self.ordinal == 1 {
+            self.flush();
+        }
         let Some((prompt, typed)) = self.split_late(line).or_else(|| self.split(line)) else {
             self.output(line);
             return;
@@ -408,7 +415,9 @@ impl Reader {
             return None;
         }
         let at = line.find(top.prompt.literal()?)?;
-        top.prompt.split(&line[at..])
+        // `bash-5.2$ ` ends in `sh-5.2$ `.
+        let alone = !line[..at].ends_with(char::is_alphanumeric);
+        alone.then(|| top.prompt.split(&line[at..])).flatten()
     }
 
     /// Was echo switched off, by the command before or one before that?
@@ -462,7 +471,7 @@ impl Reader {
             if same && top.marked {
                 return None;
             }
-            let fits = due.template().is_none_or(|wanted| *wanted == template) || same;
+            let fits = due.template().is_none_or(|wanted| wanted.announces(prompt)) || same;
             if fits && (prompt.shape != Shape::Word || !prompt.text.trim().is_empty()) {
                 return Some(if template == top.prompt { SAME } else { NEW });
             }
@@ -572,6 +581,20 @@ impl Reader {
     /// The pending command is complete.
     fn flush(&mut self) {
         let Some(pending) = self.pending.take() else { return };
+        self.done.extend(self.wrapper_exit.take());
+        if self.ordinal == 1 && is_wrapper(&pending.command.text) {
+            // Nothing of this was typed. The recording begins here.
+            self.wrapper = self.shells.last().map(|shell| shell.prompt.clone());
+            self.shells.clear();
+            self.ordinal = 0;
+            return;
+        }
+        let at_wrapper = self.wrapper.is_some()
+            && self.shells.last().map(|s| &s.prompt) == self.wrapper.as_ref();
+        if at_wrapper && pending.command.text == "exit" {
+            self.wrapper_exit = Some(pending.command);
+            return;
+        }
         let effect = Effect::of(&pending.command);
         if effect.due.is_any() {
             self.due = effect.due;
@@ -659,6 +682,12 @@ impl OwnedPrompt {
             cwd: self.cwd.as_deref(),
         }
     }
+}
+
+/// The command with which the agent prints the recording. It may be wrapped, so only its beginning counts.
+fn is_wrapper(text: &str) -> bool {
+    let word = text.split_whitespace().next().unwrap_or_default();
+    word.ends_with("ssm-session-logger") && text.len() > word.len()
 }
 
 /// Does this text end as a prompt does?

@@ -312,12 +312,13 @@ impl<'a> Walk<'a> {
             about.form = TranscriptForm::CloudwatchUpload;
         }
         let mut body_at = 0;
-        let mut doubled = false;
+        let (mut doubled, mut wrapped) = (false, false);
         if form != Form::Raw
             && let Some(header) = Header::find(head)
         {
             body_at = header.len;
             doubled = header.doubled;
+            wrapped = header.wrapped;
             about.ended = header.time;
             // The object's own name comes first: a session can print a header, and not choose its key.
             let name = Arc::clone(&self.name);
@@ -340,7 +341,7 @@ impl<'a> Walk<'a> {
         let name = Arc::clone(&self.name);
         about.learn_from_name(&name);
         let mut reading = Reading::new(about);
-        let mut body = Body::new(doubled, body_at as u64);
+        let mut body = Body::new(doubled, body_at as u64).wrapped(wrapped);
         let mut offset = head.len() as u64;
         let mut chunk = head.get(body_at..).unwrap_or_default().to_vec();
         loop {

@@ -19,6 +19,9 @@ pub(crate) struct Header {
     pub(crate) command: Option<String>,
     /// Are the body's line ends doubled, as in an S3 object?
     pub(crate) doubled: bool,
+    /// Did the agent print the recording in a shell of its own, as before version 2.3.978? What that shell
+    /// printed itself has ordinary line ends.
+    pub(crate) wrapped: bool,
 }
 
 /// Longest header taken.
@@ -48,7 +51,9 @@ impl Header {
             .split_once("COMMAND=\"")
             .and_then(|(_, rest)| rest.split_once('"'))
             .map(|(command, _)| command.to_owned());
-        Some(Self { len: end + 1, time: time_in(before), command, doubled })
+        let first = &body[..body.len().min(MAX_HEADER)];
+        let wrapped = memchr::memmem::find(first, b"ssm-session-logger ").is_some();
+        Some(Self { len: end + 1, time: time_in(before), command, doubled, wrapped })
     }
 }
 
@@ -90,6 +95,8 @@ fn time_in(text: &str) -> Option<Timestamp> {
 /// Takes a body apart from its footer, as it streams by: the footer can only be told at the end.
 pub(crate) struct Body {
     doubled: bool,
+    /// Line ends with one carriage return are the wrapping shell's own.
+    wrapped: bool,
     /// Bytes that may belong to the footer, or of which the next byte decides.
     held: Vec<u8>,
     /// Offset of the first held byte.
@@ -108,7 +115,13 @@ pub(crate) struct Footer {
 
 impl Body {
     pub(crate) const fn new(doubled: bool, offset: u64) -> Self {
-        Self { doubled, held: Vec::new(), held_at: offset }
+        Self { doubled, wrapped: false, held: Vec::new(), held_at: offset }
+    }
+
+    /// A body inside a shell of the agent's own.
+    pub(crate) const fn wrapped(mut self, wrapped: bool) -> Self {
+        self.wrapped = wrapped;
+        self
     }
 
     /// Takes more of the body; hands over what is certainly not footer, undone, with its offset.
@@ -168,7 +181,9 @@ impl Body {
             // Every `\n` came out of the second terminal as `\r\n`: take one `\r` back.
             while let Some(at) = memchr::memchr(b'\n', &self.held[from..len]) {
                 let feed = from + at;
-                let end = if feed > from && self.held[feed - 1] == b'\r' { feed - 1 } else { feed };
+                let returned = feed > from && self.held[feed - 1] == b'\r';
+                let twice = returned && feed > from + 1 && self.held[feed - 2] == b'\r';
+                let end = if returned && (twice || !self.wrapped) { feed - 1 } else { feed };
                 if end > from {
                     write(&self.held[from..end], self.held_at + from as u64);
                 }

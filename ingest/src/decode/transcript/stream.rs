@@ -46,3 +46,75 @@ impl StreamedEvent<'_> {
         parse_time(self.event_time.as_deref()?)
     }
 }
+
+/// A line of the stream, with what can be told of the editing that the agent took out of it (FORMATS A4).
+///
+/// Of a line that it could strip, no control sequence is left, only backspaces. In the line editors they come
+/// from erasing far more often than from moving, so each takes the character before it away. A line that it
+/// could not strip has its sequences, and has lost its carriage returns: a run of moves to the right, which
+/// an editor only makes from the margin, says where one was.
+pub(crate) fn restore(line: &str) -> Cow<'_, str> {
+    if line.contains('\u{1b}') {
+        return restore_returns(line);
+    }
+    let line = without_filler(line);
+    if !line.contains('\u{8}') {
+        return Cow::Borrowed(line);
+    }
+    let mut kept = String::with_capacity(line.len());
+    for c in line.chars() {
+        if c == '\u{8}' {
+            kept.pop();
+        } else {
+            kept.push(c);
+        }
+    }
+    Cow::Owned(kept)
+}
+
+/// zsh fills the line with blanks to see whether it is empty, and returns: the return is lost, the blanks are
+/// not.
+fn without_filler(line: &str) -> &str {
+    let Some(rest) = line.strip_prefix(['%', '#']) else { return line };
+    let text = rest.trim_start_matches(' ');
+    if rest.len() - text.len() >= 20 && !text.is_empty() { text } else { line }
+}
+
+fn restore_returns(line: &str) -> Cow<'_, str> {
+    const RIGHT: &str = "\u{1b}[C";
+    // The marks of a shell that reads do not survive on every line: on some they would only mislead.
+    let line = line.replace("\u{1b}[?2004h", "").replace("\u{1b}[?2004l", "");
+    let mut out = String::with_capacity(line.len());
+    let mut rest = line.as_str();
+    while let Some(at) = rest.find(RIGHT) {
+        out.push_str(&rest[..at]);
+        let run = rest[at..].len() - rest[at..].trim_start_matches(RIGHT).len();
+        if run >= 2 * RIGHT.len() {
+            out.push('\r');
+        }
+        out.push_str(&rest[at..at + run]);
+        rest = &rest[at + run..];
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_erased_is_not_there() {
+        let cases = [
+            ("$ cat /etc/shadox\u{8}w", "$ cat /etc/shadow"),
+            ("$ lx\u{8} \u{8}s", "$ ls"),
+            ("$ ls zzz\u{8}\u{8}\u{8}", "$ ls "),
+            ("plain", "plain"),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(restore(line), expected);
+        }
+        let raw = "\u{1b}]0;t\u{7}$ ls\u{1b}[C\u{1b}[C\u{1b}[1@x";
+        assert_eq!(restore(raw), "\u{1b}]0;t\u{7}$ ls\r\u{1b}[C\u{1b}[C\u{1b}[1@x");
+    }
+}
