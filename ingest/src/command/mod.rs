@@ -12,6 +12,7 @@
 //! something shaped like one, [`Confidence::Guess`].
 
 mod history;
+mod mend;
 mod prompt;
 mod reader;
 pub mod simple;

@@ -5,11 +5,13 @@
 //! line is a command if it begins with the prompt that is due. Which prompt is due is followed as shells are
 //! entered and left, so that output which looks like another prompt is output.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use model::{ByteSpan, Command, CommandStatus, Confidence};
 
 use super::prompt::{Prompt, Shape, Template};
-use super::{history, simple};
+use super::{history, mend, simple};
 use crate::terminal::{Event, Position, Screen, Watcher};
 
 /// Longest command kept, in bytes; a longer one is cut.
@@ -56,6 +58,8 @@ struct Pending {
     bell: bool,
     /// As it was typed, with blanks at the end.
     typed: String,
+    /// Columns that the prompt took.
+    prompt: usize,
     continued: usize,
 }
 
@@ -84,6 +88,18 @@ impl Due {
     }
 }
 
+/// What is gathered of a stream, to mend its commands by.
+#[derive(Default)]
+struct Stream {
+    /// First words of commands, and how often.
+    words: BTreeMap<String, u32>,
+    /// Commands whose wrapping is not known yet, each with its prompt's length.
+    held: Vec<(usize, Command)>,
+}
+
+/// Commands of a stream that are held back until its width is known.
+const MAX_HELD: usize = 2000;
+
 /// Turns what is seen into commands.
 #[derive(Default)]
 pub struct Reader {
@@ -105,10 +121,19 @@ pub struct Reader {
     wrapper: Option<Template>,
     /// An `exit` at that shell's prompt: its own, unless something follows.
     wrapper_exit: Option<Command>,
+    /// Columns that the last prompt took.
+    prompt_width: usize,
+    /// Lines come from the stream: what was edited on them has to be guessed.
+    stream: Option<Stream>,
     pending: Option<Pending>,
 }
 
 impl Reader {
+    /// Reads lines of the stream.
+    pub(crate) fn of_stream() -> Self {
+        Self { stream: Some(Stream::default()), ..Self::default() }
+    }
+
     /// The recording begins at this offset of the artifact.
     pub(crate) const fn begin(&mut self, offset: u64) {
         self.line_start = offset;
@@ -149,7 +174,31 @@ impl Reader {
                 self.done.push(command);
             }
         }
+        self.unhold();
         self.done
+    }
+
+    /// Hands over what was held back, its wrapping undone.
+    fn unhold(&mut self) {
+        let Some(stream) = &mut self.stream else { return };
+        let held = std::mem::take(&mut stream.held);
+        let lines: Vec<(usize, String)> =
+            held.iter().map(|(prompt, command)| (*prompt, command.text.clone())).collect();
+        let width = mend::width(&lines);
+        for (prompt, mut command) in held {
+            let first = command.text.split('\n').next().unwrap_or_default().len();
+            if let Some(width) = width
+                && first == command.text.len()
+                && let Some(text) = mend::unwrap(prompt, &command.text, width)
+            {
+                command.text = text;
+                command.confidence = Confidence::Guess;
+                command.reason = MENDED;
+            }
+            self.done.push(command);
+        }
+        // What was unfinished, hidden or given up came in between: by their ordinals they are in order again.
+        self.done.sort_by_key(|command| command.ordinal);
     }
 
     // ---- shells that mark when they read ----
@@ -385,8 +434,13 @@ impl Reader {
         }
         self.flush();
         self.enter(&owned.prompt(), false);
+        self.prompt_width = owned.text.chars().count();
         let aborted = typed.trim_end().strip_suffix(INTERRUPT);
         let text = aborted.unwrap_or(&typed);
+        let mended =
+            self.stream.as_ref().and_then(|stream| mend::mend(text, &owned.text, &stream.words));
+        let standing = if mended.is_some() { (Confidence::Guess, MENDED) } else { standing };
+        let text = mended.as_deref().unwrap_or(text);
         if text.trim().is_empty() {
             // Enter on an empty line, or the end of input: then the prompt below is due.
             self.leaving = aborted.is_none();
@@ -552,7 +606,8 @@ impl Reader {
 
     fn wait(&mut self, command: Command, typed: &str, bell: bool) {
         let typed = typed.to_owned();
-        self.pending = Some(Pending { command, output: 0, bell, typed, continued: 0 });
+        let prompt = std::mem::take(&mut self.prompt_width);
+        self.pending = Some(Pending { command, output: 0, bell, typed, prompt, continued: 0 });
     }
 
     /// May the pending command have another line?
@@ -600,7 +655,18 @@ impl Reader {
             self.due = effect.due;
         }
         self.leaving = effect.leaving;
-        self.done.push(pending.command);
+        let Some(stream) = &mut self.stream else {
+            self.done.push(pending.command);
+            return;
+        };
+        let word = pending.command.text.split(' ').next().unwrap_or_default();
+        if stream.words.len() < MAX_HELD {
+            *stream.words.entry(word.to_owned()).or_default() += 1;
+        }
+        stream.held.push((pending.prompt, pending.command));
+        if stream.held.len() >= MAX_HELD {
+            self.unhold();
+        }
     }
 }
 
@@ -690,6 +756,8 @@ fn is_wrapper(text: &str) -> bool {
     word.ends_with("ssm-session-logger") && text.len() > word.len()
 }
 
+const MENDED: &str = "put together from a line whose editing the stream has lost";
+
 /// Does this text end as a prompt does?
 fn ends_as_prompt(text: &str) -> bool {
     let last = text.trim_end().chars().next_back();
@@ -759,7 +827,35 @@ fn is_secondary(prompt: &str) -> bool {
 
 /// What was typed behind the shell's secondary prompt, PS2.
 fn continuation(line: &str) -> Option<&str> {
-    line.strip_prefix("> ").or_else(|| (line == ">").then_some(""))
+    if let Some(more) = line.strip_prefix("> ").or_else(|| (line == ">").then_some("")) {
+        return Some(more);
+    }
+    // zsh names what it waits for the end of: `for> `, `quote> `.
+    let (word, more) = line.split_once("> ")?;
+    matches!(
+        word.rsplit(' ').next().unwrap_or_default(),
+        "for"
+            | "while"
+            | "until"
+            | "if"
+            | "then"
+            | "else"
+            | "elif"
+            | "case"
+            | "function"
+            | "quote"
+            | "dquote"
+            | "bquote"
+            | "heredoc"
+            | "pipe"
+            | "cmdand"
+            | "cmdor"
+            | "cursh"
+            | "subsh"
+            | "repeat"
+            | "select"
+    )
+    .then_some(more)
 }
 
 fn truncate(text: &mut String) {

@@ -140,7 +140,11 @@ pub(crate) struct Reading {
 
 impl Reading {
     pub(crate) fn new(head: TranscriptHead) -> Self {
-        Self { head, terminal: Terminal::new(Reader::default()), offset: 0, previous: None }
+        let reader = match head.form {
+            TranscriptForm::CloudwatchStream => Reader::of_stream(),
+            _ => Reader::default(),
+        };
+        Self { head, terminal: Terminal::new(reader), offset: 0, previous: None }
     }
 
     /// A log event of `time` begins.

@@ -1,0 +1,221 @@
+//! Commands from the stream, mended where it can be told what its stripping has done to them.
+//!
+//! The agent takes carriage returns and control sequences out of the stream (FORMATS A4). What a line editor
+//! painted twice then stands there twice, what it painted over stands in front of what replaced it, and where
+//! it wrapped there is a blank too many.
+
+use std::collections::BTreeMap;
+
+/// Words that commands begin with often enough to be recognised behind other text.
+const FIRST_WORDS: &[&str] = &[
+    "apt-get",
+    "aws",
+    "cat",
+    "chmod",
+    "chown",
+    "curl",
+    "docker",
+    "echo",
+    "export",
+    "find",
+    "getent",
+    "git",
+    "grep",
+    "head",
+    "hostname",
+    "journalctl",
+    "kubectl",
+    "mkdir",
+    "mysql",
+    "ping",
+    "printf",
+    "psql",
+    "python3",
+    "rsync",
+    "sed",
+    "ssh",
+    "sudo",
+    "systemctl",
+    "tail",
+    "tar",
+    "touch",
+    "uname",
+    "uptime",
+    "vim",
+    "wget",
+    "whoami",
+];
+
+/// What was typed, of a line behind its prompt; `None` if there is nothing to mend. `prompt` is the prompt in
+/// full, `known` the first words of this session's other commands.
+pub(crate) fn mend(typed: &str, prompt: &str, known: &BTreeMap<String, u32>) -> Option<String> {
+    let mut text = typed.trim_end();
+    // The editor painted the line afresh, prompt included: behind a search in the history, or on a screen that
+    // was cleared. Otherwise somebody has typed what looks like the prompt.
+    if prompt.trim().len() >= 4
+        && let Some(at) = text.rfind(prompt)
+    {
+        let (before, after) = (text[..at].trim(), &text[at + prompt.len()..]);
+        if before.contains("-i-search)") || after.starts_with(before) {
+            text = after;
+        }
+    }
+    text = once(text);
+    text = replaced(text, known);
+    (text != typed.trim_end()).then(|| text.to_owned())
+}
+
+/// A text that was painted twice, once: `…ab` + `…ab`. What is repeated has to be long, of several
+/// characters, and glued: blanks between words that are the same are somebody's own.
+fn once(text: &str) -> &str {
+    let bytes = text.as_bytes();
+    for size in (6..=text.len() / 2).rev() {
+        let (first, second) = (text.len() - 2 * size, text.len() - size);
+        if !text.is_char_boundary(first) || !text.is_char_boundary(second) {
+            continue;
+        }
+        let (a, b) = (&text[first..second], &text[second..]);
+        let varied = bytes[second..].windows(2).any(|pair| pair[0] != pair[1]);
+        if a == b && varied && !b.starts_with(' ') {
+            return &text[..second];
+        }
+    }
+    text
+}
+
+/// What replaced a line that was taken back: the last command that begins in the middle of a word.
+fn replaced<'t>(text: &'t str, known: &BTreeMap<String, u32>) -> &'t str {
+    let mut found = text;
+    for (at, _) in text.char_indices().skip(2) {
+        let (before, after) = text.split_at(at);
+        let word = after.split(' ').next().unwrap_or_default();
+        let common = FIRST_WORDS.contains(&word);
+        let own = word.len() >= 2 && known.get(word).is_some_and(|count| *count > 0);
+        if !common && !own {
+            continue;
+        }
+        let previous = before.chars().next_back().unwrap_or(' ');
+        let glued = if word.len() <= 3 {
+            // Short words end many others: only behind what no word has in front of its end.
+            previous.is_ascii_digit() || matches!(previous, '"' | '\'' | ')' | '*')
+        } else {
+            previous.is_ascii_alphanumeric() || matches!(previous, '"' | '\'' | ')' | '*')
+        };
+        // A word of its own that happens to end so: `unzip`, `mycat`.
+        let start = before.rfind(' ').map_or(0, |at| at + 1);
+        let whole = &text[start..at + word.len()];
+        if glued && start > 0 && !whole.starts_with(['$', '"', '\'']) {
+            found = after;
+        }
+    }
+    found
+}
+
+/// The width at which the lines of a transcript were wrapped, told from the blanks that stand at the same
+/// columns of all of them. `lines`: length of the prompt, and what was typed.
+pub(crate) fn width(lines: &[(usize, String)]) -> Option<usize> {
+    let distinct: BTreeMap<&str, usize> =
+        lines.iter().map(|(prompt, text)| (text.as_str(), *prompt)).collect();
+    let lines: Vec<(usize, Vec<char>)> =
+        distinct.into_iter().map(|(text, prompt)| (prompt, text.chars().collect())).collect();
+    let longest = lines.iter().map(|(prompt, text)| prompt + text.len()).max()?;
+    let mut best: Option<(usize, usize)> = None;
+    for width in 20..longest.min(400) {
+        // A line that was edited at the margin may not fit, of several.
+        let (mut wraps, mut fitting, mut others) = (0, 0, 0);
+        for (prompt, text) in lines.iter().filter(|(prompt, text)| prompt + text.len() > width + 1)
+        {
+            let mut at = width;
+            let mut found = 0;
+            let mut fits = true;
+            while let Some(c) = at.checked_sub(*prompt).and_then(|at| text.get(at)) {
+                fits &= *c == ' ' || Some(c) == text.get(at - prompt + 1);
+                found += 1;
+                at += width + 1;
+            }
+            if fits {
+                wraps += found;
+                fitting += 1;
+            } else {
+                others += 1;
+            }
+        }
+        let enough = fitting >= 3 || (fitting >= 2 && wraps >= 4);
+        if enough && others * 2 <= fitting && best.is_none_or(|(most, _)| wraps > most) {
+            best = Some((wraps, width));
+        }
+    }
+    best.map(|(_, width)| width)
+}
+
+/// Takes the blanks out that wrapping at `width` has put into a line; `None` if it does not fit.
+pub(crate) fn unwrap(prompt: usize, text: &str, width: usize) -> Option<String> {
+    let chars: Vec<char> = text.chars().collect();
+    let mut out = String::with_capacity(text.len());
+    let mut next = width;
+    let mut changed = false;
+    for (at, c) in chars.iter().enumerate() {
+        if prompt + at == next {
+            if *c != ' ' && Some(c) != chars.get(at + 1) {
+                return None;
+            }
+            next += width + 1;
+            changed = true;
+            continue;
+        }
+        out.push(*c);
+    }
+    changed.then_some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_painted_twice_or_over_is_told() {
+        let known = BTreeMap::from([("cd".to_owned(), 3)]);
+        let cases = [
+            ("echo single paste lineecho single paste line", "echo single paste line"),
+            ("ecsh-5.2$ echo after", "echo after"),
+            ("rm -rf /tmp/wrongecho never mind", "echo never mind"),
+            ("ls -1 | head -2cd /srv/data", "cd /srv/data"),
+        ];
+        for (typed, expected) in cases {
+            assert_eq!(mend(typed, "sh-5.2$ ", &known).as_deref(), Some(expected), "{typed}");
+        }
+        for typed in [
+            "cp file1 file1",
+            "echo aaaaaaaaaaaaaaaa",
+            "unzip -l x",
+            "/usr/bin/cat x",
+            "sudo cat x",
+        ] {
+            assert_eq!(mend(typed, "sh-5.2$ ", &known), None, "{typed}");
+        }
+    }
+
+    #[test]
+    fn wrapping_is_told_from_several_lines() {
+        let wrap = |text: &str| {
+            let mut out = String::new();
+            for (at, c) in text.chars().enumerate() {
+                if at > 0 && (at + 2) % 30 == 0 {
+                    out.push(' ');
+                }
+                out.push(c);
+            }
+            out
+        };
+        let texts = [
+            "echo abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz",
+            "cat /etc/nginx/sites-available/default/some/long/file/name.conf",
+        ];
+        let lines: Vec<(usize, String)> = texts.iter().map(|text| (2, wrap(text))).collect();
+        let width = width(&lines);
+        assert_eq!(width, Some(30));
+        for (text, (prompt, line)) in texts.iter().zip(&lines) {
+            assert_eq!(unwrap(*prompt, line, 30).as_deref(), Some(*text));
+        }
+    }
+}
