@@ -215,6 +215,12 @@ impl Template {
         (self.shape >= Shape::ShellVersion).then_some(self.text.as_str())
     }
 
+    /// Is there one of the signs in it that most prompts have?
+    pub fn has_sign(&self) -> bool {
+        let sign = |text: &str| text.contains(['$', '#', '%', '>']);
+        sign(&self.tail) || self.pieces.last().is_some_and(|last| sign(last))
+    }
+
     /// Is it the prompt that shows nothing?
     pub fn is_empty(&self) -> bool {
         self.fixed.is_empty() && self.pieces.is_empty()

@@ -376,7 +376,7 @@ impl Reader {
     // ---- shells that do not ----
 
     /// A line outside any marked editing was left.
-    fn line(&mut self, line: &str, bell: bool, span: ByteSpan) {
+    fn seen(&mut self, line: &str, bell: bool, span: ByteSpan) {
         if self.continues()
             && self
                 .pending
@@ -578,7 +578,19 @@ impl Reader {
 
     /// Splits a line behind its prompt: one that is known, else anything of the shape of one.
     fn split<'l>(&self, line: &'l str) -> Option<(Prompt<'l>, &'l str)> {
+        // Most lines are output, in which nothing ends a prompt.
+        if !may_have_prompt(line) && !self.has_odd_prompt() {
+            return None;
+        }
         self.split_due(line).or_else(|| self.split_known(line)).or_else(|| Prompt::split(line))
+    }
+
+    /// Does a prompt that is known or due end in something that output is full of?
+    fn has_odd_prompt(&self) -> bool {
+        let odd = |template: &Template| !template.has_sign();
+        let pending = self.pending.as_ref().map(|pending| Effect::of(&pending.command).due);
+        self.shells.iter().any(|shell| odd(&shell.prompt))
+            || pending.iter().chain([&self.due]).filter_map(Due::template).any(odd)
     }
 
     // ---- commands ----
@@ -671,6 +683,16 @@ impl Reader {
 }
 
 impl Watcher for Reader {
+    fn takes_lines(&self) -> bool {
+        self.edit.is_none() && self.left.is_none()
+    }
+
+    fn line(&mut self, line: &str, offset: u64) {
+        let span = ByteSpan { start: self.line_start, end: offset };
+        self.seen(line, false, span);
+        self.line_start = offset;
+    }
+
     fn event(&mut self, event: Event, screen: &mut Screen, offset: u64) {
         match event {
             Event::EditorOn => self.editor_on(screen),
@@ -690,7 +712,7 @@ impl Watcher for Reader {
                         }
                         let (_, text) = screen.line(row);
                         let span = ByteSpan { start: self.line_start, end: offset };
-                        self.line(&text, bell, span);
+                        self.seen(&text, bell, span);
                         screen.forget_before(row.saturating_sub(4));
                     }
                 }
@@ -757,6 +779,13 @@ fn is_wrapper(text: &str) -> bool {
 }
 
 const MENDED: &str = "put together from a line whose editing the stream has lost";
+
+/// Is there a sign in front, as prompts have?
+fn may_have_prompt(line: &str) -> bool {
+    let front = line.as_bytes();
+    let front = &front[..front.len().min(260)];
+    front.iter().any(|byte| matches!(byte, b'$' | b'#' | b'%' | b'>'))
+}
 
 /// Does this text end as a prompt does?
 fn ends_as_prompt(text: &str) -> bool {

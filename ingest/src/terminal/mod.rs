@@ -38,6 +38,15 @@ pub enum Event {
 pub trait Watcher {
     /// `event` happens on `screen`; `offset` is the artifact's byte behind it, to the line.
     fn event(&mut self, event: Event, screen: &mut Screen, offset: u64);
+
+    /// Would it do with lines of plain text alone, as long as there is nothing else? Most of a recording is
+    /// output, and most output is such lines: they then need not go through the screen.
+    fn takes_lines(&self) -> bool {
+        false
+    }
+
+    /// A line of plain text was written on an empty row, and left.
+    fn line(&mut self, _line: &str, _offset: u64) {}
 }
 
 /// A terminal that is being written to.
@@ -51,12 +60,17 @@ struct Machine<W> {
     watcher: W,
     offset: u64,
     bell: bool,
+    /// Characters printed so far.
+    printed: u64,
+    /// Is the parser between sequences for certain?
+    ground: bool,
 }
 
 impl<W: Watcher> Terminal<W> {
     /// An empty terminal.
     pub fn new(watcher: W) -> Self {
-        let machine = Machine { screen: Screen::new(None), watcher, offset: 0, bell: false };
+        let screen = Screen::new(None);
+        let machine = Machine { screen, watcher, offset: 0, bell: false, printed: 0, ground: true };
         Self { parser: Parser::new(), machine }
     }
 
@@ -67,9 +81,28 @@ impl<W: Watcher> Terminal<W> {
             // Up to and including the next line feed, so that a line's end has an offset.
             let to = memchr::memchr(b'\n', &bytes[from..]).map_or(bytes.len(), |at| from + at + 1);
             self.machine.offset = offset + to as u64;
-            self.parser.advance(&mut self.machine, &bytes[from..to]);
+            self.segment(&bytes[from..to]);
             from = to;
         }
+    }
+
+    /// Writes a piece that ends with the only line feed in it, if with any.
+    fn segment(&mut self, bytes: &[u8]) {
+        let machine = &mut self.machine;
+        let Some(line) = plain(bytes) else {
+            machine.ground = false;
+            self.parser.advance(machine, bytes);
+            return;
+        };
+        if machine.ground && machine.watcher.takes_lines() && machine.screen.is_at_empty_row() {
+            machine.bell = false;
+            machine.watcher.line(line, machine.offset);
+            return;
+        }
+        // Inside a sequence not all of these characters would be printed.
+        let before = machine.printed;
+        self.parser.advance(machine, bytes);
+        machine.ground = machine.printed - before == line.len() as u64;
     }
 
     /// Whoever watches.
@@ -97,6 +130,7 @@ impl<W: Watcher> Machine<W> {
 impl<W: Watcher> Perform for Machine<W> {
     fn print(&mut self, c: char) {
         self.bell = false;
+        self.printed += 1;
         self.screen.print(c);
     }
 
@@ -137,6 +171,13 @@ impl<W: Watcher> Perform for Machine<W> {
             self.screen.esc(intermediates, byte);
         }
     }
+}
+
+/// The text of a line of plain ASCII that ends in a carriage return and a line feed.
+fn plain(bytes: &[u8]) -> Option<&str> {
+    let line = bytes.strip_suffix(b"\r\n")?;
+    let is_plain = line.iter().all(|byte| matches!(byte, 0x20..=0x7e));
+    (is_plain && !line.is_empty()).then(|| std::str::from_utf8(line).ok()).flatten()
 }
 
 #[cfg(test)]

@@ -230,6 +230,19 @@ impl Screen {
         (first, self.text(Position { row: first, column: 0 }, to))
     }
 
+    /// Is the cursor at the start of a row without text, on a main screen in its ordinary state?
+    pub(crate) fn is_at_empty_row(&self) -> bool {
+        let cursor = &self.cursor;
+        !self.on_alternate
+            && cursor.column == 0
+            && !cursor.past_margin
+            && !cursor.drawing[usize::from(cursor.shifted)]
+            && !self.insert
+            && self.grid().get(cursor.row).is_none_or(|row| row.cells.is_empty())
+            && (cursor.row == 0 || !self.is_wrapped(cursor.row - 1))
+            && !self.has_text_below(cursor.row)
+    }
+
     /// Is there text below this row?
     pub fn has_text_below(&self, row: u64) -> bool {
         let is_blank = |row: &Row| {
