@@ -52,6 +52,7 @@ struct Edit {
 /// A command whose end, or whose fate, the next lines tell.
 struct Pending {
     command: Command,
+    effect: Effect,
     /// Lines seen since.
     output: usize,
     /// The terminal rang at the end of its line: a completion that was not one.
@@ -264,8 +265,8 @@ impl Reader {
         if self.split_known(line).is_some() || self.split_due(line).is_some() {
             return None;
         }
-        let pending = self.pending.as_ref().map(|pending| Effect::of(&pending.command).due);
-        let announced = pending.iter().chain([&self.due]).filter_map(Due::template);
+        let pending = self.pending.as_ref().map(|pending| &pending.effect.due);
+        let announced = pending.into_iter().chain([&self.due]).filter_map(Due::template);
         let empty =
             announced.chain(self.shells.last().map(|shell| &shell.prompt)).any(Template::is_empty);
         empty.then(|| (Prompt::whole(""), line))
@@ -496,6 +497,7 @@ impl Reader {
             && let Some(expanded) = history::expanded(&pending.command.text, line)
         {
             pending.command.text = expanded;
+            pending.effect = Effect::of(&pending.command);
         }
     }
 
@@ -514,11 +516,10 @@ impl Reader {
         // What the pending command would bring is due as well.
         let (mut due, mut leaving) = (self.due.clone(), self.leaving);
         if let Some(pending) = &self.pending {
-            let effect = Effect::of(&pending.command);
-            if effect.due.is_any() {
-                due = effect.due;
+            if pending.effect.due.is_any() {
+                due = pending.effect.due.clone();
             }
-            leaving |= effect.leaving;
+            leaving |= pending.effect.leaving;
         }
         if due.is_any() {
             let same = template == top.prompt;
@@ -571,8 +572,8 @@ impl Reader {
 
     /// Splits a line behind the prompt that a command has announced.
     fn split_due<'l>(&self, line: &'l str) -> Option<(Prompt<'l>, &'l str)> {
-        let pending = self.pending.as_ref().map(|pending| Effect::of(&pending.command).due);
-        let announced = pending.iter().chain([&self.due]).filter_map(Due::template);
+        let pending = self.pending.as_ref().map(|pending| &pending.effect.due);
+        let announced = pending.into_iter().chain([&self.due]).filter_map(Due::template);
         announced.into_iter().find_map(|template| template.split(line))
     }
 
@@ -588,9 +589,9 @@ impl Reader {
     /// Does a prompt that is known or due end in something that output is full of?
     fn has_odd_prompt(&self) -> bool {
         let odd = |template: &Template| !template.has_sign();
-        let pending = self.pending.as_ref().map(|pending| Effect::of(&pending.command).due);
+        let pending = self.pending.as_ref().map(|pending| &pending.effect.due);
         self.shells.iter().any(|shell| odd(&shell.prompt))
-            || pending.iter().chain([&self.due]).filter_map(Due::template).any(odd)
+            || pending.into_iter().chain([&self.due]).filter_map(Due::template).any(odd)
     }
 
     // ---- commands ----
@@ -619,7 +620,9 @@ impl Reader {
     fn wait(&mut self, command: Command, typed: &str, bell: bool) {
         let typed = typed.to_owned();
         let prompt = std::mem::take(&mut self.prompt_width);
-        self.pending = Some(Pending { command, output: 0, bell, typed, prompt, continued: 0 });
+        let effect = Effect::of(&command);
+        self.pending =
+            Some(Pending { command, effect, output: 0, bell, typed, prompt, continued: 0 });
     }
 
     /// May the pending command have another line?
@@ -634,6 +637,9 @@ impl Reader {
             pending.command.text.push_str(more.trim_end());
             truncate(&mut pending.command.text);
             pending.command.bytes.end = end;
+            if pending.continued < 8 {
+                pending.effect = Effect::of(&pending.command);
+            }
         }
     }
 
@@ -662,7 +668,7 @@ impl Reader {
             self.wrapper_exit = Some(pending.command);
             return;
         }
-        let effect = Effect::of(&pending.command);
+        let effect = pending.effect;
         if effect.due.is_any() {
             self.due = effect.due;
         }
@@ -784,7 +790,7 @@ const MENDED: &str = "put together from a line whose editing the stream has lost
 fn may_have_prompt(line: &str) -> bool {
     let front = line.as_bytes();
     let front = &front[..front.len().min(260)];
-    front.iter().any(|byte| matches!(byte, b'$' | b'#' | b'%' | b'>'))
+    memchr::memchr3(b'$', b'#', b'%', front).or_else(|| memchr::memchr(b'>', front)).is_some()
 }
 
 /// Does this text end as a prompt does?

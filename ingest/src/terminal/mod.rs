@@ -102,7 +102,7 @@ impl<W: Watcher> Terminal<W> {
         // Inside a sequence not all of these characters would be printed.
         let before = machine.printed;
         self.parser.advance(machine, bytes);
-        machine.ground = machine.printed - before == line.len() as u64;
+        machine.ground = machine.printed - before == line.chars().count() as u64;
     }
 
     /// Whoever watches.
@@ -173,11 +173,18 @@ impl<W: Watcher> Perform for Machine<W> {
     }
 }
 
-/// The text of a line of plain ASCII that ends in a carriage return and a line feed.
+/// The text of a line of plain characters that ends in a carriage return and a line feed.
 fn plain(bytes: &[u8]) -> Option<&str> {
     let line = bytes.strip_suffix(b"\r\n")?;
-    let is_plain = line.iter().all(|byte| matches!(byte, 0x20..=0x7e));
-    (is_plain && !line.is_empty()).then(|| std::str::from_utf8(line).ok()).flatten()
+    let controls = line.iter().any(u8::is_ascii_control);
+    if controls || line.is_empty() {
+        return None;
+    }
+    let text = std::str::from_utf8(line).ok()?;
+    // The control characters from U+0080 on.
+    let c1 =
+        memchr::memchr_iter(0xc2, line).any(|at| matches!(line.get(at + 1), Some(0x80..=0x9f)));
+    (!c1).then_some(text)
 }
 
 #[cfg(test)]
