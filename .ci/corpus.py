@@ -8,6 +8,7 @@ import collections
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 BINARY, SHARED = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
@@ -69,6 +70,23 @@ for folder in ["cloud/aws", "linux/process_creation", "linux/builtin", "linux/au
 code, found, stderr = scan(SHARED / "transcripts" / "A", "--level", "high")
 noise = [f for f in found if not (f["command"] or "").startswith("systemctl stop auditd")]
 check("transcripts A: no false alarm at high or above", not noise, [(f["rule_title"], f["command"]) for f in noise[:3]])
+
+# Sessions with ground truth: what is reached must not be lost. Each floor is just under today's figure.
+with tempfile.TemporaryDirectory() as scratch:
+    scores = Path(scratch) / "scores.json"
+    scorer = Path(__file__).parent / "score.py"
+    truth = SHARED / "transcripts"
+    subprocess.run(
+        [sys.executable, scorer, BINARY, truth / "A", truth / "score.py", "--quiet", "--json", scores],
+        check=True, capture_output=True,
+    )
+    scores = json.loads(scores.read_text())
+for form, f1, precision in [("raw", 0.985, 0.99), ("s3", 0.985, 0.99), ("s3-noscreen", 0.98, 0.99), ("cloudwatch", 0.865, 0.885)]:
+    got = scores["by_source"][form]
+    ok = got["f1"] >= f1 and got["precision"] >= precision and got["secret_leaks"] == 0
+    check(f"commands {form}: F1 ≥ {f1}, precision ≥ {precision}, no secret", ok, f"{got['f1']}, {got['precision']}, {got['secret_leaks']}")
+certain = scores["calibration"]["certain"]
+check("commands: what is certain is right in 99.5 %", certain >= 0.995, f"{certain:.4f}")
 
 print(f"\n{passed} passed, {failed} failed")
 sys.exit(failed > 0)
