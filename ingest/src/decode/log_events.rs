@@ -18,7 +18,7 @@ use super::json::{Head, Key, Scan, scan_object};
 use super::sniff::starts_json;
 use super::time::from_millis;
 use super::transcript::script::{Body, Header};
-use super::transcript::stream::{StreamedEvent, restore};
+use super::transcript::stream::StreamedEvent;
 use super::transcript::{Reading, TranscriptForm, TranscriptHead};
 use super::walk::Walk;
 use super::{Limits, ProblemKind, time};
@@ -238,9 +238,7 @@ impl Streams {
         reading.event(sent.or_else(|| event.time()));
         for line in &event.session_data {
             let mut emit = |head: &TranscriptHead, command| walk.command(head, command);
-            reading.write(restore(line).as_bytes(), offset, &mut emit);
-            // The agent took the line's end away, carriage return included.
-            reading.write(b"\r\n", offset, &mut emit);
+            reading.line(line, offset, &mut emit);
         }
         self.weigh(&event.session_id, before, offset, walk);
     }

@@ -105,6 +105,15 @@ impl<W: Watcher> Terminal<W> {
         machine.ground = machine.printed - before == line.chars().count() as u64;
     }
 
+    /// Ends a line together with whatever it left open: an unfinished sequence, a scroll region or a cursor
+    /// further up does not reach into the next line.
+    pub fn end_line(&mut self, offset: u64) {
+        const CANCEL: &[u8] = b"\x18";
+        self.write(CANCEL, offset);
+        self.write(b"\r\n", offset);
+        self.machine.screen.settle();
+    }
+
     /// Whoever watches.
     pub const fn watcher(&mut self) -> &mut W {
         &mut self.machine.watcher

@@ -251,6 +251,20 @@ impl Screen {
         (row + 1..self.end_row()).any(|row| self.grid().get(row).is_some_and(|row| !is_blank(row)))
     }
 
+    /// At the start of a line, goes below all that is drawn, with the scroll region and character set of a fresh terminal: where the
+    /// stream lost what would have undone them. A full-screen program's page is left alone.
+    pub(crate) fn settle(&mut self) {
+        if self.on_alternate {
+            return;
+        }
+        self.top = 0;
+        self.bottom = None;
+        self.cursor.drawing = Default::default();
+        if self.has_text_below(self.cursor.row.saturating_sub(1)) {
+            self.set_row(self.end_row());
+        }
+    }
+
     /// Goes to a line of its own, as if what was written so far had ended with a line feed.
     pub fn break_line(&mut self) {
         self.margin = Margin::No;

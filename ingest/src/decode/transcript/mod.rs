@@ -147,12 +147,12 @@ impl Reading {
         Self { head, terminal: Terminal::new(reader), offset: 0, previous: None }
     }
 
-    /// A log event of `time` begins.
     /// Bytes held back, about.
     pub(crate) fn held(&self) -> usize {
         self.terminal.held()
     }
 
+    /// A log event of `time` begins.
     pub(crate) fn event(&mut self, time: Option<Timestamp>) {
         self.previous = self.head.last_event;
         if self.head.first_event.is_none() {
@@ -168,6 +168,35 @@ impl Reading {
         offset: u64,
         emit: &mut impl FnMut(&TranscriptHead, Command),
     ) {
+        self.feed(offset, emit, |terminal| terminal.write(bytes, offset));
+        self.offset = offset + bytes.len() as u64;
+    }
+
+    /// A line of a streamed event, of which the agent took the end away, carriage return included.
+    pub(crate) fn line(
+        &mut self,
+        line: &str,
+        offset: u64,
+        emit: &mut impl FnMut(&TranscriptHead, Command),
+    ) {
+        let restored = stream::restore(line);
+        self.feed(offset, emit, |terminal| {
+            terminal.write(restored.as_bytes(), offset);
+            if line.contains('\u{1b}') {
+                terminal.end_line(offset);
+            } else {
+                terminal.write(b"\r\n", offset);
+            }
+        });
+        self.offset = offset + line.len() as u64;
+    }
+
+    fn feed(
+        &mut self,
+        offset: u64,
+        emit: &mut impl FnMut(&TranscriptHead, Command),
+        write: impl FnOnce(&mut Terminal<Reader>),
+    ) {
         // A line that arrives in an event was submitted between the event before and this one.
         let time = match self.head.form {
             TranscriptForm::CloudwatchStream => {
@@ -179,8 +208,7 @@ impl Reading {
             self.terminal.watcher().begin(offset);
         }
         self.terminal.watcher().at(time);
-        self.terminal.write(bytes, offset);
-        self.offset = offset + bytes.len() as u64;
+        write(&mut self.terminal);
         for command in self.terminal.watcher().drain() {
             emit(&self.head, command);
         }
