@@ -61,15 +61,92 @@ pub(crate) fn restore(line: &str) -> Cow<'_, str> {
     if !line.contains('\u{8}') {
         return Cow::Borrowed(line);
     }
-    let mut kept = String::with_capacity(line.len());
-    for c in line.chars() {
-        if c == '\u{8}' {
-            kept.pop();
-        } else {
-            kept.push(c);
+    Cow::Owned(Edited::follow(line))
+}
+
+/// An edit line that is followed through backspaces alone.
+struct Edited {
+    line: Vec<char>,
+    cursor: usize,
+    /// What was written last was there before: the backspaces after it move, and erase nothing.
+    repainted: bool,
+}
+
+impl Edited {
+    fn follow(line: &str) -> String {
+        let mut edited = Self { line: Vec::new(), cursor: 0, repainted: false };
+        let mut pieces = line.split_inclusive(|c| c != '\u{8}').peekable();
+        let (mut text, mut back) = (Vec::new(), 0);
+        while let Some(piece) = pieces.next() {
+            // Backspaces, if any, and one character.
+            let steps = piece.bytes().take_while(|byte| *byte == 8).count();
+            if steps > 0 {
+                edited.write(&text, back, steps);
+                text.clear();
+                back = steps;
+            }
+            text.extend(piece.chars().skip(steps));
+            if pieces.peek().is_none() {
+                edited.write(&text, back, 0);
+            }
         }
+        edited.line.into_iter().collect()
     }
-    Cow::Owned(kept)
+
+    /// The cursor goes `back`, `text` is written, and then the cursor goes `returning`.
+    fn write(&mut self, text: &[char], back: usize, returning: usize) {
+        let repainted = std::mem::take(&mut self.repainted);
+        let at = self.cursor.saturating_sub(back);
+        let painted = &self.line[at..];
+        // Blanks alone are how a terminal driver, and zsh, rub out.
+        if painted.is_empty() || text.iter().all(|c| *c == ' ') {
+            return self.replace(at, text);
+        }
+        if returning == painted.len() && text.ends_with(painted) {
+            // Something was inserted, and what is behind it painted again. A character that is the same as the
+            // one that it is put before needs no painting itself.
+            let inserted = match &text[..text.len() - painted.len()] {
+                [] => vec![painted[0]],
+                inserted => inserted.to_vec(),
+            };
+            self.line.splice(at..at, inserted);
+            return self.end(true);
+        }
+        if returning == text.len() && painted.len() > text.len() && painted.ends_with(text) {
+            // Something was deleted, and what is behind it painted again.
+            self.line.truncate(at);
+            self.line.extend(text);
+            return self.end(true);
+        }
+        let end = &painted[painted.len().saturating_sub(text.len())..];
+        let same = end.len() == text.len()
+            && end.iter().zip(text).all(|(a, b)| a.to_lowercase().eq(b.to_lowercase()));
+        if same && (returning == text.len() || repainted) {
+            // A change of case.
+            let from = self.line.len() - text.len();
+            self.line.truncate(from);
+            self.line.extend(text);
+            return self.end(true);
+        }
+        if repainted {
+            // What is behind the cursor was not painted again this time: the cursor had gone to the end.
+            self.line.extend(text);
+            return self.end(false);
+        }
+        self.replace(at, text);
+    }
+
+    /// What was erased is gone, what was written is the end of the line.
+    fn replace(&mut self, at: usize, text: &[char]) {
+        self.line.truncate(at);
+        self.line.extend(text);
+        self.end(false);
+    }
+
+    fn end(&mut self, repainted: bool) {
+        self.cursor = self.line.len();
+        self.repainted = repainted;
+    }
 }
 
 /// zsh fills the line with blanks to see whether it is empty, and returns: the return is lost, the blanks are
@@ -110,6 +187,19 @@ mod tests {
             ("$ lx\u{8} \u{8}s", "$ ls"),
             ("$ ls zzz\u{8}\u{8}\u{8}", "$ ls "),
             ("plain", "plain"),
+            ("$ aaab\u{8} \u{8}\u{8} \u{8}c", "$ aac"),
+            // Readline, with `two ` put before `three`, and then `four` behind it.
+            (
+                "$ echo one three\u{8}\u{8}\u{8}\u{8}\u{8}three\u{8}\u{8}\u{8}\u{8}\u{8}wthree\
+                 \u{8}\u{8}\u{8}\u{8}\u{8}othree\u{8}\u{8}\u{8}\u{8}\u{8} three\
+                 \u{8}\u{8}\u{8}\u{8}\u{8} four",
+                "$ echo one two three four",
+            ),
+            ("$ echo abXcd\u{8}\u{8}\u{8}cd\u{8}\u{8}ef", "$ echo abcdef"),
+            (
+                "$ echo world\u{8}\u{8}\u{8}\u{8}\u{8}WORLD\u{8}\u{8}\u{8}\u{8}\u{8}orld",
+                "$ echo World",
+            ),
         ];
         for (line, expected) in cases {
             assert_eq!(restore(line), expected);
