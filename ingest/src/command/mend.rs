@@ -47,8 +47,16 @@ const FIRST_WORDS: &[&str] = &[
 ];
 
 /// What was typed, of a line behind its prompt; `None` if there is nothing to mend. `prompt` is the prompt in
-/// full, `known` the first words of this session's other commands.
-pub(crate) fn mend(typed: &str, prompt: &str, known: &BTreeMap<String, u32>) -> Option<String> {
+/// full, `known` the first words of this session's other commands, `history` those commands, the newest first.
+pub(crate) fn mend<'h>(
+    typed: &str,
+    prompt: &str,
+    known: &BTreeMap<String, u32>,
+    history: impl Iterator<Item = &'h str> + Clone,
+) -> Option<String> {
+    if let Some(found) = found(typed, prompt, history) {
+        return Some(found);
+    }
     let mut text = typed.trim_end();
     // The editor painted the line afresh, prompt included: behind a search in the history, or on a screen that
     // was cleared. Otherwise somebody has typed what looks like the prompt.
@@ -63,6 +71,27 @@ pub(crate) fn mend(typed: &str, prompt: &str, known: &BTreeMap<String, u32>) -> 
     text = once(text);
     text = replaced(text, known);
     (text != typed.trim_end()).then(|| text.to_owned())
+}
+
+/// What a search in the history ended with, where the line was not painted afresh: the newest command that has
+/// what was searched for, and what was added to it.
+fn found<'h>(
+    typed: &str,
+    prompt: &str,
+    history: impl Iterator<Item = &'h str> + Clone,
+) -> Option<String> {
+    let (_, search) = typed.split_once("(reverse-i-search)`")?;
+    let back = search.rfind(prompt.trim_end()).filter(|_| !prompt.trim().is_empty())?;
+    let (sought, shown) = search[..back].split_once("': ")?;
+    let more = search[back + prompt.trim_end().len()..].trim();
+    if sought.is_empty() || !(more.is_empty() || more.starts_with(['#', '|', '&', ';', '>'])) {
+        return None;
+    }
+    let command = history
+        .clone()
+        .find(|command| command.contains(sought) && command.contains(shown.trim()))
+        .or_else(|| history.clone().find(|command| command.contains(sought)))?;
+    Some(if more.is_empty() { command.to_owned() } else { format!("{command} {more}") })
 }
 
 /// A text that was painted twice, once: `…ab` + `…ab`. What is repeated has to be long, of several
@@ -175,14 +204,23 @@ mod tests {
     #[test]
     fn what_was_painted_twice_or_over_is_told() {
         let known = BTreeMap::from([("cd".to_owned(), 3)]);
+        let history = || ["wc -l b", "false", "wc -l a"].into_iter();
         let cases = [
             ("echo single paste lineecho single paste line", "echo single paste line"),
             ("ecsh-5.2$ echo after", "echo after"),
             ("rm -rf /tmp/wrongecho never mind", "echo never mind"),
             ("ls -1 | head -2cd /srv/data", "cd /srv/data"),
+            ("(reverse-i-search)`wc': wcsh-5.2$", "wc -l b"),
+            ("(reverse-i-search)`wc': wc -l ash-5.2$", "wc -l a"),
+            ("(reverse-i-search)`fa': falsesh-5.2$ # again", "false # again"),
+            ("(reverse-i-search)`wc': wc -l ash-5.2$ echo new", "echo new"),
         ];
         for (typed, expected) in cases {
-            assert_eq!(mend(typed, "sh-5.2$ ", &known).as_deref(), Some(expected), "{typed}");
+            assert_eq!(
+                mend(typed, "sh-5.2$ ", &known, history()).as_deref(),
+                Some(expected),
+                "{typed}"
+            );
         }
         for typed in [
             "cp file1 file1",
@@ -191,7 +229,7 @@ mod tests {
             "/usr/bin/cat x",
             "sudo cat x",
         ] {
-            assert_eq!(mend(typed, "sh-5.2$ ", &known), None, "{typed}");
+            assert_eq!(mend(typed, "sh-5.2$ ", &known, history()), None, "{typed}");
         }
     }
 

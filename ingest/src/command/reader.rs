@@ -438,8 +438,10 @@ impl Reader {
         self.prompt_width = owned.text.chars().count();
         let aborted = typed.trim_end().strip_suffix(INTERRUPT);
         let text = aborted.unwrap_or(&typed);
-        let mended =
-            self.stream.as_ref().and_then(|stream| mend::mend(text, &owned.text, &stream.words));
+        let mended = self.stream.as_ref().and_then(|stream| {
+            let history = stream.held.iter().rev().map(|(_, command)| command.text.as_str());
+            mend::mend(text, &owned.text, &stream.words, history)
+        });
         let standing = if mended.is_some() { (Confidence::Guess, MENDED) } else { standing };
         let text = mended.as_deref().unwrap_or(text);
         if text.trim().is_empty() {

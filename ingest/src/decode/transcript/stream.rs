@@ -61,7 +61,36 @@ pub(crate) fn restore(line: &str) -> Cow<'_, str> {
     if !line.contains('\u{8}') {
         return Cow::Borrowed(line);
     }
-    Cow::Owned(Edited::follow(line))
+    Cow::Owned(searched(line).unwrap_or_else(|| Edited::follow(line)))
+}
+
+/// A search in the history, put together: what was searched for and what was found last, as the editor would
+/// have shown them at once, and then the prompt, as it comes back.
+fn searched(line: &str) -> Option<String> {
+    const SEARCH: &str = "(reverse-i-search)`";
+    let (prompt, rest) = line.split_once(SEARCH)?;
+    let back = rest.rfind(prompt.trim_end()).filter(|_| !prompt.trim().is_empty())?;
+    let (mut sought, mut found) = (String::new(), "");
+    // Each key is painted where it belongs, and what is found then behind it.
+    for piece in rest[..back].split(['\u{8}', '\u{7}']) {
+        // The whole line, when the search fails or finds again.
+        let piece = match piece.rsplit_once("-i-search)`") {
+            Some((_, piece)) => {
+                sought.clear();
+                piece
+            }
+            None => piece,
+        };
+        match piece.split_once("':") {
+            Some((key, text)) => {
+                sought.push_str(key);
+                found = text.trim();
+            }
+            None => sought.push_str(piece),
+        }
+    }
+    let after = Edited::follow(&rest[back..]);
+    Some(format!("{prompt}{SEARCH}{sought}': {found}{after}"))
 }
 
 /// An edit line that is followed through backspaces alone.
@@ -204,6 +233,9 @@ mod tests {
         for (line, expected) in cases {
             assert_eq!(restore(line), expected);
         }
+        let search = "sh-4.2$ (reverse-i-search)`':\u{8}\u{8}\u{8}f': wc -l fa\u{8}a': false\u{8}\u{8}l\u{8}\u{8}s\
+                      sh-4.2$ # again";
+        assert_eq!(restore(search), "sh-4.2$ (reverse-i-search)`fals': falsesh-4.2$ # again");
         let raw = "\u{1b}]0;t\u{7}$ ls\u{1b}[C\u{1b}[C\u{1b}[1@x";
         assert_eq!(restore(raw), "\u{1b}]0;t\u{7}$ ls\r\u{1b}[C\u{1b}[C\u{1b}[1@x");
     }
