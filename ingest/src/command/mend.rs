@@ -54,7 +54,7 @@ pub(crate) fn mend<'h>(
     known: &BTreeMap<String, u32>,
     history: impl Iterator<Item = &'h str> + Clone,
 ) -> Option<String> {
-    if let Some(found) = found(typed, prompt, history) {
+    if let Some(found) = found(typed, prompt, &history) {
         return Some(found);
     }
     let mut text = typed.trim_end();
@@ -69,6 +69,9 @@ pub(crate) fn mend<'h>(
         }
     }
     text = once(text);
+    if let Some(text) = changed_before(text).or_else(|| put_before(text, known)) {
+        return Some(text);
+    }
     text = replaced(text, known);
     (text != typed.trim_end()).then(|| text.to_owned())
 }
@@ -78,7 +81,7 @@ pub(crate) fn mend<'h>(
 fn found<'h>(
     typed: &str,
     prompt: &str,
-    history: impl Iterator<Item = &'h str> + Clone,
+    history: &(impl Iterator<Item = &'h str> + Clone),
 ) -> Option<String> {
     let (_, search) = typed.split_once("(reverse-i-search)`")?;
     let back = search.rfind(prompt.trim_end()).filter(|_| !prompt.trim().is_empty())?;
@@ -110,6 +113,58 @@ fn once(text: &str) -> &str {
         }
     }
     text
+}
+
+/// A line that was changed in the middle, key by key, what is behind the change painted again each time:
+/// `tail -n 5` + ` file` + ` file` + `2 file`. What was painted first and what came right behind it shows that
+/// something was deleted: the word in front.
+fn changed_before(text: &str) -> Option<String> {
+    const SHORTEST: usize = 5;
+    for (start, _) in text.match_indices(' ') {
+        let behind = &text[start..];
+        // A blank that the same text follows, one key further on.
+        for (at, _) in behind.match_indices(' ').skip(1) {
+            let Some(key) = behind[..at].chars().next_back() else { continue };
+            let tail = &behind[..at - key.len_utf8()];
+            if tail.len() < SHORTEST || key == ' ' || !behind[at..].starts_with(tail) {
+                continue;
+            }
+            // In front: the tail once more, or what was left of it when the cursor went back over it.
+            let head = &text[..start];
+            let left = (2..=tail.len())
+                .rev()
+                .filter(|size| tail.is_char_boundary(*size))
+                .find_map(|size| head.strip_suffix(&tail[..size]));
+            let Some(head) = left else { continue };
+            let mut changed = head[..head.rfind(' ').map_or(0, |at| at + 1)].to_owned();
+            changed.push(key);
+            let mut rest = &behind[at + tail.len()..];
+            while let Some(key) = rest.chars().next()
+                && let Some(next) = rest[key.len_utf8()..].strip_prefix(tail)
+            {
+                changed.push(key);
+                rest = next;
+            }
+            return Some(changed + tail + rest);
+        }
+    }
+    None
+}
+
+/// `sudo ` that was put before a line afterwards stands behind it: `ls -l /rootsudo `, and perhaps what was added
+/// at the end then.
+fn put_before(text: &str, known: &BTreeMap<String, u32>) -> Option<String> {
+    const SUDO: &str = "sudo";
+    let at = text.rfind(SUDO)?;
+    let (line, added) = (&text[..at], &text[at + SUDO.len()..]);
+    let added = added.strip_prefix(' ').or_else(|| added.is_empty().then_some(""))?;
+    let first = line.split(' ').next().unwrap_or_default();
+    let command = line.contains(' ')
+        && (FIRST_WORDS.contains(&first) || known.contains_key(first) || first == "ls");
+    let glued = line.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '/' | '"' | '\''));
+    // With a command behind it, it would be a line of its own.
+    let alone = !added.starts_with(|c: char| c.is_alphanumeric() || c == '-');
+    (command && glued && alone && !line.ends_with("/bin/")).then(|| format!("{SUDO} {line}{added}"))
 }
 
 /// What replaced a line that was taken back: the last command that begins in the middle of a word.
@@ -210,6 +265,9 @@ mod tests {
             ("ecsh-5.2$ echo after", "echo after"),
             ("rm -rf /tmp/wrongecho never mind", "echo never mind"),
             ("ls -1 | head -2cd /srv/data", "cd /srv/data"),
+            ("ls -l /srv/datasudo /", "sudo ls -l /srv/data/"),
+            ("tail -n 5 /var/log/x /var/log/x2 /var/log/x", "tail -n 2 /var/log/x"),
+            ("grep foo /v /var/xE /var/xR /var/xR /var/x | wc -l", "grep ERR /var/x | wc -l"),
             ("(reverse-i-search)`wc': wcsh-5.2$", "wc -l b"),
             ("(reverse-i-search)`wc': wc -l ash-5.2$", "wc -l a"),
             ("(reverse-i-search)`fa': falsesh-5.2$ # again", "false # again"),
@@ -228,6 +286,11 @@ mod tests {
             "unzip -l x",
             "/usr/bin/cat x",
             "sudo cat x",
+            "cat app-1.log app-2.log app-3.log",
+            "add --port host1 --port host2 --port host3",
+            "cp /etc/app.conf /etc/app.conf.bak",
+            "apt-get install sudo",
+            "ls -l /etc/sudoers /usr/bin/sudo",
         ] {
             assert_eq!(mend(typed, "sh-5.2$ ", &known, history()), None, "{typed}");
         }

@@ -157,6 +157,12 @@ impl Edited {
             self.line.extend(text);
             return self.end(true);
         }
+        let sudo = text.starts_with(&['s', 'u', 'd', 'o', ' ']);
+        if sudo && at > 0 && self.line[at - 1].is_alphanumeric() {
+            // Nobody types this inside a word: the cursor was on its way to the start of the line.
+            self.line.extend(text);
+            return self.end(false);
+        }
         if repainted {
             // What is behind the cursor was not painted again this time: the cursor had gone to the end.
             self.line.extend(text);
@@ -216,6 +222,7 @@ mod tests {
             ("$ lx\u{8} \u{8}s", "$ ls"),
             ("$ ls zzz\u{8}\u{8}\u{8}", "$ ls "),
             ("plain", "plain"),
+            ("$ ls /data\u{8}\u{8}sudo ", "$ ls /datasudo "),
             ("$ aaab\u{8} \u{8}\u{8} \u{8}c", "$ aac"),
             // Readline, with `two ` put before `three`, and then `four` behind it.
             (
