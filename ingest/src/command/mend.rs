@@ -52,9 +52,9 @@ pub(crate) fn mend<'h>(
     typed: &str,
     prompt: &str,
     known: &BTreeMap<String, u32>,
-    history: impl Iterator<Item = &'h str> + Clone,
+    history: &(impl Iterator<Item = &'h str> + Clone),
 ) -> Option<String> {
-    if let Some(found) = found(typed, prompt, &history) {
+    if let Some(found) = found(typed, prompt, history) {
         return Some(found);
     }
     let mut text = typed.trim_end();
@@ -275,7 +275,7 @@ mod tests {
         ];
         for (typed, expected) in cases {
             assert_eq!(
-                mend(typed, "sh-5.2$ ", &known, history()).as_deref(),
+                mend(typed, "sh-5.2$ ", &known, &history()).as_deref(),
                 Some(expected),
                 "{typed}"
             );
@@ -292,7 +292,7 @@ mod tests {
             "apt-get install sudo",
             "ls -l /etc/sudoers /usr/bin/sudo",
         ] {
-            assert_eq!(mend(typed, "sh-5.2$ ", &known, history()), None, "{typed}");
+            assert_eq!(mend(typed, "sh-5.2$ ", &known, &history()), None, "{typed}");
         }
     }
 

@@ -440,7 +440,7 @@ impl Reader {
         let text = aborted.unwrap_or(&typed);
         let mended = self.stream.as_ref().and_then(|stream| {
             let history = stream.held.iter().rev().map(|(_, command)| command.text.as_str());
-            mend::mend(text, &owned.text, &stream.words, history)
+            mend::mend(text, &owned.text, &stream.words, &history)
         });
         let standing = if mended.is_some() { (Confidence::Guess, MENDED) } else { standing };
         let text = mended.as_deref().unwrap_or(text);
