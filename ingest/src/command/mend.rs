@@ -214,7 +214,7 @@ pub(crate) fn width(lines: &[(usize, String)]) -> Option<usize> {
             let mut fits = true;
             while let Some(c) = at.checked_sub(*prompt).and_then(|at| text.get(at)) {
                 fits &= *c == ' ' || Some(c) == text.get(at - prompt + 1);
-                found += 1;
+                found += usize::from(*c == ' ');
                 at += width + 1;
             }
             if fits {
@@ -224,8 +224,12 @@ pub(crate) fn width(lines: &[(usize, String)]) -> Option<usize> {
                 others += 1;
             }
         }
-        let enough = fitting >= 3 || (fitting >= 2 && wraps >= 4);
-        if enough && others * 2 <= fitting && best.is_none_or(|(most, _)| wraps > most) {
+        // One column of six is blank by chance, and there are many widths to choose from: few terminals are
+        // narrow, and most that are not asked for a size have 80 columns.
+        let enough = if width == 80 { 1 } else { 4 };
+        let enough =
+            fitting > others && wraps >= enough + if width < 60 { others } else { 2 * others };
+        if enough && best.is_none_or(|(most, _)| wraps > most) {
             best = Some((wraps, width));
         }
     }
@@ -294,6 +298,17 @@ mod tests {
         ] {
             assert_eq!(mend(typed, "sh-5.2$ ", &known, &history()), None, "{typed}");
         }
+    }
+
+    #[test]
+    fn blanks_at_one_column_are_no_wrapping_yet() {
+        // All three have a blank at column 30 of the line.
+        let lines: Vec<(usize, String)> =
+            ["printf '%s\\n' a b c", "free -m -h --total", "tail -n 3 /var/log/app/app.log"]
+                .into_iter()
+                .map(|text| (30 - text.find(' ').unwrap_or_default(), text.to_owned()))
+                .collect();
+        assert_eq!(width(&lines), None);
     }
 
     #[test]

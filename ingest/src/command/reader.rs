@@ -442,7 +442,13 @@ impl Reader {
             let history = stream.held.iter().rev().map(|(_, command)| command.text.as_str());
             mend::mend(text, &owned.text, &stream.words, &history)
         });
-        let standing = if mended.is_some() { (Confidence::Guess, MENDED) } else { standing };
+        let standing = if mended.is_some() {
+            (Confidence::Guess, MENDED)
+        } else if self.stream.is_some() && text.contains('\u{fffd}') {
+            (Confidence::Guess, "the stream has lost characters of this line")
+        } else {
+            standing
+        };
         let text = mended.as_deref().unwrap_or(text);
         if text.trim().is_empty() {
             // Enter on an empty line, or the end of input: then the prompt below is due.
