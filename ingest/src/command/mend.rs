@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 /// Words that commands begin with often enough to be recognised behind other text.
-const FIRST_WORDS: &[&str] = &[
+pub(crate) const FIRST_WORDS: &[&str] = &[
     "apt-get",
     "aws",
     "cat",
@@ -179,11 +179,15 @@ fn replaced<'t>(text: &'t str, known: &BTreeMap<String, u32>) -> &'t str {
             continue;
         }
         let previous = before.chars().next_back().unwrap_or(' ');
+        let closes = match previous {
+            '"' | '\'' => before.matches(previous).count() % 2 == 0,
+            other => matches!(other, ')' | '*'),
+        };
         let glued = if word.len() <= 3 {
             // Short words end many others: only behind what no word has in front of its end.
-            previous.is_ascii_digit() || matches!(previous, '"' | '\'' | ')' | '*')
+            previous.is_ascii_digit() || closes
         } else {
-            previous.is_ascii_alphanumeric() || matches!(previous, '"' | '\'' | ')' | '*')
+            previous.is_ascii_alphanumeric() || closes
         };
         // A word of its own that happens to end so: `unzip`, `mycat`.
         let start = before.rfind(' ').map_or(0, |at| at + 1);
@@ -294,6 +298,7 @@ mod tests {
             "add --port host1 --port host2 --port host3",
             "cp /etc/app.conf /etc/app.conf.bak",
             "apt-get install sudo",
+            "alias ls=\"sudo cat x\"",
             "ls -l /etc/sudoers /usr/bin/sudo",
         ] {
             assert_eq!(mend(typed, "sh-5.2$ ", &known, &history()), None, "{typed}");

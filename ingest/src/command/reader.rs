@@ -398,12 +398,14 @@ impl Reader {
         if self.pending.as_ref().is_some_and(|p| is_wrapper(&p.command.text)) && self.ordinal == 1 {
             self.flush();
         }
-        let Some((prompt, typed)) = self.split_late(line).or_else(|| self.split(line)) else {
-            self.output(line);
-            return;
-        };
-        let Some(standing) = self.is_due(&prompt, true) else {
-            self.output(line);
+        let split = self.split_late(line).or_else(|| self.split(line));
+        let standing = split.as_ref().and_then(|(prompt, _)| self.is_due(prompt, true));
+        let (Some((prompt, typed)), Some(standing)) = (split, standing) else {
+            if self.is_unprompted(line) {
+                self.unprompted(line, bell, span);
+            } else {
+                self.output(line);
+            }
             return;
         };
         if self.hides_input() {
@@ -463,6 +465,27 @@ impl Reader {
         } else {
             self.wait(command, &typed, bell);
         }
+    }
+
+    /// At a prompt that was set to nothing, what was typed looks like output: is this line like a command?
+    fn is_unprompted(&self, line: &str) -> bool {
+        let pending = self.pending.as_ref().map(|pending| &pending.effect.due);
+        let announced = pending.and_then(Due::template).is_some_and(Template::is_empty);
+        let nothing = announced
+            || self.shells.last().is_some_and(|shell| !shell.marked && shell.prompt.is_empty());
+        let word = line.split(' ').next().unwrap_or_default();
+        let own = || self.stream.as_ref().is_some_and(|stream| stream.words.contains_key(word));
+        nothing && (word.starts_with("PS1=") || mend::FIRST_WORDS.contains(&word) || own())
+    }
+
+    fn unprompted(&mut self, line: &str, bell: bool, span: ByteSpan) {
+        self.flush();
+        let prompt = Prompt::whole("");
+        self.enter(&prompt, false);
+        let mut command = self.command(line.trim_end(), Some(&prompt), span);
+        command.confidence = Confidence::Guess;
+        command.reason = "the prompt was set to nothing: this may be output";
+        self.wait(command, line, bell);
     }
 
     /// Is this line of output written out in the command that printed it (`printf '$ id'`)?
@@ -1003,6 +1026,15 @@ mod tests {
     #[test]
     fn zsh_marks_behind_its_prompt() {
         assert_eq!(texts(b"host% \x1b[K\x1b[?2004hl\x08ls -l\x1b[?2004l\r\r\nx\r\n"), ["ls -l"]);
+    }
+
+    #[test]
+    fn a_prompt_set_to_nothing_hides_nothing() {
+        let found =
+            commands(b"$ PS1=''\r\nwhoami\r\nroot\r\nPS1='# '\r\n# history -c\r\n# exit\r\n");
+        let texts: Vec<_> = found.iter().map(|(text, ..)| text.as_str()).collect();
+        assert_eq!(texts, ["PS1=''", "whoami", "PS1='# '", "history -c", "exit"]);
+        assert_eq!(found[1].2, Confidence::Guess);
     }
 
     #[test]
