@@ -145,6 +145,13 @@ impl Reader {
         self.time = time;
     }
 
+    /// Does `screen` run? What its windows show goes by as on the main screen.
+    pub(crate) fn is_in_screen(&self) -> bool {
+        self.pending.as_ref().is_some_and(|pending| {
+            pending.command.text.split(' ').find(|word| *word != "sudo") == Some("screen")
+        })
+    }
+
     /// Commands that are complete.
     pub(crate) fn drain(&mut self) -> std::vec::Drain<'_, Command> {
         self.done.drain(..)

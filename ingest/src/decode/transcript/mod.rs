@@ -179,7 +179,12 @@ impl Reading {
         offset: u64,
         emit: &mut impl FnMut(&TranscriptHead, Command),
     ) {
-        let restored = stream::restore(line);
+        const ALTERNATE: &str = "\u{1b}[?1049h";
+        let mut restored = stream::restore(line);
+        if restored.contains(ALTERNATE) && self.terminal.watcher().is_in_screen() {
+            // The way back is on a line that may have been stripped.
+            restored = restored.replace(ALTERNATE, "").into();
+        }
         self.feed(offset, emit, |terminal| {
             terminal.write(restored.as_bytes(), offset);
             if line.contains('\u{1b}') {
