@@ -4,7 +4,7 @@
 //! `cargo run --release -p ssm-audit-benches --bin terminal-floor -- TRANSCRIPT`
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::{env, hint};
 
 use vte::{Params, Parser, Perform};
@@ -49,6 +49,5 @@ fn main() -> io::Result<()> {
         }
         parser.advance(&mut count, &buffer[..read]);
     }
-    println!("{} characters", count.printed);
-    Ok(())
+    writeln!(io::stdout(), "{} characters, {} told", count.printed, count.told)
 }
