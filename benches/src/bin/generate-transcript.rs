@@ -4,6 +4,8 @@
 //! - `interactive`: short commands with typing errors, and short output;
 //! - `full-screen`: a pager and an editor that paint page after page.
 
+#![expect(clippy::format_push_string, reason = "how fast this writes does not matter")]
+
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
