@@ -60,6 +60,34 @@ fn sessions() -> Vec<(String, Vec<u8>, Vec<Command>)> {
     sessions
 }
 
+/// Gives a few bytes at a time, as a pipe may.
+struct Trickle<'a>(&'a [u8], fastrand::Rng);
+
+impl std::io::Read for Trickle<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let most = buffer.len().min(self.0.len());
+        let size = self.1.usize(0..40).clamp(most.min(1), most);
+        let (given, left) = self.0.split_at(size);
+        buffer[..size].copy_from_slice(given);
+        self.0 = left;
+        Ok(size)
+    }
+}
+
+#[test]
+fn how_the_bytes_arrive_changes_nothing() {
+    let limits = Limits::default();
+    for seed in 0..100 {
+        for (name, bytes, whole) in sessions() {
+            let trickle = Trickle(&bytes, fastrand::Rng::with_seed(seed));
+            let mut sink = Commands::default();
+            let opened = ingest::open(Arc::from(name.as_str()), trickle, &limits).unwrap();
+            ingest::decode(opened, ingest::Want::All, &limits, &mut sink);
+            assert_eq!(sink.0, whole, "{name}, seed {seed}");
+        }
+    }
+}
+
 #[test]
 fn a_cut_changes_only_the_tail() {
     let sessions = sessions();

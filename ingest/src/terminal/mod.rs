@@ -36,7 +36,7 @@ pub enum Event {
 
 /// Is told what happens. The trait of the stage that calls it.
 pub trait Watcher {
-    /// `event` happens on `screen`; `offset` is the artifact's byte behind it, to the line.
+    /// `event` happens on `screen`; `offset` is the artifact's byte behind it.
     fn event(&mut self, event: Event, screen: &mut Screen, offset: u64);
 
     /// Would it do with lines of plain text alone, as long as there is nothing else? Most of a recording is
@@ -64,13 +64,23 @@ struct Machine<W> {
     printed: u64,
     /// Is the parser between sequences for certain?
     ground: bool,
+    /// What the sequence that was just read says of the line editor: to be told with the place where it ends.
+    mark: Option<Event>,
 }
 
 impl<W: Watcher> Terminal<W> {
     /// An empty terminal.
     pub fn new(watcher: W) -> Self {
         let screen = Screen::new(None);
-        let machine = Machine { screen, watcher, offset: 0, bell: false, printed: 0, ground: true };
+        let machine = Machine {
+            screen,
+            watcher,
+            offset: 0,
+            bell: false,
+            printed: 0,
+            ground: true,
+            mark: None,
+        };
         Self { parser: Parser::new(), machine }
     }
 
@@ -78,31 +88,44 @@ impl<W: Watcher> Terminal<W> {
     pub fn write(&mut self, bytes: &[u8], offset: u64) {
         let mut from = 0;
         while from < bytes.len() {
-            // Up to and including the next line feed, so that a line's end has an offset.
-            let to = memchr::memchr(b'\n', &bytes[from..]).map_or(bytes.len(), |at| from + at + 1);
-            self.machine.offset = offset + to as u64;
-            self.segment(&bytes[from..to]);
+            // Up to and including the next line feed, or what acts as one.
+            let end = memchr::memchr3(b'\n', 0x0b, 0x0c, &bytes[from..]);
+            let to = end.map_or(bytes.len(), |at| from + at + 1);
+            self.segment(&bytes[from..to], offset + from as u64);
             from = to;
         }
     }
 
     /// Writes a piece that ends with the only line feed in it, if with any.
-    fn segment(&mut self, bytes: &[u8]) {
+    fn segment(&mut self, bytes: &[u8], offset: u64) {
         let machine = &mut self.machine;
         let Some(line) = plain(bytes) else {
             machine.ground = false;
-            self.parser.advance(machine, bytes);
+            self.advance(bytes, offset);
             return;
         };
         if machine.ground && machine.watcher.takes_lines() && machine.screen.is_at_empty_row() {
             machine.bell = false;
-            machine.watcher.line(line, machine.offset);
+            machine.watcher.line(line, offset + bytes.len() as u64);
             return;
         }
         // Inside a sequence not all of these characters would be printed.
         let before = machine.printed;
-        self.parser.advance(machine, bytes);
-        machine.ground = machine.printed - before == line.chars().count() as u64;
+        self.advance(bytes, offset);
+        let printed = self.machine.printed - before;
+        self.machine.ground = printed == line.chars().count() as u64;
+    }
+
+    fn advance(&mut self, bytes: &[u8], offset: u64) {
+        let machine = &mut self.machine;
+        machine.offset = offset + bytes.len() as u64;
+        let mut at = 0;
+        while at < bytes.len() {
+            at += self.parser.advance_until_terminated(machine, &bytes[at..]);
+            if let Some(event) = machine.mark.take() {
+                machine.watcher.event(event, &mut machine.screen, offset + at as u64);
+            }
+        }
     }
 
     /// Ends a line together with whatever it left open: an unfinished sequence, a scroll region or a cursor
@@ -163,7 +186,7 @@ impl<W: Watcher> Perform for Machine<W> {
             let was = self.screen.is_alternate();
             self.screen.csi(params, intermediates, action);
             if params.iter().flatten().any(|&mode| mode == 2004) {
-                self.tell(if action == 'h' { Event::EditorOn } else { Event::EditorOff });
+                self.mark = Some(if action == 'h' { Event::EditorOn } else { Event::EditorOff });
             }
             match (was, self.screen.is_alternate()) {
                 (false, true) => self.tell(Event::ScreenOn),
@@ -173,6 +196,10 @@ impl<W: Watcher> Perform for Machine<W> {
             return;
         }
         self.screen.csi(params, intermediates, action);
+    }
+
+    fn terminated(&self) -> bool {
+        self.mark.is_some()
     }
 
     fn esc_dispatch(&mut self, intermediates: &[u8], ignore: bool, byte: u8) {
