@@ -69,7 +69,7 @@ pub(crate) fn mend<'h>(
         }
     }
     text = once(text);
-    if let Some(text) = changed_before(text).or_else(|| put_before(text, known)) {
+    if let Some(text) = changed_before(text).or_else(|| put_before(typed)) {
         return Some(text);
     }
     text = replaced(text, known);
@@ -153,18 +153,17 @@ fn changed_before(text: &str) -> Option<String> {
 
 /// `sudo ` that was put before a line afterwards stands behind it: `ls -l /rootsudo `, and perhaps what was added
 /// at the end then.
-fn put_before(text: &str, known: &BTreeMap<String, u32>) -> Option<String> {
-    const SUDO: &str = "sudo";
-    let at = text.rfind(SUDO)?;
-    let (line, added) = (&text[..at], &text[at + SUDO.len()..]);
-    let added = added.strip_prefix(' ').or_else(|| added.is_empty().then_some(""))?;
-    let first = line.split(' ').next().unwrap_or_default();
-    let command = line.contains(' ')
-        && (FIRST_WORDS.contains(&first) || known.contains_key(first) || first == "ls");
+fn put_before(typed: &str) -> Option<String> {
+    const SUDO: &str = "sudo ";
+    let (line, added) = typed.rsplit_once(SUDO)?;
+    let (first, _) = line.split_once(' ')?;
+    let command = first != "sudo" && first.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
     let glued = line.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '/' | '"' | '\''));
+    // A program whose name ends so: `visudo`, `/usr/bin/sudo`.
+    let own = line.ends_with(" vi") || line.ends_with("bin/");
     // With a command behind it, it would be a line of its own.
     let alone = !added.starts_with(|c: char| c.is_alphanumeric() || c == '-');
-    (command && glued && alone && !line.ends_with("/bin/")).then(|| format!("{SUDO} {line}{added}"))
+    (command && glued && !own && alone).then(|| format!("{SUDO}{line}{}", added.trim_end()))
 }
 
 /// What replaced a line that was taken back: the last command that begins in the middle of a word.
@@ -192,11 +191,32 @@ fn replaced<'t>(text: &'t str, known: &BTreeMap<String, u32>) -> &'t str {
         // A word of its own that happens to end so: `unzip`, `mycat`.
         let start = before.rfind(' ').map_or(0, |at| at + 1);
         let whole = &text[start..at + word.len()];
-        if glued && start > 0 && !whole.starts_with(['$', '"', '\'']) {
+        if glued && !names_a_program(&text[..start]) && !whole.starts_with(['$', '"', '\'']) {
             found = after;
         }
     }
     found
+}
+
+/// Does a program's name stand behind this? Many end in another's: `egrep`, `visudo`, `multitail`.
+fn names_a_program(before: &str) -> bool {
+    let previous = before.split_whitespace().next_back().unwrap_or_default();
+    previous.is_empty()
+        || previous.ends_with(['|', ';', '&', '(', '`'])
+        || previous.contains('=')
+        || matches!(
+            previous,
+            "sudo"
+                | "doas"
+                | "exec"
+                | "nohup"
+                | "time"
+                | "env"
+                | "xargs"
+                | "which"
+                | "man"
+                | "type"
+        )
 }
 
 /// The width at which the lines of a transcript were wrapped, told from the blanks that stand at the same
@@ -273,6 +293,7 @@ mod tests {
             ("ecsh-5.2$ echo after", "echo after"),
             ("rm -rf /tmp/wrongecho never mind", "echo never mind"),
             ("ls -1 | head -2cd /srv/data", "cd /srv/data"),
+            ("ls -l /srv/datasudo ", "sudo ls -l /srv/data"),
             ("ls -l /srv/datasudo /", "sudo ls -l /srv/data/"),
             ("tail -n 5 /var/log/x /var/log/x2 /var/log/x", "tail -n 2 /var/log/x"),
             ("grep foo /v /var/xE /var/xR /var/xR /var/x | wc -l", "grep ERR /var/x | wc -l"),
@@ -300,6 +321,12 @@ mod tests {
             "apt-get install sudo",
             "alias ls=\"sudo cat x\"",
             "ls -l /etc/sudoers /usr/bin/sudo",
+            "file /usr/bin/sudo /bin/su",
+            "EDITOR=vim visudo /etc/x",
+            "which visudo",
+            "sudo visudo -f x",
+            "ps aux | egrep root",
+            "kubectl get pods && sudo zgrep x y",
         ] {
             assert_eq!(mend(typed, "sh-5.2$ ", &known, &history()), None, "{typed}");
         }

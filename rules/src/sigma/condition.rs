@@ -248,7 +248,7 @@ impl<'a> Parser<'a> {
             Some(format!("write `1 of {word}` or `all of {word}`"))
         } else if matches!(word.to_ascii_lowercase().as_str(), "all" | "any" | "1") {
             Some(format!("write `{word} of …`"))
-        } else if let Some(name) = super::modifier::nearest(word, self.names.iter().copied()) {
+        } else if let Some(name) = super::spelling::nearest(word, self.names.iter().copied()) {
             Some(format!("did you mean `{name}`?"))
         } else {
             (!self.names.is_empty()).then(|| format!("there are: {}", self.names.join(", ")))

@@ -14,6 +14,7 @@ mod detection;
 mod modifier;
 mod pattern;
 mod rule;
+mod spelling;
 pub mod yaml;
 
 pub use detection::{Item, Search};

@@ -308,7 +308,7 @@ impl Modifiers {
                     return Err((format!("`{word}` is not supported yet"), None));
                 }
                 _ => {
-                    let near = nearest(word, KNOWN.iter().copied());
+                    let near = super::spelling::nearest(word, KNOWN.iter().copied());
                     let help = near.map(|known| format!("did you mean `{known}`?"));
                     return Err((format!("unknown modifier `{word}`"), help));
                 }
@@ -596,37 +596,6 @@ fn regex_message(error: &meta::BuildError) -> String {
     // The last line holds the reason; the lines before repeat the expression.
     let reason = text.lines().last().unwrap_or_default();
     format!("not a regular expression: {}", reason.trim_start_matches("error: "))
-}
-
-/// The word that was probably meant: two edits away at most, and not most of a short one.
-pub(crate) fn nearest<'w>(word: &str, known: impl Iterator<Item = &'w str>) -> Option<&'w str> {
-    /// Longer words are not compared: it costs the product of their lengths.
-    const LONGEST: usize = 64;
-    let length = word.chars().count();
-    if length > LONGEST {
-        return None;
-    }
-    known
-        .filter(|other| other.len() <= LONGEST)
-        .map(|other| (distance(other, word), other))
-        .min()
-        .filter(|(distance, _)| *distance <= 2 && distance * 2 < length.max(2))
-        .map(|(_, other)| other)
-}
-
-/// Number of edits between two short words.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, &cb) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(ca != cb);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]
