@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::modifier::{Modifiers, Test};
+use super::modifier::Modifiers;
 use super::rule::{Lists, MAX_TESTS};
+use super::test::Test;
 use super::yaml::{Node, Value};
 use crate::diagnostic::{Diagnostic, Source};
 

@@ -15,9 +15,10 @@ mod modifier;
 mod pattern;
 mod rule;
 mod spelling;
+mod test;
 pub mod yaml;
 
 pub use detection::{Item, Search};
-pub use modifier::{Comparison, Expression, Number, Test};
 pub use pattern::{Part, Pattern, fold};
 pub use rule::{Lists, Rule, parse};
+pub use test::{Comparison, Expression, Number, Test};

@@ -1,0 +1,163 @@
+//! What is tested of one value.
+
+use std::hash::{Hash, Hasher};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use regex_automata::meta;
+use regex_automata::util::syntax;
+
+use super::pattern::{Pattern, fold};
+
+/// A number of a rule: whole numbers exactly, others as floating point (its bits, to be hashable).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Number {
+    /// A whole number.
+    Whole(i128),
+    /// Any other.
+    Real(u64),
+}
+
+impl Number {
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        if let Ok(whole) = text.parse() {
+            return Some(Self::Whole(whole));
+        }
+        // `inf` and `nan` are words, not numbers.
+        let real = text.parse::<f64>().ok().filter(|real| real.is_finite())?;
+        text.ends_with(|c: char| c.is_ascii_digit() || c == '.').then(|| Self::Real(real.to_bits()))
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "only compared with what is not whole")]
+    const fn real(self) -> f64 {
+        match self {
+            Self::Whole(whole) => whole as f64,
+            Self::Real(bits) => f64::from_bits(bits),
+        }
+    }
+
+    /// Does the number in `text` compare so to this one?
+    fn compared(self, comparison: Comparison, text: &str) -> bool {
+        match (Self::parse(text), self) {
+            (Some(Self::Whole(left)), Self::Whole(right)) => comparison.holds(&left, &right),
+            (Some(left), right) => comparison.holds(&left.real(), &right.real()),
+            (None, _) => false,
+        }
+    }
+}
+
+/// How two numbers compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Comparison {
+    /// `lt`
+    Less,
+    /// `lte`
+    LessOrEqual,
+    /// `gt`
+    Greater,
+    /// `gte`
+    GreaterOrEqual,
+}
+
+impl Comparison {
+    /// Does `left` compare so to `right`?
+    pub fn holds<T: PartialOrd>(self, left: &T, right: &T) -> bool {
+        match self {
+            Self::Less => left < right,
+            Self::LessOrEqual => left <= right,
+            Self::Greater => left > right,
+            Self::GreaterOrEqual => left >= right,
+        }
+    }
+}
+
+/// A regular expression, compiled once. Two are equal if they are written alike.
+#[derive(Clone, Debug)]
+pub struct Expression {
+    source: Arc<str>,
+    engine: Arc<meta::Regex>,
+}
+
+impl Expression {
+    pub(super) fn new(source: &str) -> Result<Self, Box<meta::BuildError>> {
+        Ok(Self { source: source.into(), engine: Arc::new(compile_regex(source)?) })
+    }
+
+    /// As it is written, flags in front.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+}
+
+impl PartialEq for Expression {
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source
+    }
+}
+
+impl Eq for Expression {}
+
+impl Hash for Expression {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.source.hash(state);
+    }
+}
+
+/// One test of one value. Two tests that are equal are the same test, and done once.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Test {
+    /// The value fits the pattern; without regard to case unless `cased` (the pattern is folded then).
+    Pattern {
+        /// What to fit.
+        pattern: Pattern,
+        /// With regard to case?
+        cased: bool,
+    },
+    /// The regular expression is found in the value.
+    Regex(Expression),
+    /// The value is an address in the network.
+    Cidr(IpNet),
+    /// The value is a number that compares so to this one.
+    Number(Comparison, Number),
+    /// The field is there, or is not.
+    Exists(bool),
+    /// The field is absent or null.
+    Null,
+    /// The value equals that of another field; `cased` as above.
+    SameAs {
+        /// The other field.
+        field: String,
+        /// With regard to case?
+        cased: bool,
+    },
+}
+
+/// Upper bound on what a compiled expression may take, in bytes: a repetition such as `(a{1000}){1000}`
+/// is refused, not tried.
+pub(crate) const REGEX_SIZE: usize = 8 << 20;
+
+impl Test {
+    /// Does `value`, the text of a scalar, pass? The plain definition, one test at a time: the oracle that
+    /// every faster way is held against. Absence and other fields are not a value's business.
+    pub fn matches(&self, value: &str) -> bool {
+        match self {
+            Self::Pattern { pattern, cased: true } => pattern.matches(value),
+            Self::Pattern { pattern, cased: false } => pattern.matches(&fold(value)),
+            Self::Regex(expression) => expression.engine.is_match(value),
+            Self::Cidr(net) => value.parse::<IpAddr>().is_ok_and(|ip| net.contains(&ip)),
+            Self::Number(comparison, number) => number.compared(*comparison, value.trim()),
+            Self::Exists(wanted) => *wanted,
+            Self::Null | Self::SameAs { .. } => false,
+        }
+    }
+}
+
+/// Compiles one expression as every engine here does.
+pub(crate) fn compile_regex(source: &str) -> Result<meta::Regex, Box<meta::BuildError>> {
+    meta::Regex::builder()
+        .configure(meta::Config::new().nfa_size_limit(Some(REGEX_SIZE)))
+        .syntax(syntax::Config::new().utf8(true))
+        .build(source)
+        .map_err(Box::new)
+}
