@@ -12,6 +12,7 @@
 //! something shaped like one, [`Confidence::Guess`].
 
 mod history;
+mod line;
 mod mend;
 mod prompt;
 mod reader;

@@ -31,6 +31,37 @@ pub struct Prompt<'a> {
     pub cwd: Option<&'a str>,
 }
 
+/// A prompt that outlives the line that it was read from.
+pub(super) struct OwnedPrompt {
+    pub(super) text: String,
+    shape: Shape,
+    user: Option<String>,
+    host: Option<String>,
+    cwd: Option<String>,
+}
+
+impl OwnedPrompt {
+    pub(super) fn of(prompt: &Prompt<'_>) -> Self {
+        Self {
+            text: prompt.text.to_owned(),
+            shape: prompt.shape,
+            user: prompt.user.map(str::to_owned),
+            host: prompt.host.map(str::to_owned),
+            cwd: prompt.cwd.map(str::to_owned),
+        }
+    }
+
+    pub(super) fn prompt(&self) -> Prompt<'_> {
+        Prompt {
+            text: &self.text,
+            shape: self.shape,
+            user: self.user.as_deref(),
+            host: self.host.as_deref(),
+            cwd: self.cwd.as_deref(),
+        }
+    }
+}
+
 /// Longest text in front of the sign.
 const MAX_PROMPT: usize = 200;
 

@@ -1,0 +1,180 @@
+//! Shells that mark when they read: bracketed paste on, and off.
+
+use model::{ByteSpan, CommandStatus, Confidence};
+
+use super::super::line::{continuation, ends_as_prompt, is_secondary, split_block, untangle};
+use super::super::prompt::{OwnedPrompt, Prompt, Template};
+use super::{Due, Edit, INTERRUPT, Reader};
+use crate::terminal::{Position, Screen};
+
+impl Reader {
+    pub(super) fn editor_on(&mut self, screen: &mut Screen) {
+        let mut anchor = screen.position();
+        let from = Position { row: anchor.row, column: 0 };
+        let mut before = screen.text(from, anchor);
+        if !before.trim().is_empty() && !ends_as_prompt(&before) && !screen.is_alternate() {
+            // Output without a line end. A line editor counts from here as if it were the margin.
+            screen.break_line();
+            anchor = screen.position();
+            before.clear();
+        }
+        // A shell turns its marks on again while it edits, after running something for a completion.
+        if self
+            .edit
+            .as_ref()
+            .is_some_and(|edit| edit.anchor.row == anchor.row && edit.fed.is_none())
+        {
+            return;
+        }
+        self.edit = Some(Edit {
+            anchor,
+            before,
+            start: self.line_start,
+            fed: None,
+            alternate: screen.is_alternate(),
+        });
+    }
+
+    pub(super) fn editor_off(&mut self, screen: &Screen, offset: u64) {
+        let Some(edit) = self.edit.take() else { return };
+        let here = screen.position();
+        if edit.alternate != screen.is_alternate() || here.row < edit.anchor.row {
+            return;
+        }
+        let span = ByteSpan { start: edit.start, end: offset };
+        // bash goes to the next line before it says that it is done, zsh afterwards.
+        let entered = here.column == 0 && edit.fed.is_some_and(|row| row + 1 == here.row);
+        if !entered {
+            let end = Position { row: here.row, column: usize::MAX };
+            let text = screen.text(edit.anchor, end);
+            let text = text.trim_end();
+            if edit.before.trim().is_empty()
+                || text.ends_with(INTERRUPT)
+                || self.split_known(text).is_some()
+            {
+                self.abandoned(&screen.text(edit.anchor, here), span);
+            } else {
+                // The prompt stands before the mark: what is behind it was typed.
+                self.typed(text, &edit.before, span);
+                self.left = Some(here.row);
+            }
+            return;
+        }
+        let end = Position { row: edit.fed.unwrap_or(here.row), column: usize::MAX };
+        self.submitted(&screen.text(edit.anchor, end), span);
+    }
+
+    /// A marked line of a shell whose prompt was set to nothing.
+    fn no_prompt<'l>(&self, line: &'l str) -> Option<(Prompt<'l>, &'l str)> {
+        if self.split_known(line).is_some() || self.split_due(line).is_some() {
+            return None;
+        }
+        let pending = self.pending.as_ref().map(|pending| &pending.effect.due);
+        let announced = pending.into_iter().chain([&self.due]).filter_map(Due::template);
+        let empty =
+            announced.chain(self.shells.last().map(|shell| &shell.prompt)).any(Template::is_empty);
+        empty.then(|| (Prompt::whole(""), line))
+    }
+
+    /// Text behind a prompt that is known exactly.
+    fn typed(&mut self, text: &str, prompt: &str, span: ByteSpan) {
+        if self.continues() && is_secondary(prompt) {
+            self.extend(text, span.end);
+            return;
+        }
+        self.flush();
+        let prompt = Prompt::whole(prompt);
+        self.enter(&prompt, true);
+        if text.trim().is_empty() {
+            return;
+        }
+        let mut command = self.command(text, Some(&prompt), span);
+        command.confidence = Confidence::Certain;
+        command.reason = "the shell marked where the prompt ended and where it was done";
+        self.wait(command, text, false);
+    }
+
+    /// The editor was left behind a line feed: Enter.
+    fn submitted(&mut self, text: &str, span: ByteSpan) {
+        let untangled = untangle(text);
+        let text = untangled.as_deref().unwrap_or(text);
+        let lines: Vec<&str> = text.split('\n').collect();
+        let first = lines[0];
+        if self.continues()
+            && let Some(more) = continuation(lines.last().copied().unwrap_or(first))
+        {
+            self.extend(more, span.end);
+            return;
+        }
+        let Some((prompt, _)) = self.no_prompt(first).or_else(|| self.split(first)) else {
+            self.flush();
+            self.other_program(lines.last().copied().unwrap_or(first), span);
+            return;
+        };
+        // Behind a completion listing, or on a cleared screen, the same prompt is painted again.
+        let text_of_prompt = prompt.text.to_owned();
+        let at = lines.iter().rposition(|line| line.starts_with(&text_of_prompt)).unwrap_or(0);
+        let at = if text_of_prompt.is_empty() { 0 } else { at };
+        let Some((prompt, typed)) = self.no_prompt(lines[at]).or_else(|| self.split(lines[at]))
+        else {
+            return;
+        };
+        let owned = OwnedPrompt::of(&prompt);
+        let mut typed = typed.to_owned();
+        for line in &lines[at + 1..] {
+            typed.push('\n');
+            typed.push_str(line.trim_end());
+        }
+        self.flush();
+        self.enter(&owned.prompt(), true);
+        // A pasted block is several commands, one after the other.
+        for text in split_block(&typed) {
+            if text.trim().is_empty() {
+                continue;
+            }
+            self.flush();
+            let mut command = self.command(&text, Some(&owned.prompt()), span);
+            command.confidence = Confidence::Certain;
+            command.reason = "the shell marked where it began to read and where it was done";
+            self.wait(command, &text, false);
+        }
+    }
+
+    /// The editor was left with the cursor still on the line: Ctrl-C, not Enter.
+    fn abandoned(&mut self, text: &str, span: ByteSpan) {
+        let last = text.rsplit('\n').next().unwrap_or_default();
+        if self.continues()
+            && let Some(more) = continuation(last)
+        {
+            // A construct given up on its second line or later.
+            let more = more.strip_suffix(INTERRUPT).unwrap_or(more).to_owned();
+            self.extend(&more, span.end);
+            self.abort();
+            return;
+        }
+        let Some((prompt, typed)) = self.split(last) else { return };
+        let typed = typed.strip_suffix(INTERRUPT).unwrap_or(typed).trim_end().to_owned();
+        let owned = OwnedPrompt::of(&prompt);
+        self.flush();
+        if !typed.is_empty() {
+            let mut command = self.command(&typed, Some(&owned.prompt()), span);
+            command.status = CommandStatus::Aborted;
+            command.confidence = Confidence::Certain;
+            command.reason = "the shell left its line editor without a new line";
+            self.done.push(command);
+        }
+    }
+
+    /// A marked line without a shell's prompt: a program with a line editor of its own.
+    fn other_program(&mut self, line: &str, span: ByteSpan) {
+        let Some((_, typed)) = line.split_once("> ") else { return };
+        if typed.trim().is_empty() {
+            return;
+        }
+        let mut command = self.command(typed, None, span);
+        command.status = CommandStatus::Repl;
+        command.confidence = Confidence::Likely;
+        command.reason = "read by a line editor, behind a prompt that is no shell's";
+        self.done.push(command);
+    }
+}

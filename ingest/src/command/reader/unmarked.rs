@@ -1,0 +1,166 @@
+//! Shells that do not mark when they read: a line is a command if it begins with the prompt that is due.
+
+use model::{ByteSpan, CommandStatus, Confidence};
+
+use super::super::line::{continuation, hides_input};
+use super::super::prompt::{OwnedPrompt, Prompt, Template};
+use super::super::{history, mend, simple};
+use super::{Due, Effect, INTERRUPT, MENDED, Reader, is_wrapper};
+
+impl Reader {
+    /// A line outside any marked editing was left.
+    pub(super) fn seen(&mut self, line: &str, bell: bool, span: ByteSpan) {
+        if self.continues()
+            && self
+                .pending
+                .as_ref()
+                .is_some_and(|p| p.output == 0 && simple::is_incomplete(&p.command.text))
+            && let Some(more) = continuation(line)
+        {
+            match more.strip_suffix(INTERRUPT) {
+                Some(_) => self.abort(),
+                None => self.extend(more, span.end),
+            }
+            return;
+        }
+        if self.is_quoted(line) {
+            self.output(line);
+            return;
+        }
+        if self.pending.as_ref().is_some_and(|p| is_wrapper(&p.command.text)) && self.ordinal == 1 {
+            self.flush();
+        }
+        let split = self.split_late(line).or_else(|| self.split(line));
+        let standing = split.as_ref().and_then(|(prompt, _)| self.is_due(prompt, true));
+        let (Some((prompt, typed)), Some(standing)) = (split, standing) else {
+            if self.is_unprompted(line) {
+                self.unprompted(line, bell, span);
+            } else {
+                self.output(line);
+            }
+            return;
+        };
+        if self.hides_input() {
+            let again = line[prompt.text.len()..].starts_with(prompt.text);
+            if !again {
+                // The prompt, something that nobody saw, and what that printed.
+                let owned = OwnedPrompt::of(&prompt);
+                self.flush();
+                self.hidden = true;
+                let mut command = self.command("", Some(&owned.prompt()), span);
+                command.status = CommandStatus::Hidden;
+                command.confidence = Confidence::Likely;
+                command.reason = "typed while the terminal did not echo";
+                self.done.push(command);
+                return;
+            }
+            self.hidden = false;
+        }
+        let owned = OwnedPrompt::of(&prompt);
+        let typed = typed.to_owned();
+        if let Some(pending) = &self.pending
+            && pending.bell
+            && !pending.typed.trim().is_empty()
+            && typed.starts_with(pending.typed.trim_end())
+        {
+            // The line was not entered: the shell rang, listed completions and painted it again.
+            self.pending = None;
+            self.ordinal = self.ordinal.saturating_sub(1);
+        }
+        self.flush();
+        self.enter(&owned.prompt(), false);
+        self.prompt_width = owned.text.chars().count();
+        let aborted = typed.trim_end().strip_suffix(INTERRUPT);
+        let text = aborted.unwrap_or(&typed);
+        let mended = self.stream.as_ref().and_then(|stream| {
+            let history = stream.held.iter().rev().map(|(_, command)| command.text.as_str());
+            mend::mend(text, &owned.text, &stream.words, &history)
+        });
+        let standing = if mended.is_some() {
+            (Confidence::Guess, MENDED)
+        } else if self.stream.is_some() && text.contains('\u{fffd}') {
+            (Confidence::Guess, "the stream has lost characters of this line")
+        } else {
+            standing
+        };
+        let text = mended.as_deref().unwrap_or(text);
+        if text.trim().is_empty() {
+            // Enter on an empty line, or the end of input: then the prompt below is due.
+            self.leaving = aborted.is_none();
+            return;
+        }
+        let mut command = self.command(text, Some(&owned.prompt()), span);
+        (command.confidence, command.reason) = standing;
+        if aborted.is_some() {
+            command.status = CommandStatus::Aborted;
+            self.done.push(command);
+        } else {
+            self.wait(command, &typed, bell);
+        }
+    }
+
+    /// At a prompt that was set to nothing, what was typed looks like output: is this line like a command?
+    fn is_unprompted(&self, line: &str) -> bool {
+        let pending = self.pending.as_ref().map(|pending| &pending.effect.due);
+        let announced = pending.and_then(Due::template).is_some_and(Template::is_empty);
+        let nothing = announced
+            || self.shells.last().is_some_and(|shell| !shell.marked && shell.prompt.is_empty());
+        let word = line.split(' ').next().unwrap_or_default();
+        let own = || self.stream.as_ref().is_some_and(|stream| stream.words.contains_key(word));
+        nothing && (word.starts_with("PS1=") || mend::FIRST_WORDS.contains(&word) || own())
+    }
+
+    fn unprompted(&mut self, line: &str, bell: bool, span: ByteSpan) {
+        self.flush();
+        let prompt = Prompt::whole("");
+        self.enter(&prompt, false);
+        let mut command = self.command(line.trim_end(), Some(&prompt), span);
+        command.confidence = Confidence::Guess;
+        command.reason = "the prompt was set to nothing: this may be output";
+        self.wait(command, line, bell);
+    }
+
+    /// Is this line of output written out in the command that printed it (`printf '$ id'`)?
+    fn is_quoted(&self, line: &str) -> bool {
+        let line = line.trim();
+        self.pending.as_ref().is_some_and(|p| line.len() > 3 && p.command.text.contains(line))
+    }
+
+    /// A prompt behind output that had no line end: only the very prompt of the shell that is due, in full.
+    fn split_late<'l>(&self, line: &'l str) -> Option<(Prompt<'l>, &'l str)> {
+        let top = self.shells.last().filter(|shell| !shell.marked)?;
+        if top.prompt.split(line).is_some() {
+            return None;
+        }
+        let at = line.find(top.prompt.literal()?)?;
+        // `bash-5.2$ ` ends in `sh-5.2$ `.
+        let alone = !line[..at].ends_with(char::is_alphanumeric);
+        alone.then(|| top.prompt.split(&line[at..])).flatten()
+    }
+
+    /// Was echo switched off, by the command before or one before that?
+    fn hides_input(&self) -> bool {
+        match &self.pending {
+            Some(pending) => hides_input(&pending.command.text),
+            None => self.hidden,
+        }
+    }
+
+    /// A line that no prompt begins.
+    fn output(&mut self, line: &str) {
+        let Some(pending) = &mut self.pending else { return };
+        pending.output += 1;
+        if line.starts_with("Display all ") && line.contains(" possibilities? (y or n)") {
+            // The line was not entered: the shell asks about its completions.
+            self.pending = None;
+            self.ordinal = self.ordinal.saturating_sub(1);
+            return;
+        }
+        if pending.output == 1
+            && let Some(expanded) = history::expanded(&pending.command.text, line)
+        {
+            pending.command.text = expanded;
+            pending.effect = Effect::of(&pending.command);
+        }
+    }
+}
