@@ -4,6 +4,8 @@
 //! terminal::Event ──▶ Reader ──▶ Command ──simple──▶ Program (what the line starts)
 //!                      prompt: where the prompt ends and the typing begins
 //!                      history: what the shell made of `sudo !!`
+//!                      line: what a line shows by itself
+//!                      mend: what the stream's stripping has done to a line
 //! ```
 //!
 //! What is known and from where: a shell with bracketed paste (bash ≥ 5.1) says itself when it begins to

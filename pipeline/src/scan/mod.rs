@@ -6,6 +6,8 @@
 //! and findings are handed over in the artifacts' order, so that the same input gives the same output
 //! however many threads there are.
 
+mod reading;
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::File;
 use std::io::{self, Read, Seek as _, Write as _};
@@ -14,19 +16,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use ingest::command::simple;
-use ingest::decode::Record;
 use ingest::source::{Found, Local};
-use ingest::{Counts, Limits, Opened, Problem, ProblemKind, RawRecord, Sink, TranscriptHead, Want};
+use ingest::{Counts, Limits, Opened, Problem, ProblemKind, Want};
 use jiff::Timestamp;
-use model::{
-    Command, CommandStatus, EventKind, Finding, Level, Place, Principal, Session, SessionId,
-    SessionKind,
-};
-use rules::{Evaluator, Pivot, RuleSet};
+use model::{EventKind, Finding, Level, Place, Session, SessionId, SessionKind};
+use rules::{Evaluator, RuleSet};
 
-use crate::events::{Added, CommandEvent, RecordEvent};
-use crate::finding;
+use self::reading::Reading;
+use crate::events::Added;
 use crate::seen::Seen;
 
 /// The kinds of event that a scan evaluates rules on.
@@ -580,153 +577,4 @@ fn keep(
     file.rewind().map_err(no_room)?;
     let again: Box<dyn Read + Send> = Box::new(file.try_clone().map_err(no_room)?);
     Ok((ingest::open(Arc::clone(name), again, limits)?, file, trouble))
-}
-
-/// One artifact being read by one thread.
-struct Reading<'a, 'e, 's> {
-    shared: &'a Shared<'s>,
-    index: usize,
-    send: &'a SyncSender<(usize, Piece)>,
-    listening: bool,
-    evaluator: &'a mut Evaluator<'e>,
-    records: Added<'a>,
-    commands: Added<'a>,
-    programs: Added<'a>,
-    name: Arc<str>,
-    piece: Piece,
-    end: End,
-}
-
-impl Reading<'_, '_, '_> {
-    /// Hands over what has gathered, once it is this artifact's turn: until then nothing of it can be
-    /// used, and it must not pile up.
-    fn hand_over(&mut self) {
-        if !self.listening {
-            // What nobody takes must not pile up.
-            self.piece = Piece::default();
-            return;
-        }
-        if self.piece.findings.len() + self.piece.problems.len() < PIECE {
-            return;
-        }
-        let index = self.index;
-        self.shared.turn.wait(|front| front >= index);
-        self.listening = self.send.send((index, std::mem::take(&mut self.piece))).is_ok();
-    }
-}
-
-/// Calls that open a session.
-fn opens_session(record: &RawRecord<'_>) -> bool {
-    match (record.event_source, record.event_name) {
-        (Some(source), Some(name)) => matches!(
-            (source, name),
-            ("ssm.amazonaws.com", "StartSession") | ("ecs.amazonaws.com", "ExecuteCommand")
-        ),
-        // Not certain from the raw bytes: look.
-        _ => true,
-    }
-}
-
-impl Sink for Reading<'_, '_, '_> {
-    fn record(&mut self, raw: &RawRecord<'_>) {
-        if raw.event_id.is_some_and(|id| self.shared.seen.note(id, raw.account)) {
-            self.end.duplicates += 1;
-        }
-        let pivot = Pivot { event_source: raw.event_source, event_name: raw.event_name };
-        let opens = opens_session(raw);
-        if !opens && !self.evaluator.may_match(EventKind::CloudTrail, pivot) {
-            return;
-        }
-        let event = RecordEvent::new(raw, &self.records);
-        if opens && let Some(session) = event.record().and_then(Record::opened_session) {
-            self.end.sessions.entry(session.id.clone()).or_insert(session);
-        }
-        let (findings, name) = (&mut self.piece.findings, &self.name);
-        let result = self.evaluator.evaluate(EventKind::CloudTrail, pivot, &event, |found| {
-            findings.push(finding::of_record(
-                &found.rule.info,
-                found.evidence,
-                raw,
-                event.record(),
-                name,
-            ));
-        });
-        if let Err(error) = result {
-            self.problem(Problem {
-                place: Place::new(Arc::clone(&self.name), raw.offset),
-                kind: ProblemKind::Failed,
-                reason: format!("a broken record: {error}"),
-            });
-        }
-        self.hand_over();
-    }
-
-    fn command(&mut self, head: &TranscriptHead, command: Command) {
-        let session = Arc::new(session_of(head, self.shared.sessions));
-        // A command without a time of its own ran after its session began.
-        let time = command.time.or(session.start).or(head.first_event);
-        let programs = match command.status {
-            CommandStatus::Executed => simple::programs(&command.text),
-            _ => Vec::new(),
-        };
-        let mut event = CommandEvent {
-            head,
-            command: &command,
-            program: None,
-            session: &session,
-            time,
-            added: &self.commands,
-        };
-        let first = self.piece.findings.len();
-        let findings = &mut self.piece.findings;
-        let mut on_match = |found: rules::Match<'_>| {
-            // A rule may fire on several programs of one line: that is one finding.
-            let known = findings[first..].iter().any(|f: &Finding| f.rule.id == found.rule.info.id);
-            if !known {
-                let (rule, evidence) = (&found.rule.info, found.evidence);
-                findings.push(finding::of_command(rule, evidence, head, &command, &session, time));
-            }
-        };
-        let pivot = Pivot::default();
-        // These events are no JSON, so filling them cannot fail.
-        let _ = self.evaluator.evaluate(EventKind::Command, pivot, &event, &mut on_match);
-        event.added = &self.programs;
-        for program in &programs {
-            event.program = Some(program);
-            let _ = self.evaluator.evaluate(EventKind::LinuxProcess, pivot, &event, &mut on_match);
-        }
-        self.hand_over();
-    }
-
-    fn is_done(&self) -> bool {
-        !self.listening
-    }
-
-    fn transcript(&mut self, head: &TranscriptHead) {
-        self.end.transcripts.extend(head.session_id.clone());
-    }
-
-    fn problem(&mut self, problem: Problem) {
-        self.piece.problems.push(problem);
-        self.hand_over();
-    }
-}
-
-/// The session of a transcript: as CloudTrail tells it, else as far as the transcript does.
-fn session_of(head: &TranscriptHead, sessions: &BTreeMap<SessionId, Arc<Session>>) -> Session {
-    let known = head.session_id.as_ref().and_then(|id| sessions.get(id));
-    let mut session = known.map_or_else(
-        || {
-            let id = head.session_id.clone();
-            Session::unknown(id.unwrap_or_else(|| SessionId::new(&*head.place.artifact)))
-        },
-        |session| (**session).clone(),
-    );
-    if session.principal.is_none() {
-        session.principal = head.principal_arn.as_deref().map(Principal::from_arn);
-        session.account = session.principal.as_ref().and_then(|p| p.account.clone());
-    }
-    session.target = session.target.or_else(|| head.target.clone());
-    session.region = session.region.or_else(|| head.region.clone());
-    session
 }
