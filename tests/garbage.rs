@@ -121,6 +121,7 @@ fn mutate(seed: &[u8], other: &[u8], rng: &mut Rng) -> Vec<u8> {
 /// Takes everything in, and looks at it as the rest of the product would.
 struct Taster<'a> {
     evaluator: rules::Evaluator<'a>,
+    splitter: ingest::command::simple::Splitter,
     events: u64,
     problems: u64,
     longest: usize,
@@ -151,7 +152,7 @@ impl Sink for Taster<'_> {
     fn command(&mut self, _: &TranscriptHead, command: Command) {
         self.events += 1;
         self.longest = self.longest.max(command.text.len());
-        let _ = ingest::command::simple::programs(&command.text);
+        let _ = self.splitter.programs(&command.text, command.shell);
     }
 
     fn transcript(&mut self, _: &TranscriptHead) {}
@@ -190,8 +191,13 @@ fn mutated_logs_and_transcripts_are_survived() {
         seeds.push((name, plain));
     }
     let set = RuleSet::compile(pipeline::pack::load(None).unwrap());
-    let mut taster =
-        Taster { evaluator: rules::Evaluator::new(&set), events: 0, problems: 0, longest: 0 };
+    let mut taster = Taster {
+        evaluator: rules::Evaluator::new(&set),
+        splitter: ingest::command::simple::Splitter::new(),
+        events: 0,
+        problems: 0,
+        longest: 0,
+    };
     for case in 0..cases() {
         let mut rng = Rng::with_seed(case);
         let (name, seed) = &seeds[rng.usize(0..seeds.len())];

@@ -32,6 +32,17 @@ impl CommandStatus {
     }
 }
 
+/// Which grammar a line is read by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ShellFamily {
+    /// sh, bash, dash, zsh, and near enough fish.
+    #[default]
+    Posix,
+    /// PowerShell, on Windows.
+    PowerShell,
+}
+
 /// How far a reconstruction can be relied on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -71,6 +82,8 @@ pub struct Command {
     pub ordinal: u32,
     /// The line as the shell accepted it; newlines where the command has several lines.
     pub text: String,
+    /// The grammar of the shell that read it.
+    pub shell: ShellFamily,
     /// What became of it.
     pub status: CommandStatus,
     /// How far the reconstruction can be relied on.

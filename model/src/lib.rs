@@ -19,7 +19,7 @@ mod principal;
 mod session;
 mod text;
 
-pub use command::{ByteSpan, Command, CommandStatus, Confidence};
+pub use command::{ByteSpan, Command, CommandStatus, Confidence, ShellFamily};
 pub use event::{EventKind, LogSource, SESSION_FIELDS};
 pub use finding::{Evidence, Finding, FindingId, RuleInfo};
 pub use level::{Level, UnknownLevel};

@@ -7,17 +7,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ingest::command::simple;
+use ingest::command::simple::Splitter;
 use ingest::{RawRecord, TranscriptForm, TranscriptHead};
 use model::{
     ByteSpan, Command, CommandStatus, Confidence, EventKind, Place, Principal, PrincipalType,
-    Session, SessionId, SessionKind,
+    Session, SessionId, SessionKind, ShellFamily,
 };
 use rules::sigma::yaml::{self, Node, Value};
 use rules::{Diagnostic, Evaluator, Match, PackFile, Pivot, RuleSet, Source};
 use serde_json::json;
 
-use crate::events::{Added, CommandEvent, RecordEvent};
+use crate::events::{Added, CommandEvent, RecordEvent, process_kind};
 
 /// What became of a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -178,10 +178,16 @@ impl Runner<'_> {
             Some("unfinished") => CommandStatus::Unfinished,
             Some(other) => return Err(format!("`{other}` is no status of a command")),
         };
+        let shell = match text("shell").as_deref() {
+            None | Some("posix") => ShellFamily::Posix,
+            Some("powershell") => ShellFamily::PowerShell,
+            Some(other) => return Err(format!("`{other}` is no family of shells")),
+        };
         let head = TranscriptHead::new(Place::new("case", 0), TranscriptForm::S3);
         let command = Command {
             ordinal: 1,
             text: line.to_owned(),
+            shell,
             status,
             confidence: Confidence::Certain,
             reason: "a test case",
@@ -195,12 +201,12 @@ impl Runner<'_> {
         };
         let session = session(case.get("session"), source);
         let mut found = None;
-        for kind in [EventKind::Command, EventKind::LinuxProcess] {
+        for kind in [EventKind::Command, process_kind(command.shell)] {
             let added = Added::new(self.set, kind);
             let programs = match (kind, status) {
                 (EventKind::Command, _) => vec![None],
                 (_, CommandStatus::Executed) => {
-                    simple::programs(line).into_iter().map(Some).collect()
+                    Splitter::new().programs(line, command.shell).into_iter().map(Some).collect()
                 }
                 _ => Vec::new(),
             };

@@ -6,7 +6,7 @@ use ingest::command::simple::Program;
 use ingest::decode::Record;
 use ingest::{RawRecord, TranscriptHead};
 use jiff::Timestamp;
-use model::{Command, EventKind, Session};
+use model::{Command, EventKind, Session, ShellFamily};
 use rules::evaluate::{BadJson, fill_from_json};
 use rules::{Calendar, Event, FieldTable, RuleSet, SlotId, Slots};
 
@@ -128,6 +128,14 @@ impl Event for RecordEvent<'_> {
             self.added.fill(slots, record.time, session.as_ref());
         }
         Ok(())
+    }
+}
+
+/// The kind of the programs that a line for such a shell starts.
+pub(crate) const fn process_kind(shell: ShellFamily) -> EventKind {
+    match shell {
+        ShellFamily::Posix => EventKind::LinuxProcess,
+        ShellFamily::PowerShell => EventKind::WindowsProcess,
     }
 }
 

@@ -3,6 +3,8 @@
 //! A prompt is text like any other; its shape is all there is. The shapes known here are those of the
 //! shells that the agent starts and of the distributions' defaults, from the most to the least telling.
 
+use model::ShellFamily;
+
 /// How telling a prompt's shape is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Shape {
@@ -12,6 +14,8 @@ pub enum Shape {
     Word,
     /// `sh-5.2$ `: bash without a configured prompt.
     ShellVersion,
+    /// `PS C:\\Windows>`, as PowerShell comes.
+    PowerShell,
     /// `user@host:dir$ ` or `[user@host dir]$ `.
     UserAtHost,
 }
@@ -95,6 +99,14 @@ impl<'a> Prompt<'a> {
         None
     }
 
+    /// The grammar of the shell that shows it.
+    pub(super) const fn family(&self) -> ShellFamily {
+        match self.shape {
+            Shape::PowerShell => ShellFamily::PowerShell,
+            _ => ShellFamily::Posix,
+        }
+    }
+
     /// A prompt whose end is known: the shell has marked it.
     pub fn whole(text: &'a str) -> Self {
         let body = text.trim_end();
@@ -116,7 +128,13 @@ impl<'a> Prompt<'a> {
             return matches!(sign, '$' | '#' | '%').then(|| bare(Shape::Bare));
         }
         if sign == '>' {
-            return None;
+            // `[host]: PS C:\\> ` on another machine.
+            let (host, own) = match body.strip_prefix('[').and_then(|rest| rest.split_once("]: ")) {
+                Some((host, own)) => (Some(host), own),
+                None => (None, body),
+            };
+            let cwd = own.strip_prefix("PS ")?;
+            return Some(Self { text, shape: Shape::PowerShell, user: None, host, cwd: Some(cwd) });
         }
         if let Some(version) = body.strip_prefix("sh-").or_else(|| body.strip_prefix("bash-")) {
             let is_version =
@@ -306,6 +324,9 @@ fn fixed(prompt: &Prompt<'_>) -> String {
     if prompt.shape == Shape::ShellVersion {
         return body.to_owned();
     }
+    if prompt.shape == Shape::PowerShell {
+        return format!("[{}]PS>", prompt.host.unwrap_or_default());
+    }
     if let (Shape::UserAtHost, Some(user)) = (prompt.shape, prompt.user) {
         let sign = body.chars().next_back().unwrap_or(' ');
         return format!("{user}@{}{sign}", prompt.host.unwrap_or_default());
@@ -383,6 +404,8 @@ mod tests {
         let cases = [
             ("sh-5.2$ whoami", Some((Shape::ShellVersion, "whoami"))),
             ("sh-4.2$ sh-4.2$ date", Some((Shape::ShellVersion, "date"))),
+            ("PS C:\\Users\\x y> dir", Some((Shape::PowerShell, "dir"))),
+            ("[web01]: PS C:\\> whoami", Some((Shape::PowerShell, "whoami"))),
             ("$ ls -la", Some((Shape::Bare, "ls -la"))),
             ("# id", Some((Shape::Bare, "id"))),
             ("[root@ip-172-31-34-20 bin]# cd /", Some((Shape::UserAtHost, "cd /"))),

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
+use ingest::command::simple::Splitter;
 use ingest::source::{Found, Local};
 use ingest::{Counts, Limits, Opened, Problem, ProblemKind, Want};
 use jiff::Timestamp;
@@ -27,8 +28,8 @@ use crate::events::Added;
 use crate::seen::Seen;
 
 /// The kinds of event that a scan evaluates rules on.
-pub const EVALUATED: [EventKind; 3] =
-    [EventKind::CloudTrail, EventKind::Command, EventKind::LinuxProcess];
+pub const EVALUATED: [EventKind; 4] =
+    [EventKind::CloudTrail, EventKind::Command, EventKind::LinuxProcess, EventKind::WindowsProcess];
 
 /// What to scan for.
 #[derive(Clone, Debug)]
@@ -492,7 +493,9 @@ impl Shared<'_> {
             evaluator,
             records: Added::new(self.set, EventKind::CloudTrail),
             commands: Added::new(self.set, EventKind::Command),
-            programs: Added::new(self.set, EventKind::LinuxProcess),
+            linux: Added::new(self.set, EventKind::LinuxProcess),
+            windows: Added::new(self.set, EventKind::WindowsProcess),
+            splitter: Splitter::new(),
             name: opened.name(),
             piece: Piece { problems: trouble.into_iter().collect(), ..Piece::default() },
             end: End::default(),

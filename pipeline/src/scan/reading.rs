@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
-use ingest::command::simple;
+use ingest::command::simple::Splitter;
 use ingest::decode::Record;
 use ingest::{Problem, ProblemKind, RawRecord, Sink, TranscriptHead};
-use model::{Command, CommandStatus, EventKind, Finding, Place, Principal, Session, SessionId};
+use model::{
+    Command, CommandStatus, EventKind, Finding, Place, Principal, Session, SessionId, ShellFamily,
+};
 use rules::{Evaluator, Pivot};
 
 use super::{End, PIECE, Piece, Shared};
-use crate::events::{Added, CommandEvent, RecordEvent};
+use crate::events::{Added, CommandEvent, RecordEvent, process_kind};
 use crate::finding;
 
 /// One artifact being read by one thread.
@@ -23,7 +25,9 @@ pub(super) struct Reading<'a, 'e, 's> {
     pub(super) evaluator: &'a mut Evaluator<'e>,
     pub(super) records: Added<'a>,
     pub(super) commands: Added<'a>,
-    pub(super) programs: Added<'a>,
+    pub(super) linux: Added<'a>,
+    pub(super) windows: Added<'a>,
+    pub(super) splitter: Splitter,
     pub(super) name: Arc<str>,
     pub(super) piece: Piece,
     pub(super) end: End,
@@ -98,9 +102,10 @@ impl Sink for Reading<'_, '_, '_> {
         // A command without a time of its own ran after its session began.
         let time = command.time.or(session.start).or(head.first_event);
         let programs = match command.status {
-            CommandStatus::Executed => simple::programs(&command.text),
+            CommandStatus::Executed => self.splitter.programs(&command.text, command.shell),
             _ => Vec::new(),
         };
+        let kind = process_kind(command.shell);
         let mut event = CommandEvent {
             head,
             command: &command,
@@ -122,10 +127,13 @@ impl Sink for Reading<'_, '_, '_> {
         let pivot = Pivot::default();
         // These events are no JSON, so filling them cannot fail.
         let _ = self.evaluator.evaluate(EventKind::Command, pivot, &event, &mut on_match);
-        event.added = &self.programs;
+        event.added = match command.shell {
+            ShellFamily::Posix => &self.linux,
+            ShellFamily::PowerShell => &self.windows,
+        };
         for program in &programs {
             event.program = Some(program);
-            let _ = self.evaluator.evaluate(EventKind::LinuxProcess, pivot, &event, &mut on_match);
+            let _ = self.evaluator.evaluate(kind, pivot, &event, &mut on_match);
         }
         self.hand_over();
     }

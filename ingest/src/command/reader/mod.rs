@@ -11,7 +11,7 @@ mod unmarked;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use model::{ByteSpan, Command, CommandStatus, Confidence};
+use model::{ByteSpan, Command, CommandStatus, Confidence, ShellFamily};
 
 use super::line::{MAX_CONTINUED, may_have_prompt};
 use super::prompt::{Prompt, Shape, Template};
@@ -313,6 +313,7 @@ impl Reader {
         Command {
             ordinal: self.ordinal,
             text,
+            shell: prompt.map_or(ShellFamily::Posix, Prompt::family),
             status: CommandStatus::Executed,
             confidence: Confidence::Guess,
             reason: "",

@@ -1,40 +1,5 @@
-//! A command line → the programs that it starts.
-//!
-//! A first cut: words and operators by the shell's quoting rules, pipelines and lists taken apart,
-//! `sudo`, `env` and their like looked through. What it cannot follow is still one program with the whole
-//! text. Depth and number are bounded.
-
-/// A program that a command line starts: the fields of Sigma's `process_creation`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Program {
-    /// The program's path; a bare name is put under `/usr/bin`, since a transcript cannot tell where
-    /// the shell found it.
-    pub image: String,
-    /// The words, as they were written.
-    pub command_line: String,
-    /// What started it.
-    pub parent_image: String,
-    /// The user it was told to run as, where the line says (`sudo`, `sudo -u`).
-    pub user: Option<String>,
-}
-
-/// Most programs taken from one line.
-const MAX_PROGRAMS: usize = 64;
-/// Deepest chain of wrappers followed.
-const MAX_DEPTH: usize = 8;
-
-/// The programs of `line`, in order, a wrapper before what it wraps.
-pub fn programs(line: &str) -> Vec<Program> {
-    let mut out = Vec::new();
-    for piece in split(line) {
-        unwrap(&piece, "/usr/bin/bash", None, 0, &mut out);
-        if out.len() >= MAX_PROGRAMS {
-            out.truncate(MAX_PROGRAMS);
-            break;
-        }
-    }
-    out
-}
+//! What has to be known of a line while it is read: will the shell wait for more, and may a shell with a prompt of
+//! its own be at work after it? Asked for every command of a transcript, so it is a lexer and no parser.
 
 /// A word with its quotes taken off, and how it was written.
 #[derive(Clone, Debug)]
@@ -125,86 +90,17 @@ fn split(line: &str) -> Vec<Vec<Word<'_>>> {
     pieces
 }
 
+/// Deepest chain of wrappers followed.
+const MAX_DEPTH: usize = 8;
+
 /// Words of the shell's grammar in front of a command.
 const KEYWORDS: &[&str] = &[
     "if", "then", "elif", "else", "while", "until", "do", "!", "{", "time", "exec", "builtin",
     "command",
 ];
 
-fn unwrap(
-    words: &[Word<'_>],
-    parent: &str,
-    user: Option<&str>,
-    depth: usize,
-    out: &mut Vec<Program>,
-) {
-    let skip = words
-        .iter()
-        .take_while(|word| KEYWORDS.contains(&word.raw) || is_assignment(&word.text))
-        .count();
-    let words = &words[skip..];
-    let Some(first) = words.first() else { return };
-    if matches!(first.raw, "done" | "fi" | "esac" | "}" | "for" | "case" | "function") {
-        return;
-    }
-    let image = if first.text.contains('/') {
-        first.text.clone()
-    } else {
-        format!("/usr/bin/{}", first.text)
-    };
-    let command_line = words.iter().map(|word| word.raw).collect::<Vec<_>>().join(" ");
-    out.push(Program {
-        image: image.clone(),
-        command_line,
-        parent_image: parent.to_owned(),
-        user: user.map(str::to_owned),
-    });
-    if depth >= MAX_DEPTH || out.len() >= MAX_PROGRAMS {
-        return;
-    }
-    let name = first.text.rsplit('/').next().unwrap_or_default();
-    // Options that take a value, for the wrappers whose argument is a command.
-    let with_value: &[&str] = match name {
-        "sudo" => &["-u", "-g", "-h", "-p", "-C", "-r", "-t", "-T", "-D", "-R", "-U", "--user"],
-        "doas" => &["-u", "-C"],
-        "env" => &["-u", "-C", "-S"],
-        "nice" => &["-n"],
-        "timeout" => &["-k", "-s"],
-        "nohup" | "setsid" | "xargs" | "watch" | "stdbuf" | "ionice" => {
-            &["-I", "-n", "-P", "-L", "-d", "-o", "-e", "-i", "-c"]
-        }
-        _ => return,
-    };
-    let mut run_as = matches!(name, "sudo" | "doas").then_some("root");
-    let mut at = 1;
-    while let Some(word) = words.get(at) {
-        if word.text == "--" {
-            at += 1;
-            break;
-        }
-        let assigns = name == "env" && is_assignment(&word.text);
-        if !(word.text.starts_with('-') || assigns) {
-            break;
-        }
-        if with_value.contains(&word.text.as_str()) {
-            at += 1;
-            if matches!(word.text.as_str(), "-u" | "--user") && run_as.is_some() {
-                run_as = words.get(at).map(|word| word.text.as_str());
-            }
-        } else if let Some(name) = word.text.strip_prefix("--user=") {
-            run_as = Some(name);
-        }
-        at += 1;
-    }
-    if name == "timeout" {
-        at += 1;
-    }
-    if let Some(rest) = words.get(at..) {
-        unwrap(rest, &image, run_as.or(user), depth + 1, out);
-    }
-}
-
-fn is_assignment(word: &str) -> bool {
+/// `NAME=value`
+pub(super) fn is_assignment(word: &str) -> bool {
     word.split_once('=').is_some_and(|(name, _)| {
         name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
             && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
@@ -378,37 +274,6 @@ fn open_heredoc(text: &str) -> Option<bool> {
 mod tests {
     use super::*;
 
-    fn images(line: &str) -> Vec<String> {
-        programs(line).into_iter().map(|program| program.image).collect()
-    }
-
-    #[test]
-    fn lines_are_taken_apart() {
-        let cases: [(&str, &[&str]); 9] = [
-            ("ls -la", &["/usr/bin/ls"]),
-            ("sudo systemctl restart nginx", &["/usr/bin/sudo", "/usr/bin/systemctl"]),
-            ("sudo -u postgres psql", &["/usr/bin/sudo", "/usr/bin/psql"]),
-            ("FOO=1 env A=b /opt/x --y", &["/usr/bin/env", "/opt/x"]),
-            ("cat f | grep 'a|b' > out && rm f", &["/usr/bin/cat", "/usr/bin/grep", "/usr/bin/rm"]),
-            ("echo \"sudo rm\" # sudo", &["/usr/bin/echo"]),
-            ("for i in 1 2; do curl x; done", &["/usr/bin/curl"]),
-            ("x 2>/dev/null", &["/usr/bin/x"]),
-            ("", &[]),
-        ];
-        for (line, expected) in cases {
-            assert_eq!(images(line), expected, "{line}");
-        }
-    }
-
-    #[test]
-    fn sudo_changes_the_user() {
-        let found = programs("sudo -u postgres psql -c 'select 1'");
-        assert_eq!(found[0].user, None);
-        assert_eq!(found[1].user.as_deref(), Some("postgres"));
-        assert_eq!(found[1].parent_image, "/usr/bin/sudo");
-        assert_eq!(found[1].command_line, "psql -c 'select 1'");
-    }
-
     #[test]
     fn the_shell_waits_for_what_is_open() {
         for text in ["echo 'a", "ls \\", "cat <<EOF", "if true; then", "f() {", "a &&", "a |"] {
@@ -449,12 +314,5 @@ mod tests {
         {
             assert!(!starts_a_shell(line), "{line}");
         }
-    }
-
-    #[test]
-    fn a_line_of_wrappers_ends() {
-        let line = "sudo ".repeat(5000);
-        assert!(programs(&line).len() <= MAX_DEPTH + 1);
-        assert!(programs(&"a;".repeat(5000)).len() <= MAX_PROGRAMS);
     }
 }
