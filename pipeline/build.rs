@@ -1,11 +1,14 @@
 //! Embeds the rules that ship: every file below `rules.d/` but the tests, as text.
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules.d").canonicalize()?;
+    // At run time: a checkout may have been moved since this script was built.
+    let manifest = told("CARGO_MANIFEST_DIR")?;
+    let root = Path::new(&manifest).join("../rules.d").canonicalize()?;
     println!("cargo::rerun-if-changed={}", root.display());
     let mut files = Vec::new();
     collect(&root, &mut files)?;
@@ -18,9 +21,13 @@ fn main() -> io::Result<()> {
             .map_err(io::Error::other)?;
     }
     code.push_str("]\n");
-    #[expect(clippy::disallowed_methods, reason = "cargo tells a build script where to write so")]
-    let out = env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("OUT_DIR is not set"))?;
+    let out = told("OUT_DIR")?;
     fs::write(Path::new(&out).join("pack.rs"), code)
+}
+
+#[expect(clippy::disallowed_methods, reason = "cargo speaks to a build script in this way")]
+fn told(name: &str) -> io::Result<OsString> {
+    env::var_os(name).ok_or_else(|| io::Error::other(format!("{name} is not set")))
 }
 
 fn collect(directory: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
