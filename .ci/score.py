@@ -32,7 +32,7 @@ with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as out:
             path = next((p for end in ("", ".gz") if (p := session / (FORMS[source] + end)).exists()), None)
             if path is None:
                 continue
-            run = subprocess.run([binary, "commands", "--format", "json", path], capture_output=True, text=True)
+            run = subprocess.run([binary, "commands", "--reveal", "--format", "json", path], capture_output=True, text=True)
             if run.stderr:
                 print(f"{path}: {run.stderr.strip()[:300]}", file=sys.stderr)
             commands = [json.loads(line) for line in run.stdout.splitlines()]

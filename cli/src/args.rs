@@ -116,6 +116,9 @@ pub(crate) struct ScanArgs {
     /// Findings shown for each rule in text output.
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(crate) per_rule: usize,
+    /// Show secrets. They are otherwise masked, each with a fingerprint of its own.
+    #[arg(long)]
+    pub(crate) reveal: bool,
     /// Threads. Default: as many as there are processors.
     #[arg(long, short, value_name = "N")]
     pub(crate) jobs: Option<std::num::NonZeroUsize>,
@@ -153,6 +156,9 @@ pub(crate) struct CommandsArgs {
     /// Transcripts: files, directories (with all below), or `-` for standard input.
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+    /// Show secrets. They are otherwise masked, each with a fingerprint of its own.
+    #[arg(long)]
+    pub(crate) reveal: bool,
     /// How to print commands.
     #[arg(long, value_enum, default_value_t = CommandsFormat::Text)]
     pub(crate) format: CommandsFormat,

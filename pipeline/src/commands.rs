@@ -5,6 +5,7 @@ use std::io;
 use ingest::source::Found;
 use ingest::{Limits, Problem, ProblemKind, RawRecord, Sink, TranscriptHead, Want};
 use model::{Command, Place};
+use report::mask::Masker;
 
 /// Takes commands as they are read.
 pub trait Observer {
@@ -15,8 +16,13 @@ pub trait Observer {
 }
 
 /// Reads every transcript. Returns whether everything could be read; fails only if the observer does.
-pub fn commands(found: Found, limits: &Limits, observer: &mut dyn Observer) -> io::Result<bool> {
-    let mut reading = Reading { observer, failed: false, error: None };
+pub fn commands(
+    found: Found,
+    limits: &Limits,
+    masker: Masker,
+    observer: &mut dyn Observer,
+) -> io::Result<bool> {
+    let mut reading = Reading { observer, masker, failed: false, error: None };
     for unreadable in found.unreadable {
         reading.problem(Problem {
             place: Place::new(unreadable.path, 0),
@@ -49,6 +55,7 @@ pub fn commands(found: Found, limits: &Limits, observer: &mut dyn Observer) -> i
 
 struct Reading<'a> {
     observer: &'a mut dyn Observer,
+    masker: Masker,
     failed: bool,
     error: Option<io::Error>,
 }
@@ -57,7 +64,8 @@ impl Sink for Reading<'_> {
     // Records have no commands.
     fn record(&mut self, _: &RawRecord<'_>) {}
 
-    fn command(&mut self, head: &TranscriptHead, command: Command) {
+    fn command(&mut self, head: &TranscriptHead, mut command: Command) {
+        self.masker.command(&mut command);
         if self.error.is_none() {
             self.error = self.observer.command(head, &command).err();
         }

@@ -6,6 +6,7 @@ use ingest::decode::Record;
 use ingest::{RawRecord, TranscriptHead};
 use jiff::Timestamp;
 use model::{Command, Evidence, Finding, FindingId, Place, RuleInfo, Session};
+use report::mask::Masker;
 use sha2::{Digest, Sha256};
 
 /// The id of what `parts` name: the same parts, the same id, on every machine.
@@ -24,11 +25,13 @@ pub(crate) fn id(parts: &[&[u8]]) -> FindingId {
 /// A finding about a CloudTrail record.
 pub(crate) fn of_record(
     rule: &Arc<RuleInfo>,
-    evidence: Vec<Evidence>,
+    mut evidence: Vec<Evidence>,
     raw: &RawRecord<'_>,
     record: Option<&Record>,
+    masker: Masker,
     artifact: &Arc<str>,
 ) -> Finding {
+    masker.evidence(&mut evidence);
     let unread = Record::default();
     let record = record.unwrap_or(&unread);
     // A copy of a record has the same id; without one, the record itself has to do.
@@ -65,12 +68,16 @@ pub(crate) fn of_record(
 /// A finding about a command.
 pub(crate) fn of_command(
     rule: &Arc<RuleInfo>,
-    evidence: Vec<Evidence>,
+    mut evidence: Vec<Evidence>,
     head: &TranscriptHead,
     command: &Command,
     session: &Arc<Session>,
     time: Option<Timestamp>,
+    masker: Masker,
 ) -> Finding {
+    masker.evidence(&mut evidence);
+    // The id must neither tell a secret nor depend on whether it is shown.
+    let masked = Masker::default().text(&command.text);
     let known = head.session_id.is_some();
     // One session may be there in two forms; its commands are the same.
     let transcript = if known { session.id.as_str() } else { &*head.place.artifact };
@@ -79,7 +86,7 @@ pub(crate) fn of_command(
         b"command",
         transcript.as_bytes(),
         &command.ordinal.to_le_bytes(),
-        command.text.as_bytes(),
+        masked.as_bytes(),
     ];
     Finding {
         id: id(&identity),
@@ -93,7 +100,7 @@ pub(crate) fn of_command(
         target: session.target.clone(),
         event_id: None,
         event_name: Some("command".to_owned()),
-        command: Some(command.text.clone()),
+        command: Some(masker.text(&command.text).into_owned()),
         source_ip: None,
         error_code: None,
         evidence,

@@ -7,4 +7,5 @@
 //! Everything that leaves here has been made harmless for where it goes: no control sequence reaches a
 //! terminal, no formula a spreadsheet.
 
+pub mod mask;
 pub mod write;

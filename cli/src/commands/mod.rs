@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 use ingest::{Limits, Problem, ProblemKind, TranscriptHead};
 use model::{Command, CommandStatus, Confidence, Visible};
 use pipeline::commands::{Observer, commands};
+use report::mask::Masker;
 use report::write::CommandRow;
 
 use crate::args::{CommandsArgs, CommandsFormat};
@@ -23,7 +24,7 @@ pub(crate) fn run(args: &CommandsArgs) -> Result<Outcome, Failure> {
             Box::new(Text { out: BufWriter::new(anstream::stdout()), transcript: None })
         }
     };
-    let complete = commands(found, &limits, &mut *print)?;
+    let complete = commands(found, &limits, Masker { reveal: args.reveal }, &mut *print)?;
     Ok(if complete { Outcome::Done } else { Outcome::Incomplete })
 }
 

@@ -27,6 +27,7 @@ pub(crate) fn run(args: &ScanArgs) -> Result<Outcome, Failure> {
         min_level: args.level,
         since: args.since.as_deref().map(|text| time(text, &zone)).transpose()?,
         until: args.until.as_deref().map(|text| time(text, &zone)).transpose()?,
+        masker: report::mask::Masker { reveal: args.reveal },
         jobs: args.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, Into::into),
         limits: Limits { max_inflated: args.max_inflated, ..Limits::default() },
     };

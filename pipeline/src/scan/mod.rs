@@ -21,6 +21,7 @@ use ingest::source::{Found, Local};
 use ingest::{Counts, Limits, Opened, Problem, ProblemKind, Want};
 use jiff::Timestamp;
 use model::{EventKind, Finding, Level, Place, Session, SessionId, SessionKind};
+use report::mask::Masker;
 use rules::{Evaluator, RuleSet};
 
 use self::reading::Reading;
@@ -40,6 +41,8 @@ pub struct Options {
     pub since: Option<Timestamp>,
     /// Findings from then on are left out.
     pub until: Option<Timestamp>,
+    /// What is done with secrets in findings.
+    pub masker: Masker,
     /// Threads.
     pub jobs: usize,
     /// How much of a hostile input is looked at.
@@ -52,6 +55,7 @@ impl Default for Options {
             min_level: Level::Informational,
             since: None,
             until: None,
+            masker: Masker::default(),
             jobs: 1,
             limits: Limits::default(),
         }

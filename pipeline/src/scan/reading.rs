@@ -78,12 +78,14 @@ impl Sink for Reading<'_, '_, '_> {
             self.end.sessions.entry(session.id.clone()).or_insert(session);
         }
         let (findings, name) = (&mut self.piece.findings, &self.name);
+        let masker = self.shared.options.masker;
         let result = self.evaluator.evaluate(EventKind::CloudTrail, pivot, &event, |found| {
             findings.push(finding::of_record(
                 &found.rule.info,
                 found.evidence,
                 raw,
                 event.record(),
+                masker,
                 name,
             ));
         });
@@ -114,6 +116,7 @@ impl Sink for Reading<'_, '_, '_> {
             time,
             added: &self.commands,
         };
+        let masker = self.shared.options.masker;
         let first = self.piece.findings.len();
         let findings = &mut self.piece.findings;
         let mut on_match = |found: rules::Match<'_>| {
@@ -121,7 +124,9 @@ impl Sink for Reading<'_, '_, '_> {
             let known = findings[first..].iter().any(|f: &Finding| f.rule.id == found.rule.info.id);
             if !known {
                 let (rule, evidence) = (&found.rule.info, found.evidence);
-                findings.push(finding::of_command(rule, evidence, head, &command, &session, time));
+                findings.push(finding::of_command(
+                    rule, evidence, head, &command, &session, time, masker,
+                ));
             }
         };
         let pivot = Pivot::default();

@@ -1,0 +1,434 @@
+//! Secrets taken out of what is shown.
+//!
+//! What was typed at a prompt that does not echo is in no recording. But much that is secret is typed in the open:
+//! options, assignments, headers, connection strings, keys. Each is replaced by `[secret:1a2b3c]`, whose six digits
+//! are the same wherever the secret is, so that two uses can be told to be of one. The evidence stays in the
+//! recording itself.
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+use model::{Command, Evidence};
+use regex_automata::meta::Regex;
+use sha2::{Digest as _, Sha256};
+
+/// Masks secrets, or does not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Masker {
+    /// Leave everything as it is.
+    pub reveal: bool,
+}
+
+/// A word of a shell, its quotes left outside.
+const WORD: &str = r#"(?:\$?"((?:[^"\\]|\\.)+)"|\$?'([^']+)'|([^ \t\r\n"'|&;<>()]+))"#;
+/// The same, behind a blank: nothing that begins like an option.
+const VALUE: &str =
+    r#"(?:\$?"((?:[^"\\]|\\.)+)"|\$?'([^']+)'|([^ \t\r\n"'|&;<>()-][^ \t\r\n"'|&;<>()]*))"#;
+/// What may stand between a program and its option.
+const GAP: &str = r"[^|;&\n]*?[ \t]";
+/// How names of secrets end.
+const SECRET: &str = r"(?:pass|pass(?:word|wd|phrase|code|in|out)|pwd|secret|secret[-_]?string|token|token[-_]?code|(?:api|secret|access|account|shared|encryption|private|master|license|signing)[-_]?key|credentials?|sas)";
+
+/// Where secrets stand: each expression's first group that matched is one. `{w}`, `{v}`, `{gap}` and `{secret}` stand for
+/// the pieces above.
+const PLACES: &[&str] = &[
+    // Options of any program: `--password x`, `--client-secret=x`, `-Password x`.
+    r"(?i)(?:^|[ \t\n])--?[a-z0-9_-]*{secret}={w}",
+    r"(?i)(?:^|[ \t\n])--?[a-z0-9_-]*{secret}[ \t]+{v}",
+    // Assignments, keys of JSON, YAML and ini files, parts of connection strings.
+    r#"(?i)(?:^|[ \t\n;&|({"'`,?.:\[$@])[a-z0-9_.-]*{secret}["'\])]*[ \t]*(?:=>|:=|==?|:)[ \t]*{w}"#,
+    // Headers.
+    r#"(?i)authorization["']?[ \t]*[:=][ \t]*["']?(?:(?:bearer|basic|token|digest|negotiate|apikey|splunk|key)[ \t]+)?([^ \t\r\n"'][^"'\r\n]*)"#,
+    r#"(?i)(?:x-[a-z0-9-]*(?:token|key|secret|auth)|private-token|job-token|api-key|cookie)["']?[ \t]*:[ \t]*([^ \t\r\n"'][^"'\r\n]*)"#,
+    // In addresses: `scheme://user:secret@host`, `https://token@host`, signatures.
+    r#"[a-zA-Z][a-zA-Z0-9+.-]*://[^ \t\r\n/:@"']*:([^ \t\r\n/@"']+)@"#,
+    r"[a-zA-Z][a-zA-Z0-9+.-]*://([A-Za-z0-9_-]{16,})@",
+    r#"(?i)[?&](?:sig|signature|x-amz-signature|x-amz-security-token|access_token|token|key|code|client_secret)=([^& \t\r\n"']+)"#,
+    // Keys.
+    r"(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----(.+?)(?:-----END|\z)",
+    // Tokens that can be told by their form.
+    r"(?-u:\b)((?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{16,}|xox[abposr]-[A-Za-z0-9-]{10,}|[sr]k_(?:live|test)_[A-Za-z0-9]{10,}|sk-[A-Za-z0-9_-]{20,}|AIza[A-Za-z0-9_-]{30,}|hv[sb]\.[A-Za-z0-9_-]{8,}|npm_[A-Za-z0-9]{30,}|dop_v1_[a-f0-9]{20,}|SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}|ya29\.[A-Za-z0-9_-]{20,}|AGE-SECRET-KEY-1[A-Z0-9]{20,}|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?|(?:FwoG|IQoJ)[A-Za-z0-9+/=]{60,}))",
+    r"hooks\.slack\.com/services/([A-Za-z0-9/]+)",
+    // Programs with short options of their own.
+    r"(?-u:\b)(?:mysql(?:dump|admin|import|check)?|mariadb(?:-dump|-admin)?|7z[ar]?|mongo(?:sh|dump|restore)?){gap}-p{w}",
+    r"(?-u:\b)mongo(?:sh|dump|restore)?{gap}-p[ \t]+{v}",
+    r"(?-u:\b)sshpass[ \t]+-p[ \t]*{v}",
+    r#"(?-u:\b)(?:curl|wget|https?|xh|lwp-request){gap}(?:-u|-U|--user|--proxy-user)[= \t]*["']?[^ \t\r\n:"']*:([^ \t\r\n"']+)"#,
+    r"(?-u:\b)(?:docker|podman|nerdctl|helm|az|oc|cf|ibmcloud|skopeo|buildah|crane){gap}login{gap}-p[ \t]*{v}",
+    r"(?-u:\b)redis-cli{gap}-a[ \t]+{v}",
+    r"(?-u:\b)ldap[a-z]+{gap}-w[ \t]*{v}",
+    r"(?-u:\b)(?:zip|unzip|sqlcmd|bcp|osql|tsql|ipmitool){gap}-P[ \t]*{v}",
+    r#"(?-u:\b)(?:smbclient|rpcclient|winexe|net){gap}-U[ \t]*["']?[^ \t\r\n%"']+%([^ \t\r\n"']+)"#,
+    r"(?i)(?-u:\b)net1?(?:\.exe)?[ \t]+user[ \t]+[^ \t/]+[ \t]+([^ \t\r\n/][^ \t\r\n]*)",
+    r"(?-u:\b)(?:echo|printf)[ \t]+(?:-[neE]+[ \t]+)?{v}[ \t]*\|[ \t]*(?:sudo[ \t][^|;&\n]*-S|(?:sudo[ \t]+)?(?:passwd|chpasswd|kinit|cryptsetup|gpg|su)(?-u:\b)|(?:docker|podman|helm|gh)[ \t][^|;&\n]*login)",
+    r"(?-u:\b)(?:sudo[ \t][^|;&\n]*-S|passwd|chpasswd|kinit)[^|;&\n]*<<<[ \t]*{w}",
+    r"--from-literal[= \t]+[^= \t]+={w}",
+    r"(?-u:\b)put-parameter{gap}--value(?:=|[ \t]+){w}",
+    r"(?-u:\b)configure[ \t]+set[ \t]+[a-z0-9_.]*(?:secret_access_key|session_token)[ \t]+{v}",
+    r"(?-u:\b)vault[ \t]+login[ \t]+{v}",
+    r"(?-u:\b)htpasswd[ \t]+-[A-Za-z]*b[A-Za-z]*[ \t]+[^ \t]+[ \t]+[^ \t]+[ \t]+{v}",
+    r"(?-u:\b)openssl{gap}-k[ \t]+{v}",
+    r"(?-u:\b)(?:nmcli{gap}password|wpa_passphrase[ \t]+[^ \t]+)[ \t]+{v}",
+    r"(?i)convertto-securestring[ \t]+(?:-string[ \t]+)?{v}",
+    // SQL.
+    r"(?i)identified[ \t]+(?:with[ \t]+[^ \t]+[ \t]+)?(?:by|as)[ \t]+(?:password[ \t]+)?{w}",
+    r"(?i)password[ \t]*\(?[ \t]*'([^']+)'",
+];
+
+/// No secret is in a text that has none of these, in any case.
+const TELLTALES: &[&str] = &[
+    "pass",
+    "pwd",
+    "secret",
+    "token",
+    "key",
+    "cred",
+    "auth",
+    "cookie",
+    "://",
+    "sig",
+    "code",
+    "sas",
+    "gh",
+    "glpat",
+    "xox",
+    "k_",
+    "sk-",
+    "aiza",
+    "hv",
+    "npm_",
+    "dop_",
+    "sg.",
+    "ya29",
+    "eyj",
+    "fwog",
+    "iqoj",
+    "slack",
+    "mysql",
+    "maria",
+    "mongo",
+    "7z",
+    "curl",
+    "wget",
+    "http",
+    "xh",
+    "lwp",
+    "login",
+    "redis",
+    "ldap",
+    "zip",
+    "sql",
+    "bcp",
+    "ipmi",
+    "smb",
+    "rpcclient",
+    "winexe",
+    "net",
+    "sudo",
+    "kinit",
+    "cryptsetup",
+    "gpg",
+    "su",
+    "--from-literal",
+    "put-parameter",
+    "openssl",
+    "nmcli",
+    "wpa_",
+    "identified",
+];
+
+struct Finder {
+    telltales: AhoCorasick,
+    places: Vec<Regex>,
+}
+
+static FINDER: LazyLock<Finder> = LazyLock::new(|| {
+    let telltales = AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .build(TELLTALES)
+        .expect("the list is short");
+    let places = PLACES.iter().map(|place| {
+        let place = place
+            .replace("{secret}", SECRET)
+            .replace("{w}", WORD)
+            .replace("{v}", VALUE)
+            .replace("{gap}", GAP);
+        Regex::new(&place).expect("the expressions are constant, and a test compiles them")
+    });
+    Finder { telltales, places: places.collect() }
+});
+
+impl Finder {
+    /// Where the secrets of a text are, in order and apart.
+    fn find(&self, text: &str) -> Vec<Range<usize>> {
+        if !self.telltales.is_match(text) {
+            return Vec::new();
+        }
+        let mut found: Vec<Range<usize>> = Vec::new();
+        for place in &self.places {
+            let mut captures = place.create_captures();
+            let mut from = 0;
+            while from < text.len() {
+                let input = regex_automata::Input::new(text).range(from..);
+                place.search_captures(&input, &mut captures);
+                let Some(whole) = captures.get_match() else { break };
+                let secret = (1..captures.group_len()).find_map(|group| captures.get_group(group));
+                let Some(secret) = secret.map(|span| span.start..span.end) else { break };
+                from = secret.end.max(from + 1);
+                while !text.is_char_boundary(from) {
+                    from += 1;
+                }
+                if is_secret(&text[whole.start()..secret.start], &text[secret.clone()]) {
+                    found.push(secret);
+                }
+            }
+        }
+        found.sort_by_key(|span| (span.start, std::cmp::Reverse(span.end)));
+        // What overlaps is one.
+        let mut apart: Vec<Range<usize>> = Vec::new();
+        for span in found {
+            match apart.last_mut() {
+                Some(last) if span.start < last.end => last.end = last.end.max(span.end),
+                _ => apart.push(span),
+            }
+        }
+        apart
+    }
+}
+
+/// Can this value, found behind `front`, be a secret at all?
+fn is_secret(front: &str, value: &str) -> bool {
+    let front = front.to_ascii_lowercase();
+    let asks = ["--no-", "--ask-", "--prompt-"].iter().any(|option| front.contains(option));
+    // `PWD=/srv` is a directory.
+    let directory = (front.trim_start().starts_with("pwd=") || front.ends_with("oldpwd="))
+        && value.starts_with(['/', '~']);
+    // A variable is none, nor is what a program prints.
+    let refers = value.starts_with('$') || (value.starts_with('%') && value.ends_with('%'));
+    let word = matches!(
+        value.to_ascii_lowercase().as_str(),
+        "true"
+            | "false"
+            | "yes"
+            | "no"
+            | "null"
+            | "none"
+            | "on"
+            | "off"
+            | "0"
+            | "1"
+            | "prompt"
+            | "stdin"
+    );
+    let masked = value.starts_with("[secret:")
+        || front.ends_with("[secret:")
+        || value == "HIDDEN_DUE_TO_SECURITY_REASONS"
+        || value.chars().all(|c| c == '*');
+    !(asks || directory || refers || word || masked)
+}
+
+/// Six hexadecimal digits that are the same for the same secret. Too few to tell the secret from, of all that
+/// there can be; a guess can be tested against them, as against any fingerprint.
+fn fingerprint(secret: &str) -> String {
+    let mut hash = Sha256::new();
+    hash.update(b"ssm-audit secret\0");
+    hash.update(secret.as_bytes());
+    let digest = hash.finalize();
+    format!("{:02x}{:02x}{:02x}", digest[0], digest[1], digest[2])
+}
+
+impl Masker {
+    /// The text without its secrets.
+    pub fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.reveal {
+            return Cow::Borrowed(text);
+        }
+        let secrets = FINDER.find(text);
+        if secrets.is_empty() {
+            return Cow::Borrowed(text);
+        }
+        let mut out = String::with_capacity(text.len() + 16);
+        let mut plain = 0;
+        for secret in secrets {
+            out.push_str(&text[plain..secret.start]);
+            out.push_str(&masked(&text[secret.clone()]));
+            plain = secret.end;
+        }
+        out.push_str(&text[plain..]);
+        Cow::Owned(out)
+    }
+
+    /// Takes the secrets out of a command.
+    pub fn command(&self, command: &mut Command) {
+        if let Cow::Owned(text) = self.text(&command.text) {
+            command.text = text;
+        }
+    }
+
+    /// Takes the secrets out of what made a rule match. A field may be called what it holds.
+    pub fn evidence(&self, evidence: &mut [Evidence]) {
+        for part in evidence.iter_mut().filter(|_| !self.reveal) {
+            let Some(value) = &mut part.value else { continue };
+            let named = format!(" {}=", part.field);
+            let whole = format!("{named}{value}");
+            let all = FINDER.find(&whole).first().is_some_and(|span| span.start == named.len());
+            if all && !value.contains(' ') {
+                *value = masked(value);
+            } else if let Cow::Owned(text) = self.text(value) {
+                *value = text;
+            }
+        }
+    }
+}
+
+fn masked(secret: &str) -> String {
+    format!("[secret:{}]", fingerprint(secret))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mask(text: &str) -> String {
+        let text = Masker::default().text(text);
+        // The digits do not matter here.
+        let mut out = String::new();
+        let mut rest = &*text;
+        while let Some((before, after)) = rest.split_once("[secret:") {
+            out.push_str(before);
+            out.push('*');
+            rest = &after[7..];
+        }
+        out + rest
+    }
+
+    #[test]
+    fn secrets_are_taken_out() {
+        let cases = [
+            ("mysql -u root -pHunter2 db", "mysql -u root -p* db"),
+            ("mysql -h x --password=Hunter2", "mysql -h x --password=*"),
+            ("mysqldump -p'a b' x", "mysqldump -p'*' x"),
+            (
+                "aws configure set aws_secret_access_key abc",
+                "aws configure set aws_secret_access_key *",
+            ),
+            ("mysql -pA[b]c", "mysql -p*"),
+            ("export AWS_SECRET_ACCESS_KEY=wJalrXUt/K7", "export AWS_SECRET_ACCESS_KEY=*"),
+            ("AWS_SESSION_TOKEN='x y' aws s3 ls", "AWS_SESSION_TOKEN='*' aws s3 ls"),
+            (
+                "curl -H 'Authorization: Bearer abc.def' -u bob:pw http://x",
+                "curl -H 'Authorization: Bearer *' -u bob:* http://x",
+            ),
+            ("curl -H \"X-Api-Key: 123abc\" x", "curl -H \"X-Api-Key: *\" x"),
+            ("curl -ubob:pw x", "curl -ubob:* x"),
+            ("psql postgres://bob:s3cret@db:5432/x", "psql postgres://bob:*@db:5432/x"),
+            ("psql 'host=db password=s3cret user=x'", "psql 'host=db password=* user=x'"),
+            (
+                "git clone https://ghp_abcdefghijklmnopqrstuvwxyz0123456789@github.com/x",
+                "git clone https://*@github.com/x",
+            ),
+            ("PGPASSWORD=\"p w\" psql", "PGPASSWORD=\"*\" psql"),
+            ("sshpass -p hunter2 ssh x", "sshpass -p * ssh x"),
+            ("docker login -u bob -p hunter2 r.io", "docker login -u bob -p * r.io"),
+            ("echo hunter2 | sudo -S id", "echo * | sudo -S id"),
+            ("echo 'bob:pw' | sudo chpasswd", "echo '*' | sudo chpasswd"),
+            ("echo '{\"password\": \"abc\"}' > x", "echo '{\"password\": \"*\"}' > x"),
+            ("CREATE USER x IDENTIFIED BY 'pw';", "CREATE USER x IDENTIFIED BY '*';"),
+            ("ALTER USER x WITH PASSWORD 'pw';", "ALTER USER x WITH PASSWORD '*';"),
+            (
+                "aws ssm put-parameter --name /x --value pw --type SecureString",
+                "aws ssm put-parameter --name /x --value * --type SecureString",
+            ),
+            (
+                "cat > k <<EOF\n-----BEGIN RSA PRIVATE KEY-----\nMIIE\nabc\n-----END RSA PRIVATE KEY-----\nEOF",
+                "cat > k <<EOF\n-----BEGIN RSA PRIVATE KEY-----*-----END RSA PRIVATE KEY-----\nEOF",
+            ),
+            ("Server=db;User=sa;Password=pw;", "Server=db;User=sa;Password=*;"),
+            ("net user bob P@ss /add", "net user bob * /add"),
+            ("redis-cli -h x -a pw ping", "redis-cli -h x -a * ping"),
+            ("openssl rsa -passin pass:pw -in k", "openssl rsa -passin * -in k"),
+            ("gh auth login --with-token <f", "gh auth login --with-token <f"),
+            (
+                "kubectl create secret generic x --from-literal=k=v1",
+                "kubectl create secret generic x --from-literal=k=*",
+            ),
+            ("vault login hvs.CAESIabcdef", "vault login *"),
+            ("DB_PASS=visible-on-cmdline ./x", "DB_PASS=* ./x"),
+            (
+                "curl 'https://x/y?a=1&X-Amz-Signature=abc&b=2'",
+                "curl 'https://x/y?a=1&X-Amz-Signature=*&b=2'",
+            ),
+            ("A_PASS=x1 B_PASS=x2 run", "A_PASS=* B_PASS=* run"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(mask(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_secret_stays() {
+        for text in [
+            "ls -la /etc/passwd",
+            "cat /etc/shadow | grep pass",
+            "mysql -u root -p",
+            "mysql -p -u root",
+            "mkdir -p /srv/x",
+            "ssh -p 22 host",
+            "PGPASSWORD=$PW psql",
+            "curl -u \"$USER:$PASS\" x",
+            "export TOKEN=$(cat /run/token)",
+            "cd $PWD; PWD=/srv x",
+            "aws secretsmanager get-secret-value --secret-id prod/db",
+            "pg_dump --no-password db",
+            "docker login --password-stdin r.io",
+            "passwd bob",
+            "curl http://x:80/y",
+            "grep -r token src",
+            "ssh-keygen -t ed25519 -f key",
+            "read -s -p 'API key: ' KEY",
+        ] {
+            assert_eq!(mask(text), text);
+        }
+    }
+
+    #[test]
+    fn one_secret_has_one_fingerprint() {
+        let masker = Masker::default();
+        let one = masker.text("mysql -pHunter2").into_owned();
+        let two = masker.text("export DB_PASSWORD='Hunter2'").into_owned();
+        let mark = |text: &str| {
+            text[text.find("[secret:").unwrap_or(0)..].trim_end_matches('\'').to_owned()
+        };
+        assert_eq!(mark(&one), mark(&two));
+        assert_ne!(mark(&one), mark(&masker.text("mysql -pHunter3")));
+        assert_eq!(masker.text(&one), one, "masking twice is masking once");
+        assert_eq!(Masker { reveal: true }.text("mysql -pHunter2"), "mysql -pHunter2");
+    }
+
+    #[test]
+    fn a_field_may_be_called_what_it_holds() {
+        let mut evidence = [
+            Evidence {
+                field: "requestParameters.password".into(),
+                value: Some("x1y2".into()),
+                selection: "s".into(),
+            },
+            Evidence {
+                field: "eventName".into(),
+                value: Some("GetSecretValue".into()),
+                selection: "s".into(),
+            },
+            Evidence {
+                field: "requestParameters.masterUserPassword".into(),
+                value: Some("HIDDEN_DUE_TO_SECURITY_REASONS".into()),
+                selection: "s".into(),
+            },
+        ];
+        Masker::default().evidence(&mut evidence);
+        let values: Vec<_> = evidence.iter().filter_map(|e| e.value.as_deref()).collect();
+        assert!(values[0].starts_with("[secret:"), "{values:?}");
+        assert_eq!(values[1..], ["GetSecretValue", "HIDDEN_DUE_TO_SECURITY_REASONS"]);
+    }
+}
