@@ -1,8 +1,8 @@
 //! The tests beside a rule: what it must fire on, and what it must leave alone.
 //!
 //! `<rule>.test.yml` holds a list `cases`. A case has a `name`, `fires: true | false`, an `event` (a
-//! CloudTrail record) or a `command` (a line that a person ran), and optionally `evidence`: fields that the
-//! match must show.
+//! CloudTrail record), a `command` (a line that a person ran) or a `transcript` (what was observed in it), and
+//! optionally `evidence`: fields that the match must show.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,14 +10,14 @@ use std::sync::Arc;
 use ingest::command::simple::Splitter;
 use ingest::{RawRecord, TranscriptForm, TranscriptHead};
 use model::{
-    ByteSpan, Command, CommandStatus, Confidence, EventKind, Place, Principal, PrincipalType,
-    Session, SessionId, SessionKind, ShellFamily,
+    ByteSpan, Command, CommandStatus, Confidence, EventKind, Observation, ObservationKind, Place,
+    Principal, PrincipalType, Session, SessionId, SessionKind, ShellFamily,
 };
 use rules::sigma::yaml::{self, Node, Value};
 use rules::{Diagnostic, Evaluator, Match, PackFile, Pivot, RuleSet, Source};
 use serde_json::json;
 
-use crate::events::{Added, CommandEvent, RecordEvent, process_kind};
+use crate::events::{Added, CommandEvent, RecordEvent, TranscriptEvent, process_kind};
 
 /// What became of a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,8 +52,20 @@ pub fn run(set: &RuleSet, files: &[PackFile]) -> (Vec<Outcome>, Vec<Diagnostic>)
 }
 
 /// What a case may say.
-const KEYS: [&str; 10] =
-    ["name", "fires", "event", "command", "evidence", "user", "host", "cwd", "session", "status"];
+const KEYS: [&str; 12] = [
+    "name",
+    "fires",
+    "event",
+    "command",
+    "transcript",
+    "evidence",
+    "user",
+    "host",
+    "cwd",
+    "session",
+    "status",
+    "shell",
+];
 
 struct Runner<'a> {
     set: &'a RuleSet,
@@ -114,7 +126,10 @@ impl Runner<'_> {
                 self.event(&record, rule)?
             }
             (None, Some(line)) => self.command(&line, case, source, rule)?,
-            _ => return Err("a case needs either an `event` or a `command`".into()),
+            (None, None) if case.get("transcript").is_some() => {
+                self.transcript(case, source, rule)?
+            }
+            _ => return Err("a case needs an `event`, a `command` or a `transcript`".into()),
         };
         let fields: Vec<&str> = found.iter().flatten().map(String::as_str).collect();
         let missing: Vec<String> = case
@@ -225,6 +240,38 @@ impl Runner<'_> {
                     .evaluate(kind, Pivot::default(), &event, |m| note(&m, rule, &mut found));
             }
         }
+        Ok(found)
+    }
+
+    /// The same for a transcript as a whole.
+    fn transcript(
+        &mut self,
+        case: &Node,
+        source: &Arc<Source>,
+        rule: &str,
+    ) -> Result<Option<Vec<String>>, String> {
+        let node = case.get("transcript");
+        let field = |key: &str| node.and_then(|node| node.get(key));
+        let text = |key: &str| field(key).and_then(|node| node.scalar_text(source));
+        let mut head = TranscriptHead::new(Place::new("case", 0), TranscriptForm::S3);
+        for item in field("observation").map(Node::items).unwrap_or_default() {
+            let word = item.scalar_text(source).unwrap_or_default();
+            let kind = ObservationKind::ALL.into_iter().find(|kind| kind.as_str() == word);
+            let kind = kind.ok_or_else(|| format!("`{word}` is no observation"))?;
+            let bytes = ByteSpan::default();
+            head.observations.note(Observation { kind, ordinal: 1, time: None, bytes });
+        }
+        head.complete = text("complete").map(|complete| complete == "true");
+        head.commands = text("commands").and_then(|commands| commands.parse().ok()).unwrap_or(1);
+        let session = session(case.get("session"), source);
+        let added = Added::new(self.set, EventKind::Transcript);
+        let event =
+            TranscriptEvent { head: &head, session: &session, time: session.start, added: &added };
+        let mut found = None;
+        // A transcript is no JSON, so filling the event cannot fail.
+        let _ = self.evaluator.evaluate(EventKind::Transcript, Pivot::default(), &event, |m| {
+            note(&m, rule, &mut found);
+        });
         Ok(found)
     }
 }

@@ -191,3 +191,36 @@ impl Event for CommandEvent<'_> {
         Ok(())
     }
 }
+
+/// A transcript as a whole.
+pub(crate) struct TranscriptEvent<'a> {
+    pub(crate) head: &'a TranscriptHead,
+    pub(crate) session: &'a Session,
+    pub(crate) time: Option<Timestamp>,
+    pub(crate) added: &'a Added<'a>,
+}
+
+impl Event for TranscriptEvent<'_> {
+    fn fill(&self, fields: &FieldTable, keywords: bool, slots: &mut Slots) -> Result<(), BadJson> {
+        let Self { head, session, .. } = *self;
+        let commands = head.commands.to_string();
+        let complete = head.complete.map(|complete| if complete { "true" } else { "false" });
+        let own = [
+            ("form", Some(head.form.as_str())),
+            ("complete", complete),
+            ("commands", Some(commands.as_str())),
+        ];
+        let observed =
+            head.observations.iter().map(|(kind, ..)| ("observation", Some(kind.as_str())));
+        for (name, value) in own.into_iter().chain(observed) {
+            if let Some(slot) = fields.find(name) {
+                slots.push_some(slot, value);
+            }
+            if keywords {
+                slots.push_some(SlotId::KEYWORDS, value);
+            }
+        }
+        self.added.fill(slots, self.time, Some(session));
+        Ok(())
+    }
+}

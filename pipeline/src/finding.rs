@@ -107,3 +107,41 @@ pub(crate) fn of_command(
         place: Place::new(Arc::clone(&head.place.artifact), command.bytes.start),
     }
 }
+
+/// A finding about a transcript as a whole.
+pub(crate) fn of_transcript(
+    rule: &Arc<RuleInfo>,
+    evidence: Vec<Evidence>,
+    head: &TranscriptHead,
+    session: &Arc<Session>,
+    time: Option<Timestamp>,
+) -> Finding {
+    let known = head.session_id.is_some();
+    let transcript = if known { session.id.as_str() } else { &*head.place.artifact };
+    // Where the first of what made the rule match was seen.
+    let observed = head.observations.iter().find(|(kind, ..)| {
+        evidence.iter().any(|part| part.value.as_deref() == Some(kind.as_str()))
+    });
+    let first = observed.map(|(_, _, first)| *first);
+    Finding {
+        id: id(&[rule.id.as_bytes(), b"transcript", transcript.as_bytes()]),
+        rule: Arc::clone(rule),
+        time: first.and_then(|first| first.time).or(time),
+        time_end: head.last_event.or(head.ended),
+        session: known.then(|| Arc::clone(session)),
+        principal: session.principal.clone().map(Arc::new),
+        account: session.account.clone(),
+        region: session.region.clone(),
+        target: session.target.clone(),
+        event_id: None,
+        event_name: Some("transcript".to_owned()),
+        command: None,
+        source_ip: None,
+        error_code: None,
+        evidence,
+        place: Place::new(
+            Arc::clone(&head.place.artifact),
+            first.map_or(head.place.offset, |first| first.bytes.start),
+        ),
+    }
+}

@@ -237,7 +237,7 @@ impl Streams {
         };
         reading.event(sent.or_else(|| event.time()));
         for line in &event.session_data {
-            let mut emit = |head: &TranscriptHead, command| walk.command(head, command);
+            let mut emit = |head: &TranscriptHead, told| walk.told(head, told);
             reading.line(line, offset, &mut emit);
         }
         self.weigh(&event.session_id, before, offset, walk);
@@ -280,7 +280,7 @@ impl Streams {
                 let held = *length - body.held() as u64;
                 let done = starts.partition_point(|(start, _)| *start <= held).saturating_sub(1);
                 starts.drain(..done);
-                let mut emit = |head: &TranscriptHead, command| walk.command(head, command);
+                let mut emit = |head: &TranscriptHead, told| walk.told(head, told);
                 if !*cut {
                     body.push(b"\n", &mut |bytes, at| {
                         reading.write(bytes, offset_of(starts, at), &mut emit);
@@ -315,7 +315,7 @@ fn close(name: &str, stream: Stream, walk: &mut Walk<'_>) {
     match stream {
         Stream::Streamed(reading) => walk.finish(*reading),
         Stream::Upload { mut reading, body, starts, .. } => {
-            let mut emit = |head: &TranscriptHead, command| walk.command(head, command);
+            let mut emit = |head: &TranscriptHead, told| walk.told(head, told);
             let footer = body.finish(&mut |bytes, at| {
                 reading.write(bytes, offset_of(&starts, at), &mut emit);
             });

@@ -17,7 +17,7 @@ mod walk;
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use model::{Command, Place};
+use model::{Command, Observation, Place};
 
 pub use cloudtrail::{BadRecord, Record};
 pub use inflate::{Inflated, TooLarge};
@@ -87,6 +87,8 @@ pub trait Sink {
     fn record(&mut self, record: &RawRecord<'_>);
     /// A command of a transcript.
     fn command(&mut self, transcript: &TranscriptHead, command: Command);
+    /// Something in a transcript that hides what was done. Comes behind the commands that it is about.
+    fn observation(&mut self, _transcript: &TranscriptHead, _observation: &Observation) {}
     /// A transcript has been read to its end; `head` holds all that was learnt of it.
     fn transcript(&mut self, head: &TranscriptHead);
     /// Something could not be read, or was left out.

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::sync::Arc;
 
-use model::{Command, Place};
+use model::Place;
 
 use super::items::{Item, Items};
 use super::json::{Head, Key, Scan, scan_object};
 use super::log_events::{LogEvent, Streams};
 use super::sniff::{Form, export_line};
 use super::transcript::script::{Body, Header};
-use super::transcript::{Reading, TranscriptForm, TranscriptHead};
+use super::transcript::{Reading, Told, TranscriptForm, TranscriptHead};
 use super::{Counts, Limits, Problem, ProblemKind, RawRecord, Sink, Want, describe, time};
 
 /// Problems of one kind that are told one by one; the rest are counted.
@@ -87,13 +87,12 @@ impl<'a> Walk<'a> {
         self.sink.record(record);
     }
 
-    pub(crate) fn command(&mut self, head: &TranscriptHead, command: Command) {
-        self.counts.commands += 1;
-        self.sink.command(head, command);
+    pub(crate) fn told(&mut self, head: &TranscriptHead, told: Told) {
+        tell(&mut self.counts, self.sink, head, told);
     }
 
     pub(crate) fn finish(&mut self, reading: Reading) {
-        let head = reading.finish(&mut |head, command| self.command(head, command));
+        let head = reading.finish(&mut |head, told| self.told(head, told));
         self.counts.transcripts += 1;
         self.sink.transcript(&head);
     }
@@ -345,10 +344,8 @@ impl<'a> Walk<'a> {
         let mut offset = head.len() as u64;
         let mut chunk = head.get(body_at..).unwrap_or_default().to_vec();
         loop {
-            let mut emit = |head: &TranscriptHead, command| {
-                self.counts.commands += 1;
-                self.sink.command(head, command);
-            };
+            let mut emit =
+                |head: &TranscriptHead, told| tell(&mut self.counts, self.sink, head, told);
             if form == Form::Raw {
                 reading.write(&chunk, offset - chunk.len() as u64, &mut emit);
             } else {
@@ -370,10 +367,8 @@ impl<'a> Walk<'a> {
             }
         }
         if form != Form::Raw {
-            let mut emit = |head: &TranscriptHead, command| {
-                self.counts.commands += 1;
-                self.sink.command(head, command);
-            };
+            let mut emit =
+                |head: &TranscriptHead, told| tell(&mut self.counts, self.sink, head, told);
             let footer = body.finish(&mut |bytes, at| reading.write(bytes, at, &mut emit));
             reading.head.complete = Some(footer.is_some());
             if let Some(time) = footer.and_then(|footer| footer.time) {
@@ -382,6 +377,17 @@ impl<'a> Walk<'a> {
         }
         self.counts.bytes += offset;
         self.finish(reading);
+    }
+}
+
+/// Hands over what a transcript holds.
+fn tell(counts: &mut Counts, sink: &mut dyn Sink, head: &TranscriptHead, told: Told) {
+    match told {
+        Told::Command(command) => {
+            counts.commands += 1;
+            sink.command(head, command);
+        }
+        Told::Observation(observation) => sink.observation(head, &observation),
     }
 }
 

@@ -10,6 +10,7 @@ mod emulator;
 mod grid;
 mod screen;
 
+use model::ObservationKind;
 use vte::{Params, Parser, Perform};
 
 pub use emulator::Emulator;
@@ -32,6 +33,8 @@ pub enum Event {
     ScreenOn,
     /// The full-screen program is gone.
     ScreenOff,
+    /// Something that hides text was done.
+    Hides(ObservationKind),
 }
 
 /// Is told what happens. The trait of the stage that calls it.
@@ -66,6 +69,10 @@ struct Machine<W> {
     ground: bool,
     /// What the sequence that was just read says of the line editor: to be told with the place where it ends.
     mark: Option<Event>,
+    /// Characters in a row that nobody could see.
+    concealed: u32,
+    /// The last line feed was taken as one.
+    fed: bool,
 }
 
 impl<W: Watcher> Terminal<W> {
@@ -80,6 +87,8 @@ impl<W: Watcher> Terminal<W> {
             printed: 0,
             ground: true,
             mark: None,
+            concealed: 0,
+            fed: false,
         };
         Self { parser: Parser::new(), machine }
     }
@@ -102,6 +111,7 @@ impl<W: Watcher> Terminal<W> {
         let Some(line) = plain(bytes) else {
             machine.ground = false;
             self.advance(bytes, offset);
+            self.rescue(bytes, offset);
             return;
         };
         if machine.ground && machine.watcher.takes_lines() && machine.screen.is_at_empty_row() {
@@ -112,13 +122,27 @@ impl<W: Watcher> Terminal<W> {
         // Inside a sequence not all of these characters would be printed.
         let before = machine.printed;
         self.advance(bytes, offset);
+        self.rescue(bytes, offset);
         let printed = self.machine.printed - before;
         self.machine.ground = printed == line.chars().count() as u64;
+    }
+
+    /// A control string that nobody finished swallows everything from there on. It is given up at the end of its
+    /// line, which no title and no other such string has in it.
+    fn rescue(&mut self, bytes: &[u8], offset: u64) {
+        const CANCEL: &[u8] = b"\x18\n";
+        if bytes.ends_with(b"\n") && !self.machine.fed {
+            let end = offset + bytes.len() as u64;
+            self.machine.offset = end;
+            self.machine.tell(Event::Hides(ObservationKind::SwallowedText));
+            self.advance(CANCEL, end - CANCEL.len() as u64);
+        }
     }
 
     fn advance(&mut self, bytes: &[u8], offset: u64) {
         let machine = &mut self.machine;
         machine.offset = offset + bytes.len() as u64;
+        machine.fed = false;
         let mut at = 0;
         while at < bytes.len() {
             at += self.parser.advance_until_terminated(machine, &bytes[at..]);
@@ -157,6 +181,18 @@ impl<W: Watcher> Machine<W> {
     fn tell(&mut self, event: Event) {
         self.watcher.event(event, &mut self.screen, self.offset);
     }
+
+    #[cold]
+    fn conceal(&mut self, c: char) {
+        // Blocks of one colour are drawn, words are hidden.
+        if self.screen.is_alternate() || !c.is_alphanumeric() {
+            return;
+        }
+        self.concealed += 1;
+        if self.concealed == 3 {
+            self.tell(Event::Hides(ObservationKind::ConcealedText));
+        }
+    }
 }
 
 impl<W: Watcher> Perform for Machine<W> {
@@ -164,12 +200,18 @@ impl<W: Watcher> Perform for Machine<W> {
         self.bell = false;
         self.printed += 1;
         self.screen.print(c);
+        if self.screen.conceals() {
+            self.conceal(c);
+        } else {
+            self.concealed = 0;
+        }
     }
 
     fn execute(&mut self, byte: u8) {
         match byte {
             7 => self.bell = true,
             b'\n' | 0x0b | 0x0c => {
+                self.fed = true;
                 let bell = std::mem::take(&mut self.bell);
                 self.tell(Event::LineFeed { bell });
             }
@@ -196,6 +238,22 @@ impl<W: Watcher> Perform for Machine<W> {
             return;
         }
         self.screen.csi(params, intermediates, action);
+    }
+
+    fn osc_dispatch(&mut self, params: &[&[u8]], _: bool) {
+        /// Titles name a directory, a host, a program; the parser itself keeps 1 KiB.
+        const LONGEST_TITLE: usize = 300;
+        let length: usize = params.iter().map(|param| param.len()).sum();
+        match params.first().copied() {
+            Some(b"0" | b"1" | b"2") if length > LONGEST_TITLE => {
+                self.tell(Event::Hides(ObservationKind::LongTitle));
+            }
+            // `?` asks for it.
+            Some(b"52") if params.get(2).is_some_and(|data| *data != b"?") => {
+                self.tell(Event::Hides(ObservationKind::ClipboardWritten));
+            }
+            _ => {}
+        }
     }
 
     fn terminated(&self) -> bool {

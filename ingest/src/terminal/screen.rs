@@ -43,7 +43,13 @@ struct Cursor {
     /// The last column was just written: the next character wraps first.
     past_margin: bool,
     origin: bool,
+    /// The screen's, when the cursor was saved.
+    depth: i64,
+    /// Printed invisibly: concealed, or in the colour of the ground.
     hidden: bool,
+    concealed: bool,
+    /// Foreground and ground, as numbers that are equal for equal colours; `None`: the terminal's own.
+    colours: [Option<u32>; 2],
     /// Which of G0 and G1 is in use, and which of them are line drawing.
     shifted: bool,
     drawing: [bool; 2],
@@ -82,6 +88,10 @@ pub struct Screen {
     last: Option<char>,
     clusters: Vec<String>,
     margin: Margin,
+    /// How many rows the cursor is below where the last line feed put it, and the most that it was above since this
+    /// was asked.
+    depth: i64,
+    peak: u64,
 }
 
 impl Screen {
@@ -106,6 +116,8 @@ impl Screen {
             last: None,
             clusters: Vec::new(),
             margin: Margin::No,
+            depth: 0,
+            peak: 0,
         }
     }
 
@@ -114,9 +126,46 @@ impl Screen {
         self.on_alternate
     }
 
+    /// Is what is printed now invisible?
+    pub(crate) const fn conceals(&self) -> bool {
+        self.cursor.hidden
+    }
+
+    /// Is the cursor above a line that it has left?
+    pub fn is_raised(&self) -> bool {
+        self.depth < 0
+    }
+
+    /// How many lines the cursor has climbed at most, since this was last asked.
+    pub fn take_climb(&mut self) -> u64 {
+        std::mem::replace(
+            &mut self.peak,
+            if self.depth < 0 { self.depth.unsigned_abs() } else { 0 },
+        )
+    }
+
+    /// Here is where a line begins: nothing was climbed.
+    pub const fn land(&mut self) {
+        (self.depth, self.peak) = (0, 0);
+    }
+
+    const fn climb(&mut self, lines: u64) {
+        if !self.on_alternate {
+            self.depth = self.depth.saturating_sub_unsigned(lines);
+            if self.depth < 0 && self.depth.unsigned_abs() > self.peak {
+                self.peak = self.depth.unsigned_abs();
+            }
+        }
+    }
+
     /// Where the cursor is.
     pub const fn position(&self) -> Position {
         Position { row: self.cursor.row, column: self.cursor.column }
+    }
+
+    /// The width that a line editor's wrapping has shown.
+    pub(crate) const fn seen_width(&self) -> Option<usize> {
+        self.seen_width
     }
 
     /// The width, as far as it is known.
@@ -300,7 +349,7 @@ impl Screen {
         if self.autowrap && (self.cursor.past_margin || self.cursor.column + wide > width) {
             self.row().wrapped = true;
             self.cursor.column = 0;
-            self.line_down();
+            self.wrap_down();
         }
         self.cursor.past_margin = false;
         if self.cursor.column + wide > width {
@@ -359,7 +408,7 @@ impl Screen {
         row.cells.truncate(width);
         row.wrapped = true;
         self.cursor.column = 0;
-        self.line_down();
+        self.wrap_down();
     }
 
     fn combine(&mut self, mark: char) {
@@ -384,8 +433,18 @@ impl Screen {
         self.row().cells[column] = Cell { glyph, ..cell };
     }
 
+    /// Down by one within a line.
+    fn wrap_down(&mut self) {
+        let depth = self.depth;
+        self.line_down();
+        self.depth = depth.saturating_add(i64::from(!self.on_alternate));
+    }
+
     /// Down by one; at the bottom of the region everything moves up instead.
     fn line_down(&mut self) {
+        if !self.on_alternate {
+            self.depth = if self.depth < 0 { self.depth + 1 } else { 0 };
+        }
         if self.cursor.row == self.bottom() {
             let (top, bottom) = (self.top(), self.bottom());
             // What leaves the main screen at the top is history: row numbers go on.
@@ -408,6 +467,7 @@ impl Screen {
     }
 
     fn line_up(&mut self) {
+        self.climb(1);
         if self.cursor.row == self.top() {
             let (top, bottom) =
                 (self.top(), self.bottom().min(self.grid().end().saturating_sub(1)));
@@ -434,7 +494,12 @@ impl Screen {
                 if self.newline {
                     self.cursor.column = 0;
                 }
-                self.line_down();
+                // Onto text that is there: moving within a line that was wrapped, or back down.
+                if self.size.is_none() && self.has_text_below(self.cursor.row) {
+                    self.wrap_down();
+                } else {
+                    self.line_down();
+                }
             }
             0x08 => {
                 // A terminal stays in the row. A line editor that has wrapped counts on that.
@@ -578,7 +643,7 @@ impl Screen {
             }
             (b"", 'm') => self.attributes(params),
             (b"", 'r') => self.region(param(0), param(1)),
-            (b"", 's') => self.saved[usize::from(self.on_alternate)] = self.cursor,
+            (b"", 's') => self.save(),
             (b"", 'u') => self.restore(),
             _ => {}
         }
@@ -603,7 +668,7 @@ impl Screen {
                     *stop = true;
                 }
             }
-            (b"", b'7') => self.saved[usize::from(self.on_alternate)] = self.cursor,
+            (b"", b'7') => self.save(),
             (b"", b'8') => self.restore(),
             (b"", b'c') => {
                 let fresh = Self::new(self.size);
@@ -647,6 +712,8 @@ impl Screen {
         self.bottom = None;
         self.cursor.origin = false;
         self.cursor.hidden = false;
+        self.cursor.concealed = false;
+        self.cursor.colours = [None; 2];
         self.cursor.shifted = false;
         self.cursor.drawing = [false; 2];
     }
@@ -659,7 +726,7 @@ impl Screen {
             }
             7 => self.autowrap = on,
             47 | 1047 => self.switch(on),
-            1048 if on => self.saved[usize::from(self.on_alternate)] = self.cursor,
+            1048 if on => self.save(),
             1048 => self.restore(),
             1049 => {
                 if on && !self.on_alternate {
@@ -669,6 +736,7 @@ impl Screen {
                 } else if !on && self.on_alternate {
                     self.switch(false);
                     self.restore();
+                    (self.depth, self.peak) = (0, 0);
                 }
             }
             3 if self.size.is_some() => {
@@ -687,6 +755,7 @@ impl Screen {
         }
         let (row, from) = (self.cursor.row, self.page());
         self.on_alternate = on;
+        (self.depth, self.peak) = (0, 0);
         if on && self.size.is_none() {
             self.alternate = Grid::new(1);
         }
@@ -697,9 +766,14 @@ impl Screen {
         self.set_row(row);
     }
 
+    fn save(&mut self) {
+        self.saved[usize::from(self.on_alternate)] = Cursor { depth: self.depth, ..self.cursor };
+    }
+
     fn restore(&mut self) {
         let saved = self.saved[usize::from(self.on_alternate)];
         let row = saved.row;
+        self.climb(saved.depth.abs_diff(self.depth) * u64::from(saved.depth < self.depth));
         self.cursor = saved;
         let past = saved.past_margin;
         self.set_row(row);
@@ -707,31 +781,64 @@ impl Screen {
     }
 
     fn attributes(&mut self, params: &Params) {
+        let cursor = &mut self.cursor;
         if params.is_empty() {
-            self.cursor.hidden = false;
+            cursor.concealed = false;
+            cursor.colours = [None; 2];
         }
         let mut list = params.iter();
         while let Some(param) = list.next() {
-            match param.first() {
-                Some(0 | 28) | None => self.cursor.hidden = false,
-                Some(8) => self.cursor.hidden = true,
+            let code = param.first().copied().unwrap_or(0);
+            match code {
+                0 => {
+                    cursor.concealed = false;
+                    cursor.colours = [None; 2];
+                }
+                8 => cursor.concealed = true,
+                28 => cursor.concealed = false,
+                30..=37 => cursor.colours[0] = Some(u32::from(code - 30)),
+                40..=47 => cursor.colours[1] = Some(u32::from(code - 40)),
+                90..=97 => cursor.colours[0] = Some(u32::from(code - 82)),
+                100..=107 => cursor.colours[1] = Some(u32::from(code - 92)),
+                39 => cursor.colours[0] = None,
+                49 => cursor.colours[1] = None,
                 // A colour's own numbers are not attributes.
-                Some(38 | 48 | 58) if param.len() == 1 => {
-                    let skip = match list.next().and_then(|p| p.first().copied()) {
-                        Some(5) => 1,
-                        Some(2) => 3,
-                        _ => 0,
+                38 | 48 | 58 => {
+                    let mut next = || list.next().and_then(|p| p.first().copied()).unwrap_or(0);
+                    let numbers: Vec<u16> = match param.get(1..).unwrap_or_default() {
+                        [] => match next() {
+                            5 => vec![next()],
+                            2 => vec![next(), next(), next()],
+                            _ => Vec::new(),
+                        },
+                        [5, number, ..] => vec![*number],
+                        [2, numbers @ ..] => numbers.to_vec(),
+                        _ => Vec::new(),
                     };
-                    for _ in 0..skip {
-                        list.next();
+                    let colour = match numbers[..] {
+                        [] => None,
+                        // The first sixteen are those with codes of their own.
+                        [number] => Some(u32::from(number)),
+                        _ => {
+                            let last = numbers.iter().rev().take(3);
+                            Some(last.fold(1 << 24, |sum, part| sum << 8 | u32::from(*part & 0xff)))
+                        }
+                    };
+                    match code {
+                        38 => cursor.colours[0] = colour,
+                        48 => cursor.colours[1] = colour,
+                        _ => {}
                     }
                 }
-                Some(_) => {}
+                _ => {}
             }
         }
+        let same = cursor.colours[0].is_some() && cursor.colours[0] == cursor.colours[1];
+        cursor.hidden = cursor.concealed || same;
     }
 
     fn up(&mut self, count: usize) {
+        self.climb(count as u64);
         let limit = if self.cursor.row >= self.top() { self.top() } else { self.page() };
         // Of a screen of unknown size the page may have scrolled: any row that is kept can be meant.
         let limit = if self.size.is_none() && self.top == 0 { self.grid().first() } else { limit };
@@ -739,6 +846,9 @@ impl Screen {
     }
 
     fn down(&mut self, count: usize) {
+        if !self.on_alternate {
+            self.depth = self.depth.saturating_add_unsigned(count as u64);
+        }
         let bottom = self.bottom();
         let limit = if self.cursor.row <= bottom { bottom } else { u64::MAX };
         let limit =
@@ -754,12 +864,20 @@ impl Screen {
             && self.bottom.is_none()
         {
             // Home, on a main screen whose first row nobody knows: what comes now is drawn afresh.
+            self.depth = 0;
             let end = self.main.end();
             self.page[0] = end;
         }
         let (first, limit) =
             if self.cursor.origin { (self.top(), self.bottom()) } else { (self.page(), u64::MAX) };
+        let from = self.cursor.row;
         self.set_row((first + row as u64).min(limit));
+        let to = self.cursor.row;
+        if from > to {
+            self.climb(from - to);
+        } else if !self.on_alternate {
+            self.depth = self.depth.saturating_add_unsigned(to - from);
+        }
         self.set_column(column);
     }
 

@@ -29,8 +29,13 @@ use crate::events::Added;
 use crate::seen::Seen;
 
 /// The kinds of event that a scan evaluates rules on.
-pub const EVALUATED: [EventKind; 4] =
-    [EventKind::CloudTrail, EventKind::Command, EventKind::LinuxProcess, EventKind::WindowsProcess];
+pub const EVALUATED: [EventKind; 5] = [
+    EventKind::CloudTrail,
+    EventKind::Command,
+    EventKind::LinuxProcess,
+    EventKind::WindowsProcess,
+    EventKind::Transcript,
+];
 
 /// What to scan for.
 #[derive(Clone, Debug)]
@@ -499,6 +504,7 @@ impl Shared<'_> {
             commands: Added::new(self.set, EventKind::Command),
             linux: Added::new(self.set, EventKind::LinuxProcess),
             windows: Added::new(self.set, EventKind::WindowsProcess),
+            transcripts: Added::new(self.set, EventKind::Transcript),
             splitter: Splitter::new(),
             name: opened.name(),
             piece: Piece { problems: trouble.into_iter().collect(), ..Piece::default() },

@@ -13,7 +13,7 @@ use model::{
 use rules::{Evaluator, Pivot};
 
 use super::{End, PIECE, Piece, Shared};
-use crate::events::{Added, CommandEvent, RecordEvent, process_kind};
+use crate::events::{Added, CommandEvent, RecordEvent, TranscriptEvent, process_kind};
 use crate::finding;
 
 /// One artifact being read by one thread.
@@ -27,6 +27,7 @@ pub(super) struct Reading<'a, 'e, 's> {
     pub(super) commands: Added<'a>,
     pub(super) linux: Added<'a>,
     pub(super) windows: Added<'a>,
+    pub(super) transcripts: Added<'a>,
     pub(super) splitter: Splitter,
     pub(super) name: Arc<str>,
     pub(super) piece: Piece,
@@ -149,6 +150,16 @@ impl Sink for Reading<'_, '_, '_> {
 
     fn transcript(&mut self, head: &TranscriptHead) {
         self.end.transcripts.extend(head.session_id.clone());
+        let session = Arc::new(session_of(head, self.shared.sessions));
+        let time = head.first_event.or(session.start).or(head.ended);
+        let event = TranscriptEvent { head, session: &session, time, added: &self.transcripts };
+        let findings = &mut self.piece.findings;
+        // This event is no JSON, so filling it cannot fail.
+        let _ = self.evaluator.evaluate(EventKind::Transcript, Pivot::default(), &event, |found| {
+            let (rule, evidence) = (&found.rule.info, found.evidence);
+            findings.push(finding::of_transcript(rule, evidence, head, &session, time));
+        });
+        self.hand_over();
     }
 
     fn problem(&mut self, problem: Problem) {

@@ -11,9 +11,11 @@ mod unmarked;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use model::{ByteSpan, Command, CommandStatus, Confidence, ShellFamily};
+use model::{
+    ByteSpan, Command, CommandStatus, Confidence, Observation, ObservationKind, ShellFamily,
+};
 
-use super::line::{MAX_CONTINUED, may_have_prompt};
+use super::line::{MAX_CONTINUED, hides_input, may_have_prompt};
 use super::prompt::{Prompt, Shape, Template};
 use super::{mend, simple};
 use crate::terminal::{Event, Position, Screen, Watcher};
@@ -128,6 +130,9 @@ pub struct Reader {
     /// Lines come from the stream: what was edited on them has to be guessed.
     stream: Option<Stream>,
     pending: Option<Pending>,
+    observed: Vec<Observation>,
+    /// Rows that were left below the last command's own, at least.
+    below: u64,
 }
 
 impl Reader {
@@ -153,13 +158,63 @@ impl Reader {
         })
     }
 
+    /// What was seen that hides something.
+    pub(crate) fn drain_observed(&mut self) -> std::vec::Drain<'_, Observation> {
+        self.observed.drain(..)
+    }
+
+    fn observe(&mut self, kind: ObservationKind, bytes: ByteSpan) {
+        let ordinal = self.ordinal;
+        self.observed.push(Observation { kind, ordinal, time: self.time.0, bytes });
+    }
+
+    /// A line was left, of this many characters.
+    const fn left_below(&mut self, length: usize) {
+        // Wider windows have fewer rows of it, which only makes this more careful.
+        const WIDTH: usize = 80;
+        self.below += 1 + (length.saturating_sub(1) / WIDTH) as u64;
+    }
+
+    /// Has the cursor climbed onto the last command's line, outside of any editing?
+    fn see_climb(&mut self, screen: &mut Screen, offset: u64) {
+        let climb = screen.take_climb();
+        // A line that fills its row to the margin: an editor that erases the first character of the next row goes
+        // down and up again.
+        let full = climb == 1
+            && self.pending.as_ref().is_some_and(|p| {
+                let length = p.prompt + p.typed.chars().count();
+                screen.seen_width().is_some_and(|width| length.is_multiple_of(width))
+            });
+        if self.edit.is_none() && self.ordinal > 0 && climb > self.below && !full {
+            let bytes = ByteSpan { start: self.line_start, end: offset };
+            self.observe(ObservationKind::OverwrittenCommand, bytes);
+            self.below = climb;
+        }
+    }
+
+    /// A line of the stream, as it came.
+    pub(crate) fn note_line(&mut self, line: &str, offset: u64) {
+        let near = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+        let lost = line.match_indices('\u{fffd}').any(|(at, lost)| {
+            near(line[..at].chars().next_back()) || near(line[at + lost.len()..].chars().next())
+        });
+        if lost {
+            let bytes = ByteSpan { start: offset, end: offset + line.len() as u64 };
+            self.observe(ObservationKind::LostCharacters, bytes);
+        }
+    }
+
     /// Commands that are complete.
     pub(crate) fn drain(&mut self) -> std::vec::Drain<'_, Command> {
         self.done.drain(..)
     }
 
     /// The recording ends on `screen`. Returns what is left.
-    pub(crate) fn finish(mut self, screen: &Screen, offset: u64) -> Vec<Command> {
+    pub(crate) fn finish(
+        mut self,
+        screen: &Screen,
+        offset: u64,
+    ) -> (Vec<Command>, Vec<Observation>) {
         let here = screen.position();
         let typed = match &self.edit {
             Some(edit) => Some((screen.text(edit.anchor, here), edit.before.clone(), edit.start)),
@@ -184,7 +239,7 @@ impl Reader {
             }
         }
         self.unhold();
-        self.done
+        (self.done, self.observed)
     }
 
     /// Hands over what was held back, its wrapping undone.
@@ -328,6 +383,7 @@ impl Reader {
     }
 
     fn wait(&mut self, command: Command, typed: &str, bell: bool) {
+        self.below = 0;
         let typed = typed.to_owned();
         let prompt = std::mem::take(&mut self.prompt_width);
         let effect = Effect::of(&command);
@@ -361,9 +417,27 @@ impl Reader {
         }
     }
 
+    /// What a command does to the recording of those after it.
+    fn note_command(&mut self, pending: &Pending) {
+        let command = &pending.command;
+        let kinds = [
+            (
+                pending.effect.due.template().is_some_and(Template::is_empty),
+                ObservationKind::EmptyPrompt,
+            ),
+            (hides_input(&command.text), ObservationKind::EchoOff),
+            (simple::turns_history_off(&command.text), ObservationKind::HistoryOff),
+            (command.text.contains('\u{fffd}'), ObservationKind::LostCommandCharacters),
+        ];
+        for (_, kind) in kinds.into_iter().filter(|(seen, _)| *seen) {
+            self.observe(kind, command.bytes);
+        }
+    }
+
     /// The pending command is complete.
     fn flush(&mut self) {
         let Some(pending) = self.pending.take() else { return };
+        self.note_command(&pending);
         self.done.extend(self.wrapper_exit.take());
         if self.ordinal == 1 && is_wrapper(&pending.command.text) {
             // Nothing of this was typed. The recording begins here.
@@ -405,16 +479,29 @@ impl Watcher for Reader {
 
     fn line(&mut self, line: &str, offset: u64) {
         let span = ByteSpan { start: self.line_start, end: offset };
+        self.left_below(line.len());
         self.seen(line, false, span);
         self.line_start = offset;
     }
 
     fn event(&mut self, event: Event, screen: &mut Screen, offset: u64) {
         match event {
-            Event::EditorOn => self.editor_on(screen),
-            Event::EditorOff => self.editor_off(screen, offset),
+            Event::EditorOn => {
+                self.see_climb(screen, offset);
+                self.editor_on(screen);
+                screen.land();
+            }
+            Event::EditorOff => {
+                self.editor_off(screen, offset);
+                screen.land();
+            }
             Event::ScreenOn | Event::ScreenOff => self.edit = None,
+            Event::Hides(kind) => {
+                let bytes = ByteSpan { start: self.line_start, end: offset };
+                self.observe(kind, bytes);
+            }
             Event::LineFeed { bell } => {
+                self.see_climb(screen, offset);
                 let row = screen.position().row;
                 let left = self.left.take() == Some(row);
                 match &mut self.edit {
@@ -422,11 +509,14 @@ impl Watcher for Reader {
                     Some(edit) => edit.fed = Some(row),
                     None if screen.is_alternate() => {}
                     None => {
+                        let (_, text) = screen.line(row);
+                        if !screen.is_raised() {
+                            self.left_below(text.chars().count());
+                        }
                         // Moving down inside a line that was wrapped is not leaving it.
                         if screen.has_text_below(row) {
                             return;
                         }
-                        let (_, text) = screen.line(row);
                         let span = ByteSpan { start: self.line_start, end: offset };
                         self.seen(&text, bell, span);
                         screen.forget_before(row.saturating_sub(4));
@@ -481,7 +571,7 @@ mod tests {
         let mut terminal = Terminal::new(Reader::default());
         terminal.write(bytes, 0);
         let (reader, screen) = terminal.finish();
-        let found = reader.finish(&screen, bytes.len() as u64);
+        let (found, _) = reader.finish(&screen, bytes.len() as u64);
         found.into_iter().map(|c| (c.text, c.status, c.confidence)).collect()
     }
 
@@ -582,5 +672,45 @@ mod tests {
     fn what_was_not_submitted_is_unfinished() {
         let found = commands(b"$ ls\r\n$ rm -rf /tm");
         assert_eq!(found.last().map(|(_, status, _)| *status), Some(CommandStatus::Unfinished));
+    }
+
+    /// Bytes, the first commands, and what is observed behind which of them.
+    type Case = (&'static [u8], &'static [&'static str], &'static [(ObservationKind, u32)]);
+
+    #[test]
+    fn what_hides_something_is_observed() {
+        use ObservationKind::{
+            ClipboardWritten, ConcealedText, EchoOff, EmptyPrompt, HistoryOff, OverwrittenCommand,
+            SwallowedText,
+        };
+        let observed = |bytes: &[u8]| {
+            let mut terminal = Terminal::new(Reader::default());
+            terminal.write(bytes, 0);
+            let (reader, screen) = terminal.finish();
+            let (commands, observed) = reader.finish(&screen, bytes.len() as u64);
+            let texts: Vec<_> = commands.into_iter().map(|command| command.text).collect();
+            let kinds: Vec<_> = observed.into_iter().map(|o| (o.kind, o.ordinal)).collect();
+            (texts, kinds)
+        };
+        let cases: [Case; 9] = [
+            (b"$ id\r\n\x1b[8muid=0\x1b[0m\r\n$ ls\r\n", &["id", "ls"], &[(ConcealedText, 1)]),
+            (b"$ id\r\n\x1b[30;40muid=0\x1b[0m\r\n", &["id"], &[(ConcealedText, 1)]),
+            (b"$ evil\r\n\x1b[1A\x1b[2K\r\n$ ls\r\n", &["evil", "ls"], &[(OverwrittenCommand, 1)]),
+            (b"$ pull\r\nlayer\r\n\x1b[1A\x1b[2Klayer 5%\r\n$ ls\r\n", &["pull", "ls"], &[]),
+            (
+                b"$ printf x\r\n\x1b]0;t\r\n$ evil\r\n$ ls\r\n",
+                &["printf x", "evil", "ls"],
+                &[(SwallowedText, 1)],
+            ),
+            (b"$ PS1=''\r\nid\r\n", &["PS1=''"], &[(EmptyPrompt, 1)]),
+            (b"$ unset HISTFILE\r\n$ ls\r\n", &["unset HISTFILE", "ls"], &[(HistoryOff, 1)]),
+            (b"$ stty -echo\r\n$ \r\n", &["stty -echo"], &[(EchoOff, 1)]),
+            (b"$ x\r\n\x1b]52;c;cm0gLXJmIC8=\x07\r\n", &["x"], &[(ClipboardWritten, 1)]),
+        ];
+        for (bytes, commands, kinds) in cases {
+            let (texts, found) = observed(bytes);
+            assert_eq!(texts[..commands.len()], *commands, "{}", bytes.escape_ascii());
+            assert_eq!(found, kinds, "{}", bytes.escape_ascii());
+        }
     }
 }

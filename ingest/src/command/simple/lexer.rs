@@ -120,6 +120,33 @@ pub(crate) fn starts_a_shell(line: &str) -> bool {
     })
 }
 
+/// Does this line keep the shell from writing its history?
+pub(crate) fn turns_history_off(line: &str) -> bool {
+    if !line.contains("hist") && !line.contains("HIST") {
+        return false;
+    }
+    split(line).iter().any(|words| {
+        let words: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
+        let assigns =
+            words.iter().take_while(|w| is_assignment(w) || **w == "export").any(|word| {
+                matches!(
+                    word.split_once('='),
+                    Some(("HISTFILE", "" | "/dev/null") | ("HISTSIZE" | "HISTFILESIZE", "0"))
+                )
+            });
+        assigns
+            || match words[..] {
+                ["unset", .., "HISTFILE"]
+                | ["unset", "HISTFILE", ..]
+                | ["set", "+o", "history", ..]
+                | ["shopt", "-uo" | "-ou", "history", ..]
+                | ["history", "-c" | "-cw" | "-wc" | "-d", ..] => true,
+                ["ln", .., "/dev/null", to] => to.ends_with("_history"),
+                _ => false,
+            }
+    })
+}
+
 /// Do these words start something that has a prompt?
 fn starts_interactive(words: &[&str], depth: usize) -> bool {
     let Some((first, rest)) = words.split_first() else { return false };

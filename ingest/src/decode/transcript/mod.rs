@@ -13,7 +13,7 @@ pub(crate) mod stream;
 use std::path::Path;
 
 use jiff::Timestamp;
-use model::{Command, Place, SessionId};
+use model::{Command, Observation, Observations, Place, SessionId};
 
 use crate::command::Reader;
 use crate::terminal::Terminal;
@@ -68,11 +68,22 @@ pub struct TranscriptHead {
     pub last_event: Option<Timestamp>,
     /// Is the footer there? Without one the recording may be cut. `None` where the form has none.
     pub complete: Option<bool>,
+    /// What was seen in it that hides something.
+    pub observations: Observations,
+    /// Commands in it.
+    pub commands: u64,
+}
+
+/// What a transcript holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    Command(Command),
+    Observation(Observation),
 }
 
 impl TranscriptHead {
     /// Nothing is known yet.
-    pub const fn new(place: Place, form: TranscriptForm) -> Self {
+    pub fn new(place: Place, form: TranscriptForm) -> Self {
         Self {
             place,
             form,
@@ -85,6 +96,8 @@ impl TranscriptHead {
             first_event: None,
             last_event: None,
             complete: None,
+            observations: Observations::default(),
+            commands: 0,
         }
     }
 
@@ -166,7 +179,7 @@ impl Reading {
         &mut self,
         bytes: &[u8],
         offset: u64,
-        emit: &mut impl FnMut(&TranscriptHead, Command),
+        emit: &mut impl FnMut(&TranscriptHead, Told),
     ) {
         self.feed(offset, emit, |terminal| terminal.write(bytes, offset));
         self.offset = offset + bytes.len() as u64;
@@ -177,7 +190,7 @@ impl Reading {
         &mut self,
         line: &str,
         offset: u64,
-        emit: &mut impl FnMut(&TranscriptHead, Command),
+        emit: &mut impl FnMut(&TranscriptHead, Told),
     ) {
         const ALTERNATE: &str = "\u{1b}[?1049h";
         let mut restored = stream::restore(line);
@@ -186,6 +199,7 @@ impl Reading {
             restored = restored.replace(ALTERNATE, "").into();
         }
         self.feed(offset, emit, |terminal| {
+            terminal.watcher().note_line(line, offset);
             terminal.write(restored.as_bytes(), offset);
             if line.contains('\u{1b}') {
                 terminal.end_line(offset);
@@ -199,7 +213,7 @@ impl Reading {
     fn feed(
         &mut self,
         offset: u64,
-        emit: &mut impl FnMut(&TranscriptHead, Command),
+        emit: &mut impl FnMut(&TranscriptHead, Told),
         write: impl FnOnce(&mut Terminal<Reader>),
     ) {
         // A line that arrives in an event was submitted between the event before and this one.
@@ -215,16 +229,27 @@ impl Reading {
         self.terminal.watcher().at(time);
         write(&mut self.terminal);
         for command in self.terminal.watcher().drain() {
-            emit(&self.head, command);
+            self.head.commands += 1;
+            emit(&self.head, Told::Command(command));
+        }
+        for observation in self.terminal.watcher().drain_observed() {
+            self.head.observations.note(observation);
+            emit(&self.head, Told::Observation(observation));
         }
     }
 
     /// The end of the transcript.
-    pub(crate) fn finish(self, emit: &mut impl FnMut(&TranscriptHead, Command)) -> TranscriptHead {
-        let head = self.head;
+    pub(crate) fn finish(self, emit: &mut impl FnMut(&TranscriptHead, Told)) -> TranscriptHead {
+        let mut head = self.head;
         let (reader, screen) = self.terminal.finish();
-        for command in reader.finish(&screen, self.offset) {
-            emit(&head, command);
+        let (commands, observed) = reader.finish(&screen, self.offset);
+        for command in commands {
+            head.commands += 1;
+            emit(&head, Told::Command(command));
+        }
+        for observation in observed {
+            head.observations.note(observation);
+            emit(&head, Told::Observation(observation));
         }
         head
     }
