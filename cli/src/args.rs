@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Scan(ScanArgs),
     /// Print the commands that people ran, reconstructed from transcripts.
     Commands(CommandsArgs),
+    /// Show sessions as they went: who, where, each command, and what was found or hidden.
+    Timeline(TimelineArgs),
     /// Print a completion script for a shell.
     Completions(CompletionsArgs),
     /// Print the manual page (roff).
@@ -162,6 +164,47 @@ pub(crate) struct CommandsArgs {
     /// How to print commands.
     #[arg(long, value_enum, default_value_t = CommandsFormat::Text)]
     pub(crate) format: CommandsFormat,
+    /// Bytes that one input may inflate to; more is refused.
+    #[arg(long, value_name = "BYTES", default_value_t = 4 << 30)]
+    pub(crate) max_inflated: u64,
+}
+
+const TIMELINE_EXAMPLES: &str = "\
+Examples:
+  ssm-audit timeline examples/month
+      every session, with what CloudTrail says of it
+  ssm-audit timeline --session alice@example.com-08f49b7ab51000c16 logs/
+      one of them
+  aws s3 cp s3://my-session-logs/alice-0d225423a59c47fc5.log - | ssm-audit timeline -
+      a transcript alone
+
+Exit codes: 0 done · 2 wrong arguments or rules · 3 some input could not be read";
+
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = TIMELINE_EXAMPLES, after_help = "See --help for examples.")]
+pub(crate) struct TimelineArgs {
+    /// Transcripts, and CloudTrail files that tell whose they are: files, directories (with all below), or `-` for
+    /// standard input.
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Only this session.
+    #[arg(long, value_name = "ID")]
+    pub(crate) session: Option<String>,
+    /// Rules: a directory or a file. Default: the pack that ships.
+    #[arg(long, value_name = "DIR", env = "SSM_AUDIT_RULES")]
+    pub(crate) rules: Option<PathBuf>,
+    /// Go on without the rules that are wrong, instead of not beginning.
+    #[arg(long)]
+    pub(crate) skip_invalid_rules: bool,
+    /// Leave out findings of a milder level.
+    #[arg(long, value_name = "LEVEL", default_value = "informational")]
+    pub(crate) level: Level,
+    /// Time zone: an IANA name, `UTC` or `local`.
+    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    pub(crate) timezone: String,
+    /// Show secrets. They are otherwise masked, each with a fingerprint of its own.
+    #[arg(long)]
+    pub(crate) reveal: bool,
     /// Bytes that one input may inflate to; more is refused.
     #[arg(long, value_name = "BYTES", default_value_t = 4 << 30)]
     pub(crate) max_inflated: u64,

@@ -5,8 +5,10 @@ mod commands;
 mod completions;
 mod diagnostics;
 mod exit;
+mod input;
 mod man;
 mod scan;
+mod timeline;
 
 use std::process::ExitCode;
 
@@ -20,6 +22,7 @@ fn main() -> ExitCode {
     let result = match args.command {
         Command::Scan(args) => scan::run(&args),
         Command::Commands(args) => commands::run(&args),
+        Command::Timeline(args) => timeline::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man => man::run(),
     };

@@ -89,7 +89,9 @@ pub struct Observation {
     pub kind: ObservationKind,
     /// The command that it is about, or the last one before it; 0 before the first.
     pub ordinal: u32,
-    /// Time of the log event it was in, where the form has one.
+    /// How often, in a row.
+    pub count: u64,
+    /// Time of the first log event it was in, where the form has one.
     pub time: Option<Timestamp>,
     /// Where.
     pub bytes: ByteSpan,
@@ -102,7 +104,7 @@ pub struct Observations(BTreeMap<ObservationKind, (u64, Observation)>);
 impl Observations {
     /// Counts one.
     pub fn note(&mut self, observation: Observation) {
-        self.0.entry(observation.kind).or_insert((0, observation)).0 += 1;
+        self.0.entry(observation.kind).or_insert((0, observation)).0 += observation.count;
     }
 
     /// How often each kind was seen, and where first.

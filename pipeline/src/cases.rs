@@ -259,7 +259,7 @@ impl Runner<'_> {
             let kind = ObservationKind::ALL.into_iter().find(|kind| kind.as_str() == word);
             let kind = kind.ok_or_else(|| format!("`{word}` is no observation"))?;
             let bytes = ByteSpan::default();
-            head.observations.note(Observation { kind, ordinal: 1, time: None, bytes });
+            head.observations.note(Observation { kind, ordinal: 1, count: 1, time: None, bytes });
         }
         head.complete = text("complete").map(|complete| complete == "true");
         head.commands = text("commands").and_then(|commands| commands.parse().ok()).unwrap_or(1);

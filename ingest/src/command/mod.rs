@@ -21,7 +21,7 @@ mod reader;
 pub mod simple;
 
 pub use prompt::{Prompt, Template};
-pub use reader::Reader;
+pub use reader::{Reader, Told};
 
 #[expect(unused_imports, reason = "named in the documentation above")]
 use model::Confidence;

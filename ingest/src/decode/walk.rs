@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use model::Place;
 
+use crate::command::Told;
+
 use super::items::{Item, Items};
 use super::json::{Head, Key, Scan, scan_object};
 use super::log_events::{LogEvent, Streams};
 use super::sniff::{Form, export_line};
 use super::transcript::script::{Body, Header};
-use super::transcript::{Reading, Told, TranscriptForm, TranscriptHead};
+use super::transcript::{Reading, TranscriptForm, TranscriptHead};
 use super::{Counts, Limits, Problem, ProblemKind, RawRecord, Sink, Want, describe, time};
 
 /// Problems of one kind that are told one by one; the rest are counted.

@@ -18,9 +18,11 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use ingest::command::simple::Splitter;
 use ingest::source::{Found, Local};
-use ingest::{Counts, Limits, Opened, Problem, ProblemKind, Want};
+use ingest::{Counts, Limits, Opened, Problem, ProblemKind, TranscriptHead, Want};
 use jiff::Timestamp;
-use model::{EventKind, Finding, Level, Place, Session, SessionId, SessionKind};
+use model::{
+    Command, EventKind, Finding, Level, Observation, Place, Session, SessionId, SessionKind,
+};
 use report::mask::Masker;
 use rules::{Evaluator, RuleSet};
 
@@ -48,6 +50,9 @@ pub struct Options {
     pub until: Option<Timestamp>,
     /// What is done with secrets in findings.
     pub masker: Masker,
+    /// Hand over commands and transcripts as well ([`Observer::command`] and its kin), and every finding on them,
+    /// whether or not another form of the same session had it already.
+    pub timeline: bool,
     /// Threads.
     pub jobs: usize,
     /// How much of a hostile input is looked at.
@@ -61,6 +66,7 @@ impl Default for Options {
             since: None,
             until: None,
             masker: Masker::default(),
+            timeline: false,
             jobs: 1,
             limits: Limits::default(),
         }
@@ -100,6 +106,19 @@ pub struct Summary {
 pub trait Observer {
     /// A finding, in its final place.
     fn finding(&mut self, finding: &Finding) -> io::Result<()>;
+    /// A command, its secrets masked; the findings on it come right behind. Only if [`Options::timeline`].
+    fn command(&mut self, _: &TranscriptHead, _: &Session, _: &Command) -> io::Result<()> {
+        Ok(())
+    }
+    /// Something in a transcript that hides what was done. Only if [`Options::timeline`].
+    fn observation(&mut self, _: &TranscriptHead, _: &Session, _: &Observation) -> io::Result<()> {
+        Ok(())
+    }
+    /// A transcript has been read to its end; the findings on the whole come right behind. Only if
+    /// [`Options::timeline`].
+    fn transcript(&mut self, _: &TranscriptHead, _: &Session) -> io::Result<()> {
+        Ok(())
+    }
     /// Something could not be read, or was left out.
     fn problem(&mut self, problem: &Problem);
     /// An artifact has been read; `bytes` after decompression.
@@ -172,10 +191,21 @@ enum Work {
     Kept(Arc<str>, File),
 }
 
+/// What is handed over in order.
+enum Told {
+    /// About a record.
+    Finding(Box<Finding>),
+    /// About a command or a transcript.
+    Mark(Box<Finding>),
+    Command(Box<(TranscriptHead, Arc<Session>, Command)>),
+    Observation(Box<(TranscriptHead, Arc<Session>, Observation)>),
+    Transcript(Box<(TranscriptHead, Arc<Session>)>),
+}
+
 /// What a thread tells of an artifact, in pieces.
 #[derive(Default)]
 struct Piece {
-    findings: Vec<Finding>,
+    told: Vec<Told>,
     problems: Vec<Problem>,
     /// The last piece.
     end: Option<End>,
@@ -364,8 +394,14 @@ impl Scan<'_> {
         for problem in &piece.problems {
             self.trouble(problem, observer);
         }
-        for found in &piece.findings {
-            self.finding(found, observer)?;
+        for told in &piece.told {
+            match told {
+                Told::Finding(found) => self.finding(found, true, observer)?,
+                Told::Mark(found) => self.finding(found, !self.options.timeline, observer)?,
+                Told::Command(told) => observer.command(&told.0, &told.1, &told.2)?,
+                Told::Observation(told) => observer.observation(&told.0, &told.1, &told.2)?,
+                Told::Transcript(told) => observer.transcript(&told.0, &told.1)?,
+            }
         }
         let Some(end) = piece.end else { return Ok(()) };
         *ended = true;
@@ -400,7 +436,12 @@ impl Scan<'_> {
         observer.problem(problem);
     }
 
-    fn finding(&mut self, finding: &Finding, observer: &mut dyn Observer) -> io::Result<()> {
+    fn finding(
+        &mut self,
+        finding: &Finding,
+        once: bool,
+        observer: &mut dyn Observer,
+    ) -> io::Result<()> {
         let Options { min_level, since, until, .. } = *self.options;
         // A command may have run until the end of its span.
         let latest = finding.time_end.or(finding.time);
@@ -410,7 +451,7 @@ impl Scan<'_> {
             return Ok(());
         }
         let key = u128::from_str_radix(&finding.id.0, 16).unwrap_or_default();
-        if !self.told.insert(key) {
+        if !self.told.insert(key) && once {
             return Ok(());
         }
         self.summary.findings[finding.rule.level as usize] += 1;

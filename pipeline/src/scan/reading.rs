@@ -8,11 +8,12 @@ use ingest::command::simple::Splitter;
 use ingest::decode::Record;
 use ingest::{Problem, ProblemKind, RawRecord, Sink, TranscriptHead};
 use model::{
-    Command, CommandStatus, EventKind, Finding, Place, Principal, Session, SessionId, ShellFamily,
+    Command, CommandStatus, EventKind, Observation, Place, Principal, Session, SessionId,
+    ShellFamily,
 };
 use rules::{Evaluator, Pivot};
 
-use super::{End, PIECE, Piece, Shared};
+use super::{End, PIECE, Piece, Shared, Told};
 use crate::events::{Added, CommandEvent, RecordEvent, TranscriptEvent, process_kind};
 use crate::finding;
 
@@ -43,7 +44,7 @@ impl Reading<'_, '_, '_> {
             self.piece = Piece::default();
             return;
         }
-        if self.piece.findings.len() + self.piece.problems.len() < PIECE {
+        if self.piece.told.len() + self.piece.problems.len() < PIECE {
             return;
         }
         let index = self.index;
@@ -78,17 +79,18 @@ impl Sink for Reading<'_, '_, '_> {
         if opens && let Some(session) = event.record().and_then(Record::opened_session) {
             self.end.sessions.entry(session.id.clone()).or_insert(session);
         }
-        let (findings, name) = (&mut self.piece.findings, &self.name);
+        let (told, name) = (&mut self.piece.told, &self.name);
         let masker = self.shared.options.masker;
         let result = self.evaluator.evaluate(EventKind::CloudTrail, pivot, &event, |found| {
-            findings.push(finding::of_record(
+            let finding = finding::of_record(
                 &found.rule.info,
                 found.evidence,
                 raw,
                 event.record(),
                 masker,
                 name,
-            ));
+            );
+            told.push(Told::Finding(Box::new(finding)));
         });
         if let Err(error) = result {
             self.problem(Problem {
@@ -118,16 +120,23 @@ impl Sink for Reading<'_, '_, '_> {
             added: &self.commands,
         };
         let masker = self.shared.options.masker;
-        let first = self.piece.findings.len();
-        let findings = &mut self.piece.findings;
+        let told = &mut self.piece.told;
+        if self.shared.options.timeline {
+            let mut shown = command.clone();
+            masker.command(&mut shown);
+            told.push(Told::Command(Box::new((head.clone(), Arc::clone(&session), shown))));
+        }
+        let first = told.len();
         let mut on_match = |found: rules::Match<'_>| {
             // A rule may fire on several programs of one line: that is one finding.
-            let known = findings[first..].iter().any(|f: &Finding| f.rule.id == found.rule.info.id);
+            let known = told[first..]
+                .iter()
+                .any(|told| matches!(told, Told::Mark(told) if told.rule.id == found.rule.info.id));
             if !known {
                 let (rule, evidence) = (&found.rule.info, found.evidence);
-                findings.push(finding::of_command(
-                    rule, evidence, head, &command, &session, time, masker,
-                ));
+                let finding =
+                    finding::of_command(rule, evidence, head, &command, &session, time, masker);
+                told.push(Told::Mark(Box::new(finding)));
             }
         };
         let pivot = Pivot::default();
@@ -144,6 +153,15 @@ impl Sink for Reading<'_, '_, '_> {
         self.hand_over();
     }
 
+    fn observation(&mut self, head: &TranscriptHead, observation: &Observation) {
+        if self.shared.options.timeline {
+            let session = Arc::new(session_of(head, self.shared.sessions));
+            let told = Told::Observation(Box::new((head.clone(), session, *observation)));
+            self.piece.told.push(told);
+            self.hand_over();
+        }
+    }
+
     fn is_done(&self) -> bool {
         !self.listening
     }
@@ -153,11 +171,15 @@ impl Sink for Reading<'_, '_, '_> {
         let session = Arc::new(session_of(head, self.shared.sessions));
         let time = head.first_event.or(session.start).or(head.ended);
         let event = TranscriptEvent { head, session: &session, time, added: &self.transcripts };
-        let findings = &mut self.piece.findings;
+        let told = &mut self.piece.told;
+        if self.shared.options.timeline {
+            told.push(Told::Transcript(Box::new((head.clone(), Arc::clone(&session)))));
+        }
         // This event is no JSON, so filling it cannot fail.
         let _ = self.evaluator.evaluate(EventKind::Transcript, Pivot::default(), &event, |found| {
             let (rule, evidence) = (&found.rule.info, found.evidence);
-            findings.push(finding::of_transcript(rule, evidence, head, &session, time));
+            let finding = finding::of_transcript(rule, evidence, head, &session, time);
+            told.push(Told::Mark(Box::new(finding)));
         });
         self.hand_over();
     }

@@ -6,6 +6,7 @@ mod json;
 mod ndjson;
 mod row;
 mod text;
+mod timeline;
 
 use std::io;
 
@@ -16,6 +17,7 @@ pub use commands::CommandRow;
 pub use ndjson::Ndjson;
 pub use row::Row;
 pub use text::{Text, TextOptions};
+pub use timeline::{Timeline, Transcript};
 
 /// Takes findings one by one, in the order in which they are to appear.
 pub trait Write {

@@ -59,7 +59,7 @@ impl<W: io::Write> Text<W> {
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 
-const fn style(level: Level) -> Style {
+pub(super) const fn style(level: Level) -> Style {
     match level {
         Level::Critical => AnsiColor::Red.on_default().bold().invert(),
         Level::High => AnsiColor::Red.on_default().bold(),

@@ -29,6 +29,15 @@ const INTERRUPT: &str = "^C";
 /// Time at which something was seen: not before the first, not after the second.
 pub(crate) type TimeRange = (Option<Timestamp>, Option<Timestamp>);
 
+/// What the reader tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// A command.
+    Command(Command),
+    /// Something that hides what was done.
+    Observation(Observation),
+}
+
 /// A shell that was entered and not left yet.
 #[derive(Clone, Debug)]
 struct Shell {
@@ -131,6 +140,8 @@ pub struct Reader {
     stream: Option<Stream>,
     pending: Option<Pending>,
     observed: Vec<Observation>,
+    /// Ordinal of the last command handed over.
+    handed_over: u32,
     /// Rows that were left below the last command's own, at least.
     below: u64,
 }
@@ -158,14 +169,17 @@ impl Reader {
         })
     }
 
-    /// What was seen that hides something.
-    pub(crate) fn drain_observed(&mut self) -> std::vec::Drain<'_, Observation> {
-        self.observed.drain(..)
-    }
-
     fn observe(&mut self, kind: ObservationKind, bytes: ByteSpan) {
         let ordinal = self.ordinal;
-        self.observed.push(Observation { kind, ordinal, time: self.time.0, bytes });
+        // One for each kind and command, however often: a recording may be full of them.
+        let known = self.observed.iter_mut().rev().take_while(|o| o.ordinal == ordinal);
+        if let Some(known) = known.into_iter().find(|o| o.kind == kind) {
+            known.count += 1;
+            known.bytes.end = bytes.end;
+        } else {
+            let time = self.time.0;
+            self.observed.push(Observation { kind, ordinal, count: 1, time, bytes });
+        }
     }
 
     /// A line was left, of this many characters.
@@ -204,17 +218,34 @@ impl Reader {
         }
     }
 
-    /// Commands that are complete.
-    pub(crate) fn drain(&mut self) -> std::vec::Drain<'_, Command> {
-        self.done.drain(..)
+    /// Hands over the commands that are complete, in order, each followed by what was observed of it.
+    pub(crate) fn hand_over(&mut self, tell: &mut impl FnMut(Told)) {
+        if let Some(stream) = &self.stream
+            && !stream.held.is_empty()
+        {
+            // What comes in between would overtake those that are held back.
+            if self.done.len() < MAX_HELD {
+                return;
+            }
+            self.unhold();
+        }
+        let mut observed = std::mem::take(&mut self.observed).into_iter().peekable();
+        for command in self.done.drain(..) {
+            while let Some(earlier) = observed.next_if(|o| o.ordinal < command.ordinal) {
+                tell(Told::Observation(earlier));
+            }
+            self.handed_over = command.ordinal;
+            tell(Told::Command(command));
+        }
+        let last = self.handed_over;
+        while let Some(observation) = observed.next_if(|o| o.ordinal <= last) {
+            tell(Told::Observation(observation));
+        }
+        self.observed = observed.collect();
     }
 
-    /// The recording ends on `screen`. Returns what is left.
-    pub(crate) fn finish(
-        mut self,
-        screen: &Screen,
-        offset: u64,
-    ) -> (Vec<Command>, Vec<Observation>) {
+    /// The recording ends on `screen`. Hands over what is left.
+    pub(crate) fn finish(mut self, screen: &Screen, offset: u64, tell: &mut impl FnMut(Told)) {
         let here = screen.position();
         let typed = match &self.edit {
             Some(edit) => Some((screen.text(edit.anchor, here), edit.before.clone(), edit.start)),
@@ -239,7 +270,10 @@ impl Reader {
             }
         }
         self.unhold();
-        (self.done, self.observed)
+        self.hand_over(tell);
+        for left in self.observed {
+            tell(Told::Observation(left));
+        }
     }
 
     /// Hands over what was held back, its wrapping undone.
@@ -571,8 +605,13 @@ mod tests {
         let mut terminal = Terminal::new(Reader::default());
         terminal.write(bytes, 0);
         let (reader, screen) = terminal.finish();
-        let (found, _) = reader.finish(&screen, bytes.len() as u64);
-        found.into_iter().map(|c| (c.text, c.status, c.confidence)).collect()
+        let mut found = Vec::new();
+        reader.finish(&screen, bytes.len() as u64, &mut |told| {
+            if let Told::Command(command) = told {
+                found.push((command.text, command.status, command.confidence));
+            }
+        });
+        found
     }
 
     fn texts(bytes: &[u8]) -> Vec<String> {
@@ -687,9 +726,11 @@ mod tests {
             let mut terminal = Terminal::new(Reader::default());
             terminal.write(bytes, 0);
             let (reader, screen) = terminal.finish();
-            let (commands, observed) = reader.finish(&screen, bytes.len() as u64);
-            let texts: Vec<_> = commands.into_iter().map(|command| command.text).collect();
-            let kinds: Vec<_> = observed.into_iter().map(|o| (o.kind, o.ordinal)).collect();
+            let (mut texts, mut kinds) = (Vec::new(), Vec::new());
+            reader.finish(&screen, bytes.len() as u64, &mut |told| match told {
+                Told::Command(command) => texts.push(command.text),
+                Told::Observation(o) => kinds.push((o.kind, o.ordinal)),
+            });
             (texts, kinds)
         };
         let cases: [Case; 9] = [

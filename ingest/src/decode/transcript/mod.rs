@@ -13,9 +13,9 @@ pub(crate) mod stream;
 use std::path::Path;
 
 use jiff::Timestamp;
-use model::{Command, Observation, Observations, Place, SessionId};
+use model::{Observations, Place, SessionId};
 
-use crate::command::Reader;
+use crate::command::{Reader, Told};
 use crate::terminal::Terminal;
 
 /// How a transcript was handed over.
@@ -74,13 +74,6 @@ pub struct TranscriptHead {
     pub commands: u64,
 }
 
-/// What a transcript holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Told {
-    Command(Command),
-    Observation(Observation),
-}
-
 impl TranscriptHead {
     /// Nothing is known yet.
     pub fn new(place: Place, form: TranscriptForm) -> Self {
@@ -98,6 +91,13 @@ impl TranscriptHead {
             complete: None,
             observations: Observations::default(),
             commands: 0,
+        }
+    }
+
+    fn note(&mut self, told: &Told) {
+        match told {
+            Told::Command(_) => self.commands += 1,
+            Told::Observation(observation) => self.observations.note(*observation),
         }
     }
 
@@ -228,29 +228,21 @@ impl Reading {
         }
         self.terminal.watcher().at(time);
         write(&mut self.terminal);
-        for command in self.terminal.watcher().drain() {
-            self.head.commands += 1;
-            emit(&self.head, Told::Command(command));
-        }
-        for observation in self.terminal.watcher().drain_observed() {
-            self.head.observations.note(observation);
-            emit(&self.head, Told::Observation(observation));
-        }
+        let head = &mut self.head;
+        self.terminal.watcher().hand_over(&mut |told| {
+            head.note(&told);
+            emit(head, told);
+        });
     }
 
     /// The end of the transcript.
     pub(crate) fn finish(self, emit: &mut impl FnMut(&TranscriptHead, Told)) -> TranscriptHead {
         let mut head = self.head;
         let (reader, screen) = self.terminal.finish();
-        let (commands, observed) = reader.finish(&screen, self.offset);
-        for command in commands {
-            head.commands += 1;
-            emit(&head, Told::Command(command));
-        }
-        for observation in observed {
-            head.observations.note(observation);
-            emit(&head, Told::Observation(observation));
-        }
+        reader.finish(&screen, self.offset, &mut |told| {
+            head.note(&told);
+            emit(&head, told);
+        });
         head
     }
 }
