@@ -82,6 +82,8 @@ pub struct Command {
     pub ordinal: u32,
     /// The line as the shell accepted it; newlines where the command has several lines.
     pub text: String,
+    /// What the recording shows, where `text` was put together from it by guessing.
+    pub original: Option<String>,
     /// The grammar of the shell that read it.
     pub shell: ShellFamily,
     /// What became of it.

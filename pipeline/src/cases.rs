@@ -202,6 +202,7 @@ impl Runner<'_> {
         let command = Command {
             ordinal: 1,
             text: line.to_owned(),
+            original: None,
             shell,
             status,
             confidence: Confidence::Certain,

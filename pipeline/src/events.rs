@@ -169,6 +169,8 @@ impl Event for CommandEvent<'_> {
             ],
             None => &[
                 ("text", Some(&command.text)),
+                // What a guess may have taken away must not escape a rule.
+                ("text", command.original.as_deref()),
                 ("status", Some(command.status.as_str())),
                 ("confidence", Some(command.confidence.as_str())),
                 ("user", user),

@@ -265,6 +265,11 @@ impl Masker {
         if let Cow::Owned(text) = self.text(&command.text) {
             command.text = text;
         }
+        if let Some(original) = &mut command.original
+            && let Cow::Owned(text) = self.text(original)
+        {
+            *original = text;
+        }
     }
 
     /// Takes the secrets out of what made a rule match. A field may be called what it holds.

@@ -47,6 +47,7 @@ impl<W: Write> Observer for Json<W> {
             session_id: head.session_id.as_ref().map(model::SessionId::as_str),
             ordinal: command.ordinal,
             text: &command.text,
+            original: command.original.as_deref(),
             status: command.status.as_str(),
             confidence: command.confidence.as_str(),
             reason: command.reason,

@@ -22,11 +22,11 @@ pub(super) fn ends_as_prompt(text: &str) -> bool {
 }
 
 /// A command typed while a program in the background printed lines into it: what was typed, put together.
-/// Such lines end alike but for numbers, and there are at least two.
-pub(super) fn untangle(text: &str) -> Option<String> {
+/// Such lines end alike but for numbers; there are at least so many, and each has a piece of it.
+pub(super) fn untangle(text: &str, least: usize) -> Option<String> {
     let lines: Vec<&str> = text.split('\n').collect();
     let (last, broken) = lines.split_last()?;
-    if broken.len() < 2 {
+    if broken.len() < least {
         return None;
     }
     // From the end: letters alike, or digits in both.
@@ -35,9 +35,17 @@ pub(super) fn untangle(text: &str) -> Option<String> {
         pair[0].chars().rev().zip(pair[1].chars().rev()).take_while(|(a, b)| alike(*a, *b)).count()
     });
     let common = common.min().filter(|common| *common >= 4)?;
+    // A program that prints the same again and again is rare; a text that was typed and comes back is not.
+    let noise = |line: &str| line.chars().skip(line.chars().count() - common).collect::<String>();
+    if least > 2 && broken.windows(2).all(|pair| noise(pair[0]) == noise(pair[1])) {
+        return None;
+    }
     let mut out = String::new();
     for line in broken {
         let keep = line.chars().count() - common;
+        if keep == 0 && least > 2 {
+            return None;
+        }
         out.extend(line.chars().take(keep));
     }
     out.push_str(last);

@@ -54,10 +54,15 @@ pub(crate) fn mend<'h>(
     known: &BTreeMap<String, u32>,
     history: &(impl Iterator<Item = &'h str> + Clone),
 ) -> Option<String> {
+    const BLANKED: &str = "                    ";
     if let Some(found) = found(typed, prompt, history) {
         return Some(found);
     }
     let mut text = typed.trim_end();
+    // A message that was blanked out before anything was typed: only its return was lost.
+    if let Some(at) = text.rfind(BLANKED) {
+        text = text[at + BLANKED.len()..].trim_start();
+    }
     // The editor painted the line afresh, prompt included: behind a search in the history, or on a screen that
     // was cleared. Otherwise somebody has typed what looks like the prompt.
     if prompt.trim().len() >= 4
@@ -108,7 +113,7 @@ fn once(text: &str) -> &str {
         }
         let (a, b) = (&text[first..second], &text[second..]);
         let varied = bytes[second..].windows(2).any(|pair| pair[0] != pair[1]);
-        if a == b && varied && !b.starts_with(' ') {
+        if a == b && varied && (!b.starts_with(' ') || first == 0) {
             return &text[..second];
         }
     }
@@ -191,11 +196,88 @@ fn replaced<'t>(text: &'t str, known: &BTreeMap<String, u32>) -> &'t str {
         // A word of its own that happens to end so: `unzip`, `mycat`.
         let start = before.rfind(' ').map_or(0, |at| at + 1);
         let whole = &text[start..at + word.len()];
+        // Words of English end in these: `typing`, `detail`, `overhead`.
+        if matches!(word, "ping" | "head" | "tail" | "find" | "touch" | "git" | "vim")
+            && whole.bytes().all(|byte| byte.is_ascii_lowercase())
+        {
+            continue;
+        }
         if glued && !names_a_program(&text[..start]) && !whole.starts_with(['$', '"', '\'']) {
             found = after;
         }
     }
     found
+}
+
+/// A line that was taken back behind a list of completions, and what was typed instead: a command that is known,
+/// with arguments. `begun`: the line as it was then.
+pub(crate) fn taken_back(text: &str, begun: &str) -> Option<String> {
+    let typed = text.strip_prefix(begun)?;
+    let (word, arguments) = typed.split_once(' ')?;
+    (FIRST_WORDS.contains(&word) && !arguments.trim().is_empty())
+        .then(|| typed.trim_end().to_owned())
+}
+
+/// What was put in front of a line stands where the cursor went afterwards: `at /etc/passwdc | head` was
+/// `cat /etc/passwd | head`. Only if it makes a command that is known of a word that is none.
+pub(crate) fn put_in_front(text: &str, known: &BTreeMap<String, u32>) -> Option<String> {
+    let (first, rest) = text.split_once(' ')?;
+    let is_known = |word: &str| FIRST_WORDS.contains(&word) || known.contains_key(word);
+    if first.is_empty() || is_known(first) || text.contains('\n') {
+        return None;
+    }
+    let ends = rest
+        .match_indices(' ')
+        .map(|(at, _)| at)
+        .chain([rest.len()])
+        .collect::<Vec<_>>()
+        .into_iter();
+    ends.rev().find_map(|end| {
+        let word = rest[..end].rsplit(' ').next()?;
+        (1..=4.min(word.len().checked_sub(1)?)).rev().find_map(|size| {
+            let put = word.get(word.len() - size..)?;
+            let command = format!("{put}{first}");
+            let whole = FIRST_WORDS.contains(&command.as_str());
+            whole.then(|| format!("{command} {}{}", &rest[..end - size], &rest[end..]))
+        })
+    })
+}
+
+/// `echo` prints what it was given. Where the line was edited, or wrapped, and can no longer be read, one of the
+/// first lines that it `printed` tells what was typed, if it is like it.
+pub(crate) fn echoed(text: &str, printed: &[String]) -> Option<String> {
+    const SPECIAL: &[char] = &[
+        '$', '`', '"', '\'', '\\', '|', '&', ';', '<', '>', '(', ')', '{', '}', '*', '?', '[', ']',
+        '~', '#', '!', '\u{fffd}',
+    ];
+    const LONGEST: usize = 2000;
+    let typed = text.strip_prefix("echo ")?;
+    if typed.contains(SPECIAL) || typed.starts_with('-') || typed.len() > LONGEST {
+        return None;
+    }
+    printed.iter().find_map(|line| {
+        let line = line.trim_end();
+        let fits = (8..=LONGEST).contains(&line.len())
+            && !line.contains(SPECIAL)
+            && !line.starts_with(' ')
+            && !line.contains("  ");
+        let like = line.starts_with(typed.trim()) || 2 * shared(typed, line) >= line.len();
+        (fits && line != typed.trim() && like).then(|| format!("echo {line}"))
+    })
+}
+
+/// Length of the longest text that both have.
+fn shared(a: &str, b: &str) -> usize {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let mut row = vec![0_usize; b.len() + 1];
+    let mut longest = 0;
+    for x in a {
+        for (at, y) in b.iter().enumerate().rev() {
+            row[at + 1] = if x == y { row[at] + 1 } else { 0 };
+            longest = longest.max(row[at + 1]);
+        }
+    }
+    longest
 }
 
 /// Does a program's name stand behind this? Many end in another's: `egrep`, `visudo`, `multitail`.
@@ -330,6 +412,34 @@ mod tests {
         ] {
             assert_eq!(mend(typed, "sh-5.2$ ", &known, &history()), None, "{typed}");
         }
+    }
+
+    #[test]
+    fn what_was_put_in_front_is_told_by_what_it_makes() {
+        let known = BTreeMap::from([("ls".to_owned(), 3)]);
+        let cases = [
+            ("at /etc/passwdc | head -2", Some("cat /etc/passwd | head -2")),
+            ("cho helloe", Some("echo hello")),
+            ("ls -lac", None),
+            ("cat abc", None),
+            ("foo abc", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(put_in_front(text, &known).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn echo_tells_what_it_was_given() {
+        let printed =
+            |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
+        let lines = printed(&["", " END", "INSERTED word00 word01 END"]);
+        assert_eq!(
+            echoed("echo word00 wordIword00 word01 EN", &lines).as_deref(),
+            Some("echo INSERTED word00 word01 END")
+        );
+        assert_eq!(echoed("echo $(date) is the day", &printed(&["monday is the day"])), None);
+        assert_eq!(echoed("echo one thing", &printed(&["another matter altogether"])), None);
     }
 
     #[test]

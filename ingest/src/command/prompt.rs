@@ -329,7 +329,8 @@ fn fixed(prompt: &Prompt<'_>) -> String {
     }
     if let (Shape::UserAtHost, Some(user)) = (prompt.shape, prompt.user) {
         let sign = body.chars().next_back().unwrap_or(' ');
-        return format!("{user}@{}{sign}", prompt.host.unwrap_or_default());
+        let style = if body.starts_with('[') { "[" } else { "" };
+        return format!("{style}{user}@{}{sign}", prompt.host.unwrap_or_default());
     }
     let mut out = String::new();
     let mut chars = body.chars().peekable();

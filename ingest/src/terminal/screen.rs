@@ -857,12 +857,7 @@ impl Screen {
     }
 
     fn go_to(&mut self, row: usize, column: usize) {
-        if self.size.is_none()
-            && !self.on_alternate
-            && row == 0
-            && column == 0
-            && self.bottom.is_none()
-        {
+        if self.size.is_none() && !self.on_alternate && row == 0 && column == 0 && self.top == 0 {
             // Home, on a main screen whose first row nobody knows: what comes now is drawn afresh.
             self.depth = 0;
             let end = self.main.end();

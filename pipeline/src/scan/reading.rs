@@ -107,7 +107,10 @@ impl Sink for Reading<'_, '_, '_> {
         // A command without a time of its own ran after its session began.
         let time = command.time.or(session.start).or(head.first_event);
         let programs = match command.status {
-            CommandStatus::Executed => self.splitter.programs(&command.text, command.shell),
+            CommandStatus::Executed => {
+                let texts = [Some(&command.text), command.original.as_ref()].into_iter().flatten();
+                texts.flat_map(|text| self.splitter.programs(text, command.shell)).collect()
+            }
             _ => Vec::new(),
         };
         let kind = process_kind(command.shell);

@@ -17,6 +17,8 @@ pub struct CommandRow<'a> {
     pub ordinal: u32,
     /// The line as the shell accepted it; newlines where it has several lines.
     pub text: &'a str,
+    /// What the recording shows, where `text` was put together from it by guessing.
+    pub original: Option<&'a str>,
     /// `executed`, `aborted`, `repl`, `hidden` or `unfinished`.
     pub status: &'a str,
     /// `certain`, `likely` or `guess`.

@@ -191,6 +191,9 @@ impl<W: io::Write> Timeline<W> {
         for line in lines {
             writeln!(self.out, "{:>19} {DIM}|{DIM:#} {}", "", Visible(line))?;
         }
+        if let Some(original) = &command.original {
+            writeln!(self.out, "{:>19} {DIM}shown as: {}{DIM:#}", "", Visible(original))?;
+        }
         Ok(())
     }
 

@@ -96,7 +96,7 @@ impl Reader {
 
     /// The editor was left behind a line feed: Enter.
     fn submitted(&mut self, text: &str, span: ByteSpan) {
-        let untangled = untangle(text);
+        let untangled = untangle(text, 2);
         let text = untangled.as_deref().unwrap_or(text);
         let lines: Vec<&str> = text.split('\n').collect();
         let first = lines[0];

@@ -6,18 +6,18 @@
 //! entered and left, so that output which looks like another prompt is output.
 
 mod marked;
+mod stream;
 mod unmarked;
-
-use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use model::{
     ByteSpan, Command, CommandStatus, Confidence, Observation, ObservationKind, ShellFamily,
 };
 
+use self::stream::Stream;
 use super::line::{MAX_CONTINUED, hides_input, may_have_prompt};
 use super::prompt::{Prompt, Shape, Template};
-use super::{mend, simple};
+use super::simple;
 use crate::terminal::{Event, Position, Screen, Watcher};
 
 /// Longest command kept, in bytes; a longer one is cut.
@@ -74,6 +74,9 @@ struct Pending {
     /// Columns that the prompt took.
     prompt: usize,
     continued: usize,
+    /// In a stream: the first lines below, as they came, and whether its own shows that it was edited.
+    below: Vec<String>,
+    edited: bool,
 }
 
 /// Is a new prompt due?
@@ -101,15 +104,6 @@ impl Due {
     }
 }
 
-/// What is gathered of a stream, to mend its commands by.
-#[derive(Default)]
-struct Stream {
-    /// First words of commands, and how often.
-    words: BTreeMap<String, u32>,
-    /// Commands whose wrapping is not known yet, each with its prompt's length.
-    held: Vec<(usize, Command)>,
-}
-
 /// Commands of a stream that are held back until its width is known.
 const MAX_HELD: usize = 2000;
 
@@ -128,6 +122,8 @@ pub struct Reader {
     left: Option<u64>,
     /// The terminal does not echo: what is typed cannot be seen.
     hidden: bool,
+    /// A line that was not entered: the shell listed completions and painted it again.
+    begun: Option<String>,
     /// The last command leaves its shell.
     leaving: bool,
     /// The agent's own shell, of versions before 2.3.978, which printed the recording inside it.
@@ -164,9 +160,8 @@ impl Reader {
 
     /// Does `screen` run? What its windows show goes by as on the main screen.
     pub(crate) fn is_in_screen(&self) -> bool {
-        self.pending.as_ref().is_some_and(|pending| {
-            pending.command.text.split(' ').find(|word| *word != "sudo") == Some("screen")
-        })
+        self.stream.as_ref().is_some_and(|stream| stream.in_screen)
+            || self.pending.as_ref().is_some_and(|pending| starts_screen(&pending.command.text))
     }
 
     fn observe(&mut self, kind: ObservationKind, bytes: ByteSpan) {
@@ -206,8 +201,15 @@ impl Reader {
         }
     }
 
-    /// A line of the stream, as it came.
-    pub(crate) fn note_line(&mut self, line: &str, offset: u64) {
+    /// A line of the stream, as it came. Returns whether it is only the rest of the editing of the line before.
+    pub(crate) fn note_line(&mut self, line: &str, offset: u64) -> bool {
+        if self.edit_goes_on(line) {
+            return true;
+        }
+        if let Some(stream) = &mut self.stream {
+            line.clone_into(&mut stream.line);
+            stream.edited = line.contains(['\u{8}', '\u{1b}']);
+        }
         let near = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
         let lost = line.match_indices('\u{fffd}').any(|(at, lost)| {
             near(line[..at].chars().next_back()) || near(line[at + lost.len()..].chars().next())
@@ -216,6 +218,7 @@ impl Reader {
             let bytes = ByteSpan { start: offset, end: offset + line.len() as u64 };
             self.observe(ObservationKind::LostCharacters, bytes);
         }
+        false
     }
 
     /// Hands over the commands that are complete, in order, each followed by what was observed of it.
@@ -252,6 +255,7 @@ impl Reader {
             None if screen.is_alternate() => None,
             None => Some((screen.line(here.row).1, String::new(), self.line_start)),
         };
+        self.end_stream();
         self.flush();
         if let Some((text, before, start)) = typed {
             let marked = self.edit.is_some();
@@ -274,29 +278,6 @@ impl Reader {
         for left in self.observed {
             tell(Told::Observation(left));
         }
-    }
-
-    /// Hands over what was held back, its wrapping undone.
-    fn unhold(&mut self) {
-        let Some(stream) = &mut self.stream else { return };
-        let held = std::mem::take(&mut stream.held);
-        let lines: Vec<(usize, String)> =
-            held.iter().map(|(prompt, command)| (*prompt, command.text.clone())).collect();
-        let width = mend::width(&lines);
-        for (prompt, mut command) in held {
-            let first = command.text.split('\n').next().unwrap_or_default().len();
-            if let Some(width) = width
-                && first == command.text.len()
-                && let Some(text) = mend::unwrap(prompt, &command.text, width)
-            {
-                command.text = text;
-                command.confidence = Confidence::Guess;
-                command.reason = MENDED;
-            }
-            self.done.push(command);
-        }
-        // What was unfinished, hidden or given up came in between: by their ordinals they are in order again.
-        self.done.sort_by_key(|command| command.ordinal);
     }
 
     // ---- shells, entered and left ----
@@ -402,6 +383,7 @@ impl Reader {
         Command {
             ordinal: self.ordinal,
             text,
+            original: None,
             shell: prompt.map_or(ShellFamily::Posix, Prompt::family),
             status: CommandStatus::Executed,
             confidence: Confidence::Guess,
@@ -421,8 +403,18 @@ impl Reader {
         let typed = typed.to_owned();
         let prompt = std::mem::take(&mut self.prompt_width);
         let effect = Effect::of(&command);
-        self.pending =
-            Some(Pending { command, effect, output: 0, bell, typed, prompt, continued: 0 });
+        let edited = self.stream.as_ref().is_some_and(|stream| stream.edited);
+        self.pending = Some(Pending {
+            command,
+            effect,
+            output: 0,
+            bell,
+            typed,
+            prompt,
+            continued: 0,
+            below: Vec::new(),
+            edited,
+        });
     }
 
     /// May the pending command have another line?
@@ -486,22 +478,17 @@ impl Reader {
             self.wrapper_exit = Some(pending.command);
             return;
         }
-        let effect = pending.effect;
-        if effect.due.is_any() {
-            self.due = effect.due;
+        if pending.effect.due.is_any() {
+            self.due = pending.effect.due.clone();
         }
-        self.leaving = effect.leaving;
-        let Some(stream) = &mut self.stream else {
+        self.leaving = pending.effect.leaving;
+        if let Some(stream) = &mut self.stream {
+            stream.in_screen |= starts_screen(&pending.command.text);
+        }
+        if self.stream.is_some() {
+            self.hold(pending);
+        } else {
             self.done.push(pending.command);
-            return;
-        };
-        let word = pending.command.text.split(' ').next().unwrap_or_default();
-        if stream.words.len() < MAX_HELD {
-            *stream.words.entry(word.to_owned()).or_default() += 1;
-        }
-        stream.held.push((pending.prompt, pending.command));
-        if stream.held.len() >= MAX_HELD {
-            self.unhold();
         }
     }
 }
@@ -579,6 +566,13 @@ impl Effect {
         let first = text.split(|c: char| c.is_whitespace() || c == ';').next().unwrap_or_default();
         Self { due, leaving: matches!(first, "exit" | "logout") }
     }
+}
+
+/// Does this line run `screen`, with windows of its own?
+fn starts_screen(text: &str) -> bool {
+    let mut words = text.split_whitespace().skip_while(|word| *word == "sudo");
+    words.next() == Some("screen")
+        && !words.any(|word| matches!(word, "-ls" | "-list" | "-wipe" | "-X" | "-Q" | "-v"))
 }
 
 /// The command with which the agent prints the recording. It may be wrapped, so only its beginning counts.

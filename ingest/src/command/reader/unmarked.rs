@@ -5,6 +5,7 @@ use model::{ByteSpan, CommandStatus, Confidence};
 use super::super::line::{continuation, hides_input};
 use super::super::prompt::{OwnedPrompt, Prompt, Template};
 use super::super::{history, mend, simple};
+use super::stream::MAX_BELOW;
 use super::{Due, Effect, INTERRUPT, MENDED, Reader, is_wrapper};
 
 impl Reader {
@@ -23,12 +24,35 @@ impl Reader {
             }
             return;
         }
+        if self.stream.is_some() {
+            let (on, leaves) = (self.is_in_screen(), self.leaves_window(line));
+            if let Some(stream) = &mut self.stream
+                && stream.is_shown_again(on, line, leaves)
+            {
+                return;
+            }
+        }
         if self.is_quoted(line) {
             self.output(line);
             return;
         }
         if self.pending.as_ref().is_some_and(|p| is_wrapper(&p.command.text)) && self.ordinal == 1 {
             self.flush();
+        }
+        if let Some(found) = self.found_by_zsh(line) {
+            self.flush();
+            let prompt = self
+                .shells
+                .last()
+                .and_then(|shell| shell.prompt.literal())
+                .map(Prompt::whole)
+                .map(|p| OwnedPrompt::of(&p));
+            let prompt = prompt.as_ref().map(OwnedPrompt::prompt);
+            let mut command = self.command(&found, prompt.as_ref(), span);
+            command.original = Some(line.to_owned());
+            (command.confidence, command.reason) = (Confidence::Guess, MENDED);
+            self.wait(command, &found, bell);
+            return;
         }
         let split = self.split_late(line).or_else(|| self.split(line));
         let standing = split.as_ref().and_then(|(prompt, _)| self.is_due(prompt, true));
@@ -64,6 +88,7 @@ impl Reader {
             && typed.starts_with(pending.typed.trim_end())
         {
             // The line was not entered: the shell rang, listed completions and painted it again.
+            self.begun = Some(pending.typed.trim_end().to_owned());
             self.pending = None;
             self.ordinal = self.ordinal.saturating_sub(1);
         }
@@ -72,9 +97,11 @@ impl Reader {
         self.prompt_width = owned.text.chars().count();
         let aborted = typed.trim_end().strip_suffix(INTERRUPT);
         let text = aborted.unwrap_or(&typed);
+        let begun = self.begun.take();
         let mended = self.stream.as_ref().and_then(|stream| {
-            let history = stream.held.iter().rev().map(|(_, command)| command.text.as_str());
+            let history = stream.held.iter().rev().map(|held| held.command.text.as_str());
             mend::mend(text, &owned.text, &stream.words, &history)
+                .or_else(|| mend::taken_back(text, begun.as_deref()?))
         });
         let standing = if mended.is_some() {
             (Confidence::Guess, MENDED)
@@ -83,6 +110,7 @@ impl Reader {
         } else {
             standing
         };
+        let original = mended.as_ref().map(|_| text.trim_end().to_owned());
         let text = mended.as_deref().unwrap_or(text);
         if text.trim().is_empty() {
             // Enter on an empty line, or the end of input: then the prompt below is due.
@@ -91,12 +119,27 @@ impl Reader {
         }
         let mut command = self.command(text, Some(&owned.prompt()), span);
         (command.confidence, command.reason) = standing;
+        command.original = original;
         if aborted.is_some() {
             command.status = CommandStatus::Aborted;
             self.done.push(command);
         } else {
             self.wait(command, &typed, bell);
         }
+    }
+
+    /// What zsh's search in the history ended with, of a stream: the newest command that its line still has in it.
+    fn found_by_zsh(&self, line: &str) -> Option<String> {
+        let stream = self.stream.as_ref()?;
+        let shown =
+            line.strip_prefix("bck-i-search: ").or_else(|| line.strip_prefix("fwd-i-search: "))?;
+        let history = stream.held.iter().rev().map(|held| held.command.text.as_str());
+        history.filter(|text| text.len() > 2).find(|text| shown.contains(text)).map(str::to_owned)
+    }
+
+    /// Does this line leave a shell in a window of `screen`?
+    fn leaves_window(&self, line: &str) -> bool {
+        self.split_known(line).is_some_and(|(_, typed)| matches!(typed.trim(), "exit" | "logout"))
     }
 
     /// At a prompt that was set to nothing, what was typed looks like output: is this line like a command?
@@ -134,7 +177,7 @@ impl Reader {
         }
         let at = line.find(top.prompt.literal()?)?;
         // `bash-5.2$ ` ends in `sh-5.2$ `.
-        let alone = !line[..at].ends_with(char::is_alphanumeric);
+        let alone = !line[..at].ends_with("ba");
         alone.then(|| top.prompt.split(&line[at..])).flatten()
     }
 
@@ -150,8 +193,18 @@ impl Reader {
     fn output(&mut self, line: &str) {
         let Some(pending) = &mut self.pending else { return };
         pending.output += 1;
+        if let Some(stream) = &self.stream
+            && pending.below.len() < MAX_BELOW
+        {
+            pending.below.push(stream.line.clone());
+        }
+        let ended = line.contains("[detached ") || line.contains("[screen is terminating]");
+        if let Some(stream) = self.stream.as_mut().filter(|_| ended) {
+            stream.in_screen = false;
+        }
         if line.starts_with("Display all ") && line.contains(" possibilities? (y or n)") {
             // The line was not entered: the shell asks about its completions.
+            self.begun = Some(pending.typed.trim_end().to_owned());
             self.pending = None;
             self.ordinal = self.ordinal.saturating_sub(1);
             return;

@@ -199,7 +199,9 @@ impl Reading {
             restored = restored.replace(ALTERNATE, "").into();
         }
         self.feed(offset, emit, |terminal| {
-            terminal.watcher().note_line(line, offset);
+            if terminal.watcher().note_line(line, offset) {
+                return;
+            }
             terminal.write(restored.as_bytes(), offset);
             if line.contains('\u{1b}') {
                 terminal.end_line(offset);

@@ -163,6 +163,18 @@ impl Edited {
             self.line.extend(text);
             return self.end(false);
         }
+        let put_before = returning == 0
+            && text.len() > 2
+            && text.ends_with(&[' '])
+            && !painted.starts_with(&[' '])
+            && painted.contains(&' ')
+            && at > 0
+            && self.line[at - 1] == ' ';
+        if put_before {
+            // Nobody ends a line with a blank: words were put in front of what is there.
+            self.line.splice(at..at, text.iter().copied());
+            return self.end(true);
+        }
         if repainted {
             // What is behind the cursor was not painted again this time: the cursor had gone to the end.
             self.line.extend(text);
@@ -223,6 +235,7 @@ mod tests {
             ("$ ls zzz\u{8}\u{8}\u{8}", "$ ls "),
             ("plain", "plain"),
             ("$ ls /data\u{8}\u{8}sudo ", "$ ls /datasudo "),
+            ("$ ls /x\u{8}\u{8}\u{8}\u{8}\u{8}sudo -n ", "$ sudo -n ls /x"),
             ("$ aaab\u{8} \u{8}\u{8} \u{8}c", "$ aac"),
             // Readline, with `two ` put before `three`, and then `four` behind it.
             (
