@@ -18,6 +18,7 @@ mod line;
 mod mend;
 mod prompt;
 mod reader;
+mod repl;
 pub mod simple;
 
 pub use prompt::{Prompt, Template};

@@ -33,6 +33,8 @@ pub enum Event {
     ScreenOn,
     /// The full-screen program is gone.
     ScreenOff,
+    /// On a full-screen page the cursor is about to return to the start of its row.
+    Return,
     /// Something that hides text was done.
     Hides(ObservationKind),
 }
@@ -215,6 +217,7 @@ impl<W: Watcher> Perform for Machine<W> {
                 let bell = std::mem::take(&mut self.bell);
                 self.tell(Event::LineFeed { bell });
             }
+            b'\r' if self.screen.is_alternate() => self.tell(Event::Return),
             _ => {}
         }
         self.screen.control(byte);

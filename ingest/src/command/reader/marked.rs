@@ -4,6 +4,7 @@ use model::{ByteSpan, CommandStatus, Confidence};
 
 use super::super::line::{continuation, ends_as_prompt, is_secondary, split_block, untangle};
 use super::super::prompt::{OwnedPrompt, Prompt, Template};
+use super::super::repl;
 use super::{Due, Edit, INTERRUPT, Reader};
 use crate::terminal::{Position, Screen};
 
@@ -167,14 +168,20 @@ impl Reader {
 
     /// A marked line without a shell's prompt: a program with a line editor of its own.
     fn other_program(&mut self, line: &str, span: ByteSpan) {
-        let Some((_, typed)) = line.split_once("> ") else { return };
-        if typed.trim().is_empty() {
-            return;
-        }
-        let mut command = self.command(typed, None, span);
-        command.status = CommandStatus::Repl;
-        command.confidence = Confidence::Likely;
-        command.reason = "read by a line editor, behind a prompt that is no shell's";
-        self.done.push(command);
+        const REASON: &str = "read by a line editor, behind a prompt that is no shell's";
+        let typed = match self.repl {
+            // These have no prompt at all.
+            Some("bc" | "dc") => line,
+            Some(program) => match repl::typed(program, line) {
+                Some(typed) => typed,
+                None => return,
+            },
+            None => match line.split_once("> ") {
+                Some((_, typed)) => typed,
+                None => return,
+            },
+        };
+        let typed = typed.to_owned();
+        self.repl_line(&typed, REASON, span);
     }
 }

@@ -17,7 +17,7 @@ use model::{
 use self::stream::Stream;
 use super::line::{MAX_CONTINUED, hides_input, may_have_prompt};
 use super::prompt::{Prompt, Shape, Template};
-use super::simple;
+use super::{repl, simple};
 use crate::terminal::{Event, Position, Screen, Watcher};
 
 /// Longest command kept, in bytes; a longer one is cut.
@@ -122,6 +122,10 @@ pub struct Reader {
     left: Option<u64>,
     /// The terminal does not echo: what is typed cannot be seen.
     hidden: bool,
+    /// The program that reads lines of its own.
+    repl: Option<&'static str>,
+    /// What was last typed on the command line of a full-screen page.
+    page: Option<String>,
     /// A line that was not entered: the shell listed completions and painted it again.
     begun: Option<String>,
     /// The last command leaves its shell.
@@ -135,6 +139,8 @@ pub struct Reader {
     /// Lines come from the stream: what was edited on them has to be guessed.
     stream: Option<Stream>,
     pending: Option<Pending>,
+    /// What was typed on pages of the pending command, which comes before them.
+    page_lines: Vec<Command>,
     observed: Vec<Observation>,
     /// Ordinal of the last command handed over.
     handed_over: u32,
@@ -322,6 +328,7 @@ impl Reader {
 
     /// The shell with this prompt reads.
     fn enter(&mut self, prompt: &Prompt<'_>, marked: bool) {
+        self.repl = None;
         let template = Template::of(prompt);
         let due = std::mem::take(&mut self.due);
         let leaving = std::mem::take(&mut self.leaving);
@@ -443,6 +450,58 @@ impl Reader {
         }
     }
 
+    /// Something typed into a program that is not a shell.
+    fn repl_line(&mut self, typed: &str, reason: &'static str, bytes: ByteSpan) {
+        if typed.trim().is_empty() {
+            return;
+        }
+        let mut command = self.command(typed, None, bytes);
+        command.status = CommandStatus::Repl;
+        command.confidence = Confidence::Likely;
+        command.reason = reason;
+        self.done.push(command);
+    }
+
+    /// Is this line of output one that was typed into a program which reads lines of its own?
+    fn repl_input(&mut self, line: &str, bytes: ByteSpan) -> bool {
+        let pending = self.pending.as_ref().map(|pending| repl::of(&pending.command.text));
+        let Some(program) = pending.unwrap_or(self.repl) else { return false };
+        let Some(typed) = repl::typed(program, line) else { return false };
+        let typed = typed.to_owned();
+        self.flush();
+        self.repl_line(&typed, "behind the prompt of a program that reads lines of its own", bytes);
+        true
+    }
+
+    /// The command line of a full-screen page is left: `:!cmd` of vi, `!cmd` of less.
+    fn page_line(&mut self, screen: &Screen, offset: u64) {
+        let Some(pending) = &self.pending else { return };
+        let Some(signs) = repl::page(&pending.command.text) else { return };
+        let position = screen.position();
+        let Some(text) = screen.row_text(position.row) else { return };
+        let text = text.trim_end();
+        let typed = if signs == [':'] {
+            text.strip_prefix(':')
+        } else {
+            Some(text).filter(|text| text.starts_with('!'))
+        };
+        let Some(typed) = typed.filter(|typed| typed.len() > usize::from(signs != [':'])) else {
+            return;
+        };
+        // The last row of the page; and a row that is painted again was not typed again.
+        if position.row + 1 < screen.end_row() || self.page.as_deref() == Some(text) {
+            return;
+        }
+        self.page = Some(text.to_owned());
+        let typed = typed.to_owned();
+        let bytes = ByteSpan { start: self.line_start, end: offset };
+        let mut command = self.command(&typed, None, bytes);
+        command.status = CommandStatus::Repl;
+        command.confidence = Confidence::Likely;
+        command.reason = "on the command line of a full-screen program";
+        self.page_lines.push(command);
+    }
+
     /// What a command does to the recording of those after it.
     fn note_command(&mut self, pending: &Pending) {
         let command = &pending.command;
@@ -482,6 +541,7 @@ impl Reader {
             self.due = pending.effect.due.clone();
         }
         self.leaving = pending.effect.leaving;
+        self.repl = repl::of(&pending.command.text);
         if let Some(stream) = &mut self.stream {
             stream.in_screen |= starts_screen(&pending.command.text);
         }
@@ -490,6 +550,7 @@ impl Reader {
         } else {
             self.done.push(pending.command);
         }
+        self.done.append(&mut self.page_lines);
     }
 }
 
@@ -516,7 +577,11 @@ impl Watcher for Reader {
                 self.editor_off(screen, offset);
                 screen.land();
             }
-            Event::ScreenOn | Event::ScreenOff => self.edit = None,
+            Event::ScreenOn | Event::ScreenOff => {
+                self.edit = None;
+                self.page = None;
+            }
+            Event::Return => self.page_line(screen, offset),
             Event::Hides(kind) => {
                 let bytes = ByteSpan { start: self.line_start, end: offset };
                 self.observe(kind, bytes);
@@ -528,7 +593,7 @@ impl Watcher for Reader {
                 match &mut self.edit {
                     _ if left => {}
                     Some(edit) => edit.fed = Some(row),
-                    None if screen.is_alternate() => {}
+                    None if screen.is_alternate() => self.page_line(screen, offset),
                     None => {
                         let (_, text) = screen.line(row);
                         if !screen.is_raised() {

@@ -57,7 +57,8 @@ impl Reader {
         let split = self.split_late(line).or_else(|| self.split(line));
         let standing = split.as_ref().and_then(|(prompt, _)| self.is_due(prompt, true));
         let (Some((prompt, typed)), Some(standing)) = (split, standing) else {
-            if self.is_unprompted(line) {
+            if self.repl_input(line, span) {
+            } else if self.is_unprompted(line) {
                 self.unprompted(line, bell, span);
             } else {
                 self.output(line);
