@@ -2,6 +2,7 @@
 
 use std::io;
 
+use ingest::decode::CommandOutput;
 use ingest::source::Found;
 use ingest::{Limits, Problem, ProblemKind, RawRecord, Sink, TranscriptHead, Want};
 use model::{Command, Place};
@@ -11,6 +12,10 @@ use report::mask::Masker;
 pub trait Observer {
     /// A command, in the order of its transcript.
     fn command(&mut self, head: &TranscriptHead, command: &Command) -> io::Result<()>;
+    /// What a Run Command invocation printed: there are no commands in it.
+    fn output(&mut self, _output: &CommandOutput) -> io::Result<()> {
+        Ok(())
+    }
     /// Something could not be read, or was left out.
     fn problem(&mut self, problem: &Problem);
 }
@@ -42,7 +47,7 @@ pub fn commands(
             .and_then(|reader| ingest::open(name.clone(), reader, limits));
         match opened {
             Ok(opened) => {
-                ingest::decode(opened, Want::Transcripts, limits, &mut reading);
+                ingest::decode(opened, Want::All, limits, &mut reading);
             }
             Err(problem) => reading.problem(problem),
         }
@@ -72,6 +77,12 @@ impl Sink for Reading<'_> {
     }
 
     fn transcript(&mut self, _: &TranscriptHead) {}
+
+    fn output(&mut self, output: &CommandOutput) {
+        if self.error.is_none() {
+            self.error = self.observer.output(output).err();
+        }
+    }
 
     fn problem(&mut self, problem: Problem) {
         self.failed |= problem.kind == ProblemKind::Failed;

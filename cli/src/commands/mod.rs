@@ -3,6 +3,7 @@
 use std::io::{self, BufWriter, Write};
 
 use anstyle::{AnsiColor, Style};
+use ingest::decode::CommandOutput;
 use ingest::{Limits, Problem, ProblemKind, TranscriptHead};
 use model::{Command, CommandStatus, Confidence, Visible};
 use pipeline::commands::{Observer, commands};
@@ -109,6 +110,20 @@ impl<W: Write> Observer for Text<W> {
         for line in lines {
             writeln!(self.out, "      {DIM}|{DIM:#} {}", Visible(line))?;
         }
+        Ok(())
+    }
+
+    fn output(&mut self, output: &CommandOutput) -> io::Result<()> {
+        let gap = if self.transcript.is_some() { "\n" } else { "" };
+        let (id, target) = (Visible(&output.command_id), Visible(&output.target));
+        let artifact = Visible(&output.place.artifact);
+        writeln!(self.out, "{gap}{BOLD}Run Command {id}{BOLD:#}  {DIM}{artifact}{DIM:#}")?;
+        let (stream, bytes) = (&output.stream, output.bytes);
+        writeln!(
+            self.out,
+            "      {stream} on {target}, {bytes} bytes; the command itself is not in it"
+        )?;
+        self.transcript = Some((output.place.artifact.to_string(), None));
         Ok(())
     }
 

@@ -49,7 +49,7 @@ fn try_render(
         if idle == 0 { String::new() } else { format!(" ({idle} for log sources not read here)") };
     writeln!(
         out,
-        "{} from {}, {} read: {} ({}), {} with {}; {}{idle}",
+        "{} from {}, {} read: {} ({}), {} with {}{}; {}{idle}",
         number(counts.records + counts.commands, "event", "events"),
         number(summary.artifacts, "file", "files"),
         bytes(counts.bytes),
@@ -57,6 +57,11 @@ fn try_render(
         number(summary.duplicates, "delivered twice", "delivered twice"),
         number(counts.transcripts, "transcript", "transcripts"),
         number(counts.commands, "command", "commands"),
+        match counts.outputs {
+            0 => String::new(),
+            count =>
+                format!(", {}", number(count, "output of Run Command", "outputs of Run Command")),
+        },
         number(set.rules().len() as u64, "rule", "rules"),
     )?;
     if summary.failed > 0 || summary.skipped > 0 {

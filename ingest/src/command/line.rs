@@ -92,6 +92,10 @@ pub(super) fn continuation(line: &str) -> Option<&str> {
     if let Some(more) = line.strip_prefix("> ").or_else(|| (line == ">").then_some("")) {
         return Some(more);
     }
+    if let Some(more) = line.strip_prefix(">> ") {
+        // PowerShell.
+        return Some(more);
+    }
     // zsh names what it waits for the end of: `for> `, `quote> `.
     let (word, more) = line.split_once("> ")?;
     matches!(

@@ -15,6 +15,7 @@ use model::SessionId;
 use serde::Deserialize;
 
 use super::json::{Head, Key, Scan, scan_object};
+use super::run_command::CommandOutput;
 use super::sniff::starts_json;
 use super::time::from_millis;
 use super::transcript::script::{Body, Header};
@@ -105,6 +106,7 @@ enum Stream {
     Other {
         first: u64,
         events: u64,
+        bytes: u64,
     },
 }
 
@@ -255,7 +257,7 @@ impl Streams {
         let stream = self.open.entry(key.to_owned()).or_insert_with(|| {
             let header = Header::find(&[message, b"\n"].concat());
             if header.is_none() && !SessionId::looks_like(key) {
-                return Stream::Other { first: offset, events: 0 };
+                return Stream::Other { first: offset, events: 0, bytes: 0 };
             }
             let mut head =
                 TranscriptHead::new(walk.place(offset), TranscriptForm::CloudwatchUpload);
@@ -294,7 +296,10 @@ impl Streams {
                 *length += text.len() as u64;
                 *cut = message.len() >= UPLOAD_CUT;
             }
-            Stream::Other { events, .. } => *events += 1,
+            Stream::Other { events, bytes, .. } => {
+                *events += 1;
+                *bytes += message.len() as u64;
+            }
             Stream::Streamed(_) => {
                 walk.problem(ProblemKind::Failed, offset, "plain text within a streamed log");
             }
@@ -325,7 +330,12 @@ fn close(name: &str, stream: Stream, walk: &mut Walk<'_>) {
             }
             walk.finish(*reading);
         }
-        Stream::Other { first, events } => {
+        Stream::Other { first, events, bytes } => {
+            if let Some(mut output) = CommandOutput::of_path(name, walk.place(first)) {
+                output.bytes = bytes;
+                walk.told_output(&output);
+                return;
+            }
             let name = model::Visible(name).to_string();
             walk.problem(
                 ProblemKind::Skipped,

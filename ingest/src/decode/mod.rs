@@ -9,6 +9,7 @@ mod inflate;
 mod items;
 mod json;
 mod log_events;
+mod run_command;
 mod sniff;
 mod time;
 mod transcript;
@@ -21,6 +22,7 @@ use model::{Command, Observation, Place};
 
 pub use cloudtrail::{BadRecord, Record};
 pub use inflate::{Inflated, TooLarge};
+pub use run_command::CommandOutput;
 pub use sniff::Form;
 pub use time::parse_time;
 pub use transcript::{TranscriptForm, TranscriptHead};
@@ -91,6 +93,8 @@ pub trait Sink {
     fn observation(&mut self, _transcript: &TranscriptHead, _observation: &Observation) {}
     /// A transcript has been read to its end; `head` holds all that was learnt of it.
     fn transcript(&mut self, head: &TranscriptHead);
+    /// What a Run Command invocation printed: no commands, but a trace of one.
+    fn output(&mut self, _output: &CommandOutput) {}
     /// Something could not be read, or was left out.
     fn problem(&mut self, problem: Problem);
     /// Is nobody interested in what is left?
@@ -120,6 +124,8 @@ pub struct Counts {
     pub transcripts: u64,
     /// Commands in them.
     pub commands: u64,
+    /// Outputs of Run Command.
+    pub outputs: u64,
     /// Bytes after decompression.
     pub bytes: u64,
     /// Are there transcripts that were not wanted?

@@ -1,5 +1,7 @@
 //! The form of an artifact, from its first bytes.
 
+use super::run_command::CommandOutput;
+use super::transcript::powershell::Banner;
 use super::transcript::script;
 
 /// What an artifact is made of.
@@ -17,6 +19,10 @@ pub enum Form {
     ScriptUpload,
     /// The terminal's bytes themselves, as the agent keeps them on the node.
     Raw,
+    /// A transcript that PowerShell wrote.
+    PowerShell,
+    /// What a Run Command invocation printed. The only form that its name alone tells: it can be anything.
+    RunCommand,
     /// None of these.
     Unknown,
 }
@@ -24,7 +30,7 @@ pub enum Form {
 impl Form {
     /// Is it a transcript, and nothing else? Its session is known only once CloudTrail has been read.
     pub const fn is_transcript(self) -> bool {
-        matches!(self, Self::ScriptObject | Self::ScriptUpload | Self::Raw)
+        matches!(self, Self::ScriptObject | Self::ScriptUpload | Self::Raw | Self::PowerShell)
     }
 
     /// May it hold both records and transcripts?
@@ -40,6 +46,12 @@ pub(crate) fn sniff(head: &[u8], name: &str) -> Form {
     if trimmed.is_empty() {
         // Blanks as far as can be seen may hide anything behind them.
         return if head.len() < super::SNIFF { Form::Empty } else { Form::Unknown };
+    }
+    if CommandOutput::of_path(name, model::Place::new(name, 0)).is_some() {
+        return Form::RunCommand;
+    }
+    if Banner::find(head).is_some() {
+        return Form::PowerShell;
     }
     if is_agents_file(name) {
         // Whatever a session printed, this is its terminal.

@@ -11,7 +11,9 @@ use crate::command::Told;
 use super::items::{Item, Items};
 use super::json::{Head, Key, Scan, scan_object};
 use super::log_events::{LogEvent, Streams};
+use super::run_command::CommandOutput;
 use super::sniff::{Form, export_line};
+use super::transcript::powershell::{Banner, Lines};
 use super::transcript::script::{Body, Header};
 use super::transcript::{Reading, TranscriptForm, TranscriptHead};
 use super::{Counts, Limits, Problem, ProblemKind, RawRecord, Sink, Want, describe, time};
@@ -116,6 +118,8 @@ impl<'a> Walk<'a> {
             Form::ScriptObject | Form::ScriptUpload | Form::Raw => {
                 self.transcript(form, head, rest);
             }
+            Form::PowerShell => self.powershell(head, rest),
+            Form::RunCommand => self.output(head, rest),
         }
         let told: Vec<_> = std::mem::take(&mut self.problems)
             .into_iter()
@@ -302,6 +306,59 @@ impl<'a> Walk<'a> {
         }
         self.counts.bytes += offset;
         streams.finish(self);
+    }
+
+    /// What a Run Command invocation printed: only its size is of interest.
+    fn output<R: Read>(&mut self, head: &[u8], rest: R) {
+        let name = Arc::clone(&self.name);
+        let Some(mut output) = CommandOutput::of_path(&name, self.place(0)) else { return };
+        match std::io::copy(&mut head.chain(rest), &mut std::io::sink()) {
+            Ok(bytes) => output.bytes = bytes,
+            Err(error) => self.own_problem(ProblemKind::Failed, 0, describe(&error)),
+        }
+        if self.want != Want::Transcripts {
+            self.counts.bytes += output.bytes;
+            self.told_output(&output);
+        }
+    }
+
+    pub(crate) fn told_output(&mut self, output: &CommandOutput) {
+        self.counts.outputs += 1;
+        self.sink.output(output);
+    }
+
+    fn powershell<R: Read>(&mut self, head: &[u8], mut rest: R) {
+        let Some(banner) = Banner::find(head) else { return };
+        let mut about = TranscriptHead::new(self.place(0), TranscriptForm::PowerShell);
+        let name = Arc::clone(&self.name);
+        about.learn_from_name(&name);
+        about.run_as = banner.user;
+        let mut reading = Reading::new(about);
+        let mut lines = Lines::new(banner.encoding, banner.mark as u64);
+        let mut offset = head.len() as u64;
+        let mut chunk = head[banner.mark..].to_vec();
+        while !chunk.is_empty() && !self.sink.is_done() {
+            let mut emit =
+                |head: &TranscriptHead, told| tell(&mut self.counts, self.sink, head, told);
+            lines.push(&chunk, &mut |line, at, next| reading.text_line(line, at, next, &mut emit));
+            chunk.resize(64 << 10, 0);
+            match rest.read(&mut chunk) {
+                Ok(read) => {
+                    chunk.truncate(read);
+                    offset += read as u64;
+                }
+                Err(error) => {
+                    chunk.clear();
+                    self.problem(ProblemKind::Failed, offset, describe(&error));
+                }
+            }
+        }
+        let mut emit = |head: &TranscriptHead, told| tell(&mut self.counts, self.sink, head, told);
+        let whole =
+            lines.finish(&mut |line, at, next| reading.text_line(line, at, next, &mut emit));
+        reading.head.complete = Some(whole);
+        self.counts.bytes += offset;
+        self.finish(reading);
     }
 
     fn transcript<R: Read>(&mut self, form: Form, head: &[u8], mut rest: R) {

@@ -403,6 +403,11 @@ impl Screen {
         {
             return;
         }
+        // A search of the history, begun on an empty line, is painted over the prompt.
+        let prompt = matches!(before, Glyph::Char('$' | '#' | '%' | '>' | '❯' | 'λ' | '➜'));
+        if c == ' ' && next == '(' && prompt {
+            return;
+        }
         self.seen_width = Some(width);
         let row = self.row();
         row.cells.truncate(width);

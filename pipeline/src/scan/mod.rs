@@ -409,6 +409,7 @@ impl Scan<'_> {
         summary.counts.records += end.counts.records;
         summary.counts.transcripts += end.counts.transcripts;
         summary.counts.commands += end.counts.commands;
+        summary.counts.outputs += end.counts.outputs;
         summary.counts.bytes += end.counts.bytes;
         summary.duplicates += end.duplicates;
         if end.counts.records + end.counts.transcripts > 0 {

@@ -157,6 +157,7 @@ impl Reader {
         let typed = typed.strip_suffix(INTERRUPT).unwrap_or(typed).trim_end().to_owned();
         let owned = OwnedPrompt::of(&prompt);
         self.flush();
+        self.enter(&owned.prompt(), true);
         if !typed.is_empty() {
             let mut command = self.command(&typed, Some(&owned.prompt()), span);
             command.status = CommandStatus::Aborted;

@@ -643,7 +643,9 @@ fn starts_screen(text: &str) -> bool {
 /// The command with which the agent prints the recording. It may be wrapped, so only its beginning counts.
 fn is_wrapper(text: &str) -> bool {
     let word = text.split_whitespace().next().unwrap_or_default();
-    word.ends_with("ssm-session-logger") && text.len() > word.len()
+    // On Windows its path has a blank in it, and is quoted.
+    let windows = text.starts_with("&'") && text.contains("\\ssm-session-logger.exe' ");
+    windows || word.ends_with("ssm-session-logger") && text.len() > word.len()
 }
 
 const MENDED: &str = "put together from a line whose editing the stream has lost";

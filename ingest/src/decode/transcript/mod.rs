@@ -5,8 +5,10 @@
 //! | S3 object | `script` header and footer, every line feed doubled to `\r\n` by a second terminal | [`script`] |
 //! | CloudWatch upload | the same, then every `\r\n` made `\n` | [`script`] |
 //! | CloudWatch stream | lines in JSON, control sequences partly removed | [`stream`] |
+//! | PowerShell transcript | banners around the console's text, in UTF-8 or UTF-16 | [`powershell`] |
 //! | raw | nothing | here |
 
+pub(crate) mod powershell;
 pub(crate) mod script;
 pub(crate) mod stream;
 
@@ -29,6 +31,8 @@ pub enum TranscriptForm {
     CloudwatchUpload,
     /// The agent's own file on the node.
     Raw,
+    /// What PowerShell wrote of a session on Windows.
+    PowerShell,
 }
 
 impl TranscriptForm {
@@ -39,6 +43,7 @@ impl TranscriptForm {
             Self::CloudwatchStream => "cloudwatch-stream",
             Self::CloudwatchUpload => "cloudwatch-upload",
             Self::Raw => "raw",
+            Self::PowerShell => "powershell",
         }
     }
 }
@@ -235,6 +240,21 @@ impl Reading {
             head.note(&told);
             emit(head, told);
         });
+    }
+
+    /// A line of text without its end, from `offset` to `next` in the artifact.
+    pub(crate) fn text_line(
+        &mut self,
+        line: &str,
+        offset: u64,
+        next: u64,
+        emit: &mut impl FnMut(&TranscriptHead, Told),
+    ) {
+        self.feed(offset, emit, |terminal| {
+            terminal.write(line.as_bytes(), offset);
+            terminal.write(b"\r\n", next.saturating_sub(2));
+        });
+        self.offset = next;
     }
 
     /// The end of the transcript.
