@@ -464,7 +464,7 @@ impl Reader {
 
     /// Is this line of output one that was typed into a program which reads lines of its own?
     fn repl_input(&mut self, line: &str, bytes: ByteSpan) -> bool {
-        let pending = self.pending.as_ref().map(|pending| repl::of(&pending.command.text));
+        let pending = self.pending.as_ref().map(|pending| pending.effect.repl);
         let Some(program) = pending.unwrap_or(self.repl) else { return false };
         let Some(typed) = repl::typed(program, line) else { return false };
         let typed = typed.to_owned();
@@ -541,7 +541,7 @@ impl Reader {
             self.due = pending.effect.due.clone();
         }
         self.leaving = pending.effect.leaving;
-        self.repl = repl::of(&pending.command.text);
+        self.repl = pending.effect.repl;
         if let Some(stream) = &mut self.stream {
             stream.in_screen |= starts_screen(&pending.command.text);
         }
@@ -618,6 +618,8 @@ impl Watcher for Reader {
 struct Effect {
     due: Due,
     leaving: bool,
+    /// It starts a program that reads lines of its own.
+    repl: Option<&'static str>,
 }
 
 impl Effect {
@@ -629,7 +631,7 @@ impl Effect {
             None => Due::Nothing,
         };
         let first = text.split(|c: char| c.is_whitespace() || c == ';').next().unwrap_or_default();
-        Self { due, leaving: matches!(first, "exit" | "logout") }
+        Self { due, leaving: matches!(first, "exit" | "logout"), repl: repl::of(text) }
     }
 }
 

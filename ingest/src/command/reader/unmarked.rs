@@ -199,9 +199,9 @@ impl Reader {
         {
             pending.below.push(stream.line.clone());
         }
-        let ended = line.contains("[detached ") || line.contains("[screen is terminating]");
-        if let Some(stream) = self.stream.as_mut().filter(|_| ended) {
-            stream.in_screen = false;
+        if let Some(stream) = self.stream.as_mut().filter(|stream| stream.in_screen) {
+            let ended = line.contains("[detached ") || line.contains("[screen is terminating]");
+            stream.in_screen = !ended;
         }
         if line.starts_with("Display all ") && line.contains(" possibilities? (y or n)") {
             // The line was not entered: the shell asks about its completions.
