@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-/// Longest row kept, in columns. Output may have no line end at all.
-pub(crate) const MAX_COLUMNS: usize = 16 << 10;
+/// Longest row kept, in columns. Output may have no line end at all; what is longer goes on in the next row.
+pub(crate) const MAX_COLUMNS: usize = 4 << 10;
 
 /// What a cell shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

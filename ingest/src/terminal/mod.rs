@@ -69,6 +69,9 @@ struct Machine<W> {
     printed: u64,
     /// Is the parser between sequences for certain?
     ground: bool,
+    /// The same, as the bytes themselves tell it; and has a sequence just been completed?
+    between: bool,
+    dispatched: bool,
     /// What the sequence that was just read says of the line editor: to be told with the place where it ends.
     mark: Option<Event>,
     /// Characters in a row that nobody could see.
@@ -88,6 +91,8 @@ impl<W: Watcher> Terminal<W> {
             bell: false,
             printed: 0,
             ground: true,
+            between: true,
+            dispatched: false,
             mark: None,
             concealed: 0,
             fed: false,
@@ -147,7 +152,24 @@ impl<W: Watcher> Terminal<W> {
         machine.fed = false;
         let mut at = 0;
         while at < bytes.len() {
-            at += self.parser.advance_until_terminated(machine, &bytes[at..]);
+            if machine.between {
+                // Most of what is left is text: it need not go through the parser letter by letter.
+                let run = bytes[at..].iter().take_while(|byte| matches!(byte, b' '..=b'~')).count();
+                if run > 3 && machine.screen.print_ascii(&bytes[at..at + run]) {
+                    machine.bell = false;
+                    machine.concealed = 0;
+                    machine.printed += run as u64;
+                    at += run;
+                    continue;
+                }
+            }
+            machine.dispatched = false;
+            let parsed = self.parser.advance_until_terminated(machine, &bytes[at..]);
+            // A sequence that is complete leaves the parser between sequences; plain ASCII leaves it there.
+            machine.between = machine.dispatched
+                || machine.between
+                    && !bytes[at..at + parsed].iter().any(|byte| *byte == 0x1b || *byte >= 0x80);
+            at += parsed;
             if let Some(event) = machine.mark.take() {
                 machine.watcher.event(event, &mut machine.screen, offset + at as u64);
             }
@@ -224,6 +246,7 @@ impl<W: Watcher> Perform for Machine<W> {
     }
 
     fn csi_dispatch(&mut self, params: &Params, intermediates: &[u8], ignore: bool, action: char) {
+        self.dispatched = true;
         if ignore {
             return;
         }
@@ -243,9 +266,11 @@ impl<W: Watcher> Perform for Machine<W> {
         self.screen.csi(params, intermediates, action);
     }
 
-    fn osc_dispatch(&mut self, params: &[&[u8]], _: bool) {
+    fn osc_dispatch(&mut self, params: &[&[u8]], bell: bool) {
         /// Titles name a directory, a host, a program; the parser itself keeps 1 KiB.
         const LONGEST_TITLE: usize = 300;
+        // Ended in the other way, the parser is inside the sequence that ends it.
+        self.dispatched |= bell;
         let length: usize = params.iter().map(|param| param.len()).sum();
         match params.first().copied() {
             Some(b"0" | b"1" | b"2") if length > LONGEST_TITLE => {
@@ -260,10 +285,11 @@ impl<W: Watcher> Perform for Machine<W> {
     }
 
     fn terminated(&self) -> bool {
-        self.mark.is_some()
+        self.mark.is_some() || self.dispatched
     }
 
     fn esc_dispatch(&mut self, intermediates: &[u8], ignore: bool, byte: u8) {
+        self.dispatched = true;
         if !ignore {
             self.screen.esc(intermediates, byte);
         }
@@ -273,11 +299,15 @@ impl<W: Watcher> Perform for Machine<W> {
 /// The text of a line of plain characters that ends in a carriage return and a line feed.
 fn plain(bytes: &[u8]) -> Option<&str> {
     let line = bytes.strip_suffix(b"\r\n")?;
-    let controls = line.iter().any(u8::is_ascii_control);
+    // Without an early way out, so that it is done for many bytes at once.
+    let controls = line.iter().fold(false, |found, byte| found | byte.is_ascii_control());
     if controls || line.is_empty() {
         return None;
     }
     let text = std::str::from_utf8(line).ok()?;
+    if line.is_ascii() {
+        return Some(text);
+    }
     // The control characters from U+0080 on.
     let c1 =
         memchr::memchr_iter(0xc2, line).any(|at| matches!(line.get(at + 1), Some(0x80..=0x9f)));

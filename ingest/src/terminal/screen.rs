@@ -383,6 +383,37 @@ impl Screen {
         self.margin = if at_end { Margin::Written(c) } else { Margin::No };
     }
 
+    /// Prints a text of ASCII letters at once, where nothing is in its way: neither a margin, nor another mode, nor what
+    /// is hidden. Returns whether it did.
+    pub(crate) fn print_ascii(&mut self, text: &[u8]) -> bool {
+        let (column, width) = (self.cursor.column, self.width());
+        let plain = !self.insert
+            && !self.cursor.hidden
+            && !self.cursor.past_margin
+            && !self.cursor.drawing[usize::from(self.cursor.shifted)]
+            && !matches!(self.margin, Margin::Returned(_));
+        // Not up to the margin: what happens there is for one letter at a time.
+        if !plain || column + text.len() >= width.min(MAX_COLUMNS) {
+            return false;
+        }
+        let Some(last) = text.last().copied().map(char::from) else { return true };
+        let end = column + text.len();
+        let row = self.row();
+        row.grow(end);
+        row.split_wide(column);
+        if end < row.cells.len() {
+            row.split_wide(end);
+        }
+        for (cell, byte) in row.cells[column..end].iter_mut().zip(text) {
+            *cell = Cell { glyph: Glyph::Char(char::from(*byte)), hidden: false };
+        }
+        let at_end = row.cells.len() == end;
+        self.cursor.column = end;
+        self.last = Some(last);
+        self.margin = if at_end { Margin::Written(last) } else { Margin::No };
+        true
+    }
+
     /// Sees the wrap of a line editor on a screen of unknown width.
     fn see_margin(&mut self, next: char) {
         let Margin::Returned(c) = self.margin else { return };
