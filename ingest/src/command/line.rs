@@ -1,5 +1,6 @@
 //! What a line shows by itself: the shape of a prompt, a further line of a command, a block of several.
 
+use super::prompt::is_sign;
 use super::simple;
 
 /// Most lines added to a command. Whether the shell waits for more is asked of the whole text, each time.
@@ -15,10 +16,7 @@ pub(super) fn may_have_prompt(line: &str) -> bool {
 /// Does this text end as a prompt does?
 pub(super) fn ends_as_prompt(text: &str) -> bool {
     let last = text.trim_end().chars().next_back();
-    text.ends_with(' ')
-        && last.is_some_and(|c| {
-            matches!(c, '$' | '#' | '%' | '>' | '❯' | '»' | 'λ' | '➜' | '→' | '⟩' | '▶' | '›')
-        })
+    text.ends_with(' ') && last.is_some_and(is_sign)
 }
 
 /// A command typed while a program in the background printed lines into it: what was typed, put together.

@@ -66,6 +66,16 @@ impl OwnedPrompt {
     }
 }
 
+/// Does a prompt end in this?
+pub(super) const fn is_sign(c: char) -> bool {
+    matches!(c, '$' | '#' | '%' | '>' | '❯' | '»' | 'λ' | '➜' | '→' | '⟩' | '▶' | '›')
+}
+
+/// Farthest sign where nothing else says that this is a prompt.
+const NEAR: usize = 100;
+/// How the prompt of a widespread theme begins; it ends in nothing of its own.
+const OH_MY_ZSH: &str = "➜  ";
+
 /// Longest text in front of the sign.
 const MAX_PROMPT: usize = 200;
 
@@ -97,6 +107,66 @@ impl<'a> Prompt<'a> {
             }
         }
         None
+    }
+
+    /// The same where the shell has marked that it reads: whatever ends in one of the signs that prompts end in.
+    pub(super) fn split_marked(line: &'a str) -> Option<(Self, &'a str)> {
+        Self::split_at(line, Self::loose_end(line, MAX_PROMPT, true)?)
+    }
+
+    /// The same where a prompt may well be; `first`: of the first shell.
+    pub(super) fn split_loose(line: &'a str, first: bool) -> Option<(Self, &'a str)> {
+        let end = Self::loose_end(line, NEAR, false)?;
+        let text = &line[..end];
+        // What no prompt has in it, unless somebody means to.
+        let odd = text.contains(['"', '\'', '=', ';', '|', '&', '<', '{', '*', '`'])
+            || text.trim_end().contains("  ") && !text.starts_with(OH_MY_ZSH);
+        // Much of what is printed has such a sign in it.
+        let arrow = text.trim_end().ends_with('>') && !first && text.trim_end().contains(' ');
+        (!odd && !arrow).then(|| Self::split_at(line, end)).flatten()
+    }
+
+    fn split_at(line: &'a str, end: usize) -> Option<(Self, &'a str)> {
+        let (text, mut rest) = line.split_at_checked(end)?;
+        while let Some(again) = rest.strip_prefix(text) {
+            rest = again;
+        }
+        Some((Self::whole(text), rest))
+    }
+
+    /// Where a prompt ends that can be any.
+    fn loose_end(line: &str, most: usize, certain: bool) -> Option<usize> {
+        if let Some(rest) = line.strip_prefix(OH_MY_ZSH) {
+            // A directory, perhaps a branch, perhaps a mark: then what is typed.
+            let mut end = line.len() - rest.len() + rest.find(' ').map_or(rest.len(), |at| at + 1);
+            for word in ["git:(", "✗ "] {
+                if line[end..].starts_with(word) {
+                    end += line[end..].find(' ').map_or(line.len() - end, |at| at + 1);
+                }
+            }
+            return Some(end);
+        }
+        let mut ends =
+            line.char_indices().take_while(|&(at, _)| at <= most).filter_map(|(at, c)| {
+                let end = at + c.len_utf8();
+                match line[end..].chars().next() {
+                    Some(' ') if is_sign(c) => Some((at, end + 1)),
+                    None if is_sign(c) => Some((at, end)),
+                    _ => None,
+                }
+            });
+        match ends.next() {
+            // An arrow in front, and the sign behind.
+            Some((0, end)) if !line.starts_with(['$', '#', '%', '>']) => {
+                let is_strong = |at: usize| at < NEAR && line[at..].starts_with(['$', '#', '%']);
+                Some(ends.next().filter(|&(at, _)| is_strong(at)).map_or(end, |(_, end)| end))
+            }
+            Some((_, end)) => Some(end),
+            None if certain => {
+                line.match_indices(": ").map(|(at, _)| at + 2).find(|end| *end <= NEAR)
+            }
+            None => None,
+        }
     }
 
     /// The grammar of the shell that shows it.
@@ -241,6 +311,27 @@ impl Template {
         Some(Self { fixed: none(), tail: none(), text: none(), pieces, shape: Shape::Word })
     }
 
+    /// Is it the same prompt but for a word: another directory, an environment, a branch?
+    pub fn is_like(&self, other: &Self) -> bool {
+        let (a, b): (Vec<&str>, Vec<&str>) =
+            (self.fixed.split_whitespace().collect(), other.fixed.split_whitespace().collect());
+        let sign = |words: &[&str]| words.last().and_then(|word| word.chars().next_back());
+        if sign(&a) != sign(&b) || a.is_empty() {
+            return false;
+        }
+        if a.len() == b.len() {
+            return a.iter().zip(&b).filter(|(a, b)| a != b).count() <= 1;
+        }
+        // A word more.
+        let (short, long) = if a.len() < b.len() { (&a, &b) } else { (&b, &a) };
+        long.len() == short.len() + 1
+            && (0..long.len()).any(|at| {
+                let mut words = long.clone();
+                words.remove(at);
+                words == *short
+            })
+    }
+
     /// Is this a prompt that an assignment announced?
     pub fn announces(&self, prompt: &Prompt<'_>) -> bool {
         self.split_announced(prompt.text).is_some_and(|(found, _)| found.text == prompt.text)
@@ -262,6 +353,11 @@ impl Template {
     /// The prompt as it was seen, if it is one that no output is likely to hold by chance.
     pub fn literal(&self) -> Option<&str> {
         (self.shape >= Shape::ShellVersion).then_some(self.text.as_str())
+    }
+
+    /// What it begins with, unless that changes.
+    pub fn first_char(&self) -> Option<char> {
+        self.text.chars().next().filter(|c| !c.is_ascii_digit() && !matches!(c, '/' | '~'))
     }
 
     /// Is there one of the signs in it that most prompts have?
@@ -292,6 +388,9 @@ impl Template {
     }
 
     fn split_once<'a>(&self, line: &'a str) -> Option<(Prompt<'a>, &'a str)> {
+        if self.fixed == OH_MY_ZSH {
+            return line.starts_with(OH_MY_ZSH).then(|| Prompt::split_marked(line)).flatten();
+        }
         let trimmed = self.tail.trim_end();
         if trimmed.is_empty() {
             return None;
@@ -323,6 +422,9 @@ fn fixed(prompt: &Prompt<'_>) -> String {
     let body = prompt.text.trim_end();
     if prompt.shape == Shape::ShellVersion {
         return body.to_owned();
+    }
+    if body.starts_with(OH_MY_ZSH) {
+        return OH_MY_ZSH.to_owned();
     }
     if prompt.shape == Shape::PowerShell {
         return format!("[{}]PS>", prompt.host.unwrap_or_default());

@@ -1002,6 +1002,7 @@ impl Screen {
 const fn drawing(c: char) -> char {
     match c {
         '`' => '◆',
+        '_' => ' ',
         'a' => '▒',
         'b' => '\u{2409}',
         'c' => '\u{240c}',

@@ -8,6 +8,9 @@ use super::super::repl;
 use super::{Due, Edit, INTERRUPT, Reader};
 use crate::terminal::{Position, Screen};
 
+/// Rows that a prompt may take.
+const MAX_ROWS: usize = 4;
+
 impl Reader {
     pub(super) fn editor_on(&mut self, screen: &mut Screen) {
         let mut anchor = screen.position();
@@ -107,7 +110,23 @@ impl Reader {
             self.extend(more, span.end);
             return;
         }
-        let Some((prompt, _)) = self.no_prompt(first).or_else(|| self.split(first)) else {
+        // A prompt may have several rows, of which the last is in front of what is typed.
+        let known = |line: &&str| self.split_due(line).or_else(|| self.split_known(line)).is_some();
+        let rows = &lines[..lines.len().min(MAX_ROWS)];
+        let from = match rows.iter().position(known) {
+            Some(at) => Some(at),
+            None if self.in_repl() => rows.iter().position(|line| Prompt::split(line).is_some()),
+            None => rows.iter().position(|line| self.split_marked(line).is_some()),
+        };
+        let (lines, first) = match from.filter(|_| self.no_prompt(first).is_none()) {
+            Some(from) => (&lines[from..], lines[from]),
+            None => (&lines[..], first),
+        };
+        let split = |line| match from {
+            Some(_) => self.split_marked(line),
+            None => None,
+        };
+        let Some((prompt, _)) = self.no_prompt(first).or_else(|| split(first)) else {
             self.flush();
             self.other_program(lines.last().copied().unwrap_or(first), span);
             return;
@@ -116,8 +135,7 @@ impl Reader {
         let text_of_prompt = prompt.text.to_owned();
         let at = lines.iter().rposition(|line| line.starts_with(&text_of_prompt)).unwrap_or(0);
         let at = if text_of_prompt.is_empty() { 0 } else { at };
-        let Some((prompt, typed)) = self.no_prompt(lines[at]).or_else(|| self.split(lines[at]))
-        else {
+        let Some((prompt, typed)) = self.no_prompt(lines[at]).or_else(|| split(lines[at])) else {
             return;
         };
         let owned = OwnedPrompt::of(&prompt);
@@ -153,7 +171,7 @@ impl Reader {
             self.abort();
             return;
         }
-        let Some((prompt, typed)) = self.split(last) else { return };
+        let Some((prompt, typed)) = self.split_marked(last) else { return };
         let typed = typed.strip_suffix(INTERRUPT).unwrap_or(typed).trim_end().to_owned();
         let owned = OwnedPrompt::of(&prompt);
         self.flush();

@@ -128,6 +128,8 @@ pub struct Reader {
     page: Option<String>,
     /// A line that was not entered: the shell listed completions and painted it again.
     begun: Option<String>,
+    /// The last command may have changed what the prompt shows.
+    repaints: bool,
     /// The last command leaves its shell.
     leaving: bool,
     /// The agent's own shell, of versions before 2.3.978, which printed the recording inside it.
@@ -267,7 +269,8 @@ impl Reader {
             let marked = self.edit.is_some();
             let line = if before.is_empty() { text } else { format!("{before}{text}") };
             let last = line.rsplit('\n').next().unwrap_or_default();
-            if let Some((prompt, typed)) = self.split(last)
+            let split = if marked { self.split_marked(last) } else { self.split(last) };
+            if let Some((prompt, typed)) = split
                 && !typed.trim().is_empty()
                 && (marked || self.is_due(&prompt, false).is_some())
             {
@@ -293,6 +296,10 @@ impl Reader {
         const FIRST: (Confidence, &str) =
             (Confidence::Likely, "behind the prompt that this session began with");
         const SAME: (Confidence, &str) = (Confidence::Likely, "behind this shell's prompt");
+        const LIKE: (Confidence, &str) = (
+            Confidence::Guess,
+            "behind this shell's prompt but for a word, which the last command may have changed",
+        );
         const NEW: (Confidence, &str) =
             (Confidence::Guess, "behind something shaped like a prompt, where a new one was due");
         let template = Template::of(prompt);
@@ -321,6 +328,11 @@ impl Reader {
         if template == top.prompt {
             return (!top.marked).then_some(SAME);
         }
+        let repaints =
+            self.repaints || self.pending.as_ref().is_some_and(|pending| pending.effect.repaints);
+        if repaints && !top.marked && template.is_like(&top.prompt) {
+            return Some(LIKE);
+        }
         let below =
             self.shells.iter().rev().skip(1).any(|shell| shell.prompt == template && !shell.marked);
         (leaving && below).then_some(SAME)
@@ -341,6 +353,15 @@ impl Reader {
         }
         if leaving && !due.is_any() {
             self.shells.pop();
+        }
+        self.repaints = false;
+        // The same prompt, with another directory or branch in it.
+        if let Some(top) = self.shells.last_mut().filter(|_| !due.is_any() && !leaving)
+            && top.marked == marked
+            && top.prompt.is_like(&template)
+        {
+            top.prompt = template;
+            return;
         }
         // A changed prompt is the same shell's.
         if due.template().is_some() {
@@ -365,11 +386,35 @@ impl Reader {
 
     /// Splits a line behind its prompt: one that is known, else anything of the shape of one.
     fn split<'l>(&self, line: &'l str) -> Option<(Prompt<'l>, &'l str)> {
+        let loose = self.may_be_any();
         // Most lines are output, in which nothing ends a prompt.
-        if !may_have_prompt(line) && !self.has_odd_prompt() {
+        if !loose && !may_have_prompt(line) && !self.has_odd_prompt() {
             return None;
         }
-        self.split_due(line).or_else(|| self.split_known(line)).or_else(|| Prompt::split(line))
+        let known = self.split_due(line).or_else(|| self.split_known(line));
+        known.or_else(|| Prompt::split(line)).or_else(|| {
+            if loose { Prompt::split_loose(line, self.shells.is_empty()) } else { None }
+        })
+    }
+
+    /// The same where the shell has marked that it reads.
+    fn split_marked<'l>(&self, line: &'l str) -> Option<(Prompt<'l>, &'l str)> {
+        let known = self.split_due(line).or_else(|| self.split_known(line));
+        known.or_else(|| Prompt::split(line)).or_else(|| Prompt::split_marked(line))
+    }
+
+    /// May the next prompt be any? At the beginning; where a shell may have been started; and where a command was
+    /// run that changes what prompts show.
+    fn may_be_any(&self) -> bool {
+        /// Lines that a session may greet with.
+        const GREETING: u64 = 30;
+        if self.shells.is_empty() {
+            return self.below <= GREETING;
+        }
+        let pending = self.pending.as_ref().map(|pending| &pending.effect);
+        matches!(self.due, Due::Any)
+            || self.repaints
+            || pending.is_some_and(|effect| matches!(effect.due, Due::Any) || effect.repaints)
     }
 
     /// Does a prompt that is known or due end in something that output is full of?
@@ -462,6 +507,12 @@ impl Reader {
         self.done.push(command);
     }
 
+    /// Does a program run that reads lines of its own?
+    fn in_repl(&self) -> bool {
+        let pending = self.pending.as_ref().map(|pending| pending.effect.repl);
+        pending.unwrap_or(self.repl).is_some()
+    }
+
     /// Is this line of output one that was typed into a program which reads lines of its own?
     fn repl_input(&mut self, line: &str, bytes: ByteSpan) -> bool {
         let pending = self.pending.as_ref().map(|pending| pending.effect.repl);
@@ -541,6 +592,7 @@ impl Reader {
             self.due = pending.effect.due.clone();
         }
         self.leaving = pending.effect.leaving;
+        self.repaints = pending.effect.repaints;
         self.repl = pending.effect.repl;
         if let Some(stream) = &mut self.stream {
             stream.in_screen |= starts_screen(&pending.command.text);
@@ -618,6 +670,8 @@ impl Watcher for Reader {
 struct Effect {
     due: Due,
     leaving: bool,
+    /// It changes what prompts show: the directory, an environment, a branch.
+    repaints: bool,
     /// It starts a program that reads lines of its own.
     repl: Option<&'static str>,
 }
@@ -631,7 +685,22 @@ impl Effect {
             None => Due::Nothing,
         };
         let first = text.split(|c: char| c.is_whitespace() || c == ';').next().unwrap_or_default();
-        Self { due, leaving: matches!(first, "exit" | "logout"), repl: repl::of(text) }
+        let repaints = matches!(
+            first,
+            "cd" | "pushd"
+                | "popd"
+                | "source"
+                | "."
+                | "conda"
+                | "workon"
+                | "deactivate"
+                | "git"
+                | "nvm"
+                | "rvm"
+                | "eval"
+        ) || text.contains("cd ")
+            || text.contains("PS1=");
+        Self { due, leaving: matches!(first, "exit" | "logout"), repaints, repl: repl::of(text) }
     }
 }
 

@@ -176,6 +176,9 @@ impl Reader {
         if top.prompt.split(line).is_some() {
             return None;
         }
+        if let Some(found) = typed_ahead(&top.prompt, line) {
+            return Some(found);
+        }
         let at = line.find(top.prompt.literal()?)?;
         // `bash-5.2$ ` ends in `sh-5.2$ `.
         let alone = !line[..at].ends_with("ba");
@@ -210,6 +213,11 @@ impl Reader {
             self.ordinal = self.ordinal.saturating_sub(1);
             return;
         }
+        if pending.output == 1 && line.trim_end().ends_with(": event not found") {
+            // Of a designator that designates nothing, no line comes.
+            self.abort();
+            return;
+        }
         if pending.output == 1
             && let Some(expanded) = history::expanded(&pending.command.text, line)
         {
@@ -217,4 +225,18 @@ impl Reader {
             pending.effect = Effect::of(&pending.command);
         }
     }
+}
+
+/// What was typed before the prompt came was echoed in front of it, and by the editor again behind it: letters, or keys
+/// such as `^[[A`.
+fn typed_ahead<'l>(prompt: &Template, line: &'l str) -> Option<(Prompt<'l>, &'l str)> {
+    const MOST: usize = 60;
+    let first = prompt.first_char()?;
+    line.match_indices(first).map(|(at, _)| at).filter(|at| (1..=MOST).contains(at)).find_map(
+        |at| {
+            let (ahead, rest) = line.split_at(at);
+            let (prompt, typed) = prompt.split(rest)?;
+            (typed.starts_with(ahead) || ahead.starts_with("^[")).then_some((prompt, typed))
+        },
+    )
 }
