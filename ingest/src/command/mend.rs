@@ -74,6 +74,9 @@ pub(crate) fn mend<'h>(
         }
     }
     text = once(text);
+    if let Some(line) = recalled(text, history) {
+        return Some(line);
+    }
     if let Some(text) = changed_before(text).or_else(|| put_before(typed)) {
         return Some(text);
     }
@@ -92,14 +95,19 @@ fn found<'h>(
     let back = search.rfind(prompt.trim_end()).filter(|_| !prompt.trim().is_empty())?;
     let (sought, shown) = search[..back].split_once("': ")?;
     let more = search[back + prompt.trim_end().len()..].trim();
-    if sought.is_empty() || !(more.is_empty() || more.starts_with(['#', '|', '&', ';', '>'])) {
+    if sought.is_empty() {
         return None;
     }
     let command = history
         .clone()
         .find(|command| command.contains(sought) && command.contains(shown.trim()))
         .or_else(|| history.clone().find(|command| command.contains(sought)))?;
-    Some(if more.is_empty() { command.to_owned() } else { format!("{command} {more}") })
+    // The line is painted again only as far as it has changed.
+    if command.starts_with(more) {
+        return Some(command.to_owned());
+    }
+    let adds = more.starts_with(['#', '|', '&', ';', '>']);
+    adds.then(|| format!("{command} {more}"))
 }
 
 /// A text that was painted twice, once: `…ab` + `…ab`. What is repeated has to be long, of several
@@ -131,6 +139,10 @@ fn changed_before(text: &str) -> Option<String> {
         for (at, _) in behind.match_indices(' ').skip(1) {
             let Some(key) = behind[..at].chars().next_back() else { continue };
             let tail = &behind[..at - key.len_utf8()];
+            // The same word again and again is what somebody typed.
+            if is_periodic(&behind[..at]) {
+                continue;
+            }
             if tail.len() < SHORTEST || key == ' ' || !behind[at..].starts_with(tail) {
                 continue;
             }
@@ -156,19 +168,74 @@ fn changed_before(text: &str) -> Option<String> {
     None
 }
 
-/// `sudo ` that was put before a line afterwards stands behind it: `ls -l /rootsudo `, and perhaps what was added
-/// at the end then.
+/// Does a text repeat its own beginning?
+fn is_periodic(text: &str) -> bool {
+    (1..=text.len() / 2).any(|period| {
+        let (bytes, rest) = (text.as_bytes(), &text.as_bytes()[period..]);
+        bytes[..rest.len()] == *rest
+    })
+}
+
+/// A word that was put before a line afterwards stands behind it: `ls -l /rootsudo `, and perhaps what was added at the
+/// end then. Of a word that begins as the line does, the first letter needs no painting: `echo xcho `.
 fn put_before(typed: &str) -> Option<String> {
-    const SUDO: &str = "sudo ";
-    let (line, added) = typed.rsplit_once(SUDO)?;
-    let (first, _) = line.split_once(' ')?;
-    let command = first != "sudo" && first.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-    let glued = line.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '/' | '"' | '\''));
+    if let Some((line, added)) = typed.rsplit_once("sudo ") {
+        // With a command behind it, it would be a line of its own.
+        let alone = !added.starts_with(|c: char| c.is_alphanumeric() || c == '-');
+        if alone && takes_a_word(line) {
+            return Some(format!("sudo {line}{}", added.trim_end()));
+        }
+    }
+    // The others only where the blank behind them is the line's last.
+    ["time", "nohup", "watch", "exec", "echo", "man"].into_iter().find_map(|word| {
+        let ends = |word: &str| typed.strip_suffix(' ')?.strip_suffix(word);
+        let line =
+            ends(word).or_else(|| ends(&word[1..]).filter(|line| line.starts_with(&word[..1])))?;
+        takes_a_word(line).then(|| format!("{word} {line}"))
+    })
+}
+
+/// Is this a command line that a word can be glued to?
+fn takes_a_word(line: &str) -> bool {
+    let first = line.split(' ').next().unwrap_or_default();
+    let command = first != "sudo"
+        && first.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+        && line.len() > first.len();
+    let glued =
+        line.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '/' | '"' | '\'' | ')'));
     // A program whose name ends so: `visudo`, `/usr/bin/sudo`.
     let own = line.ends_with(" vi") || line.ends_with("bin/");
-    // With a command behind it, it would be a line of its own.
-    let alone = !added.starts_with(|c: char| c.is_alphanumeric() || c == '-');
-    (command && glued && !own && alone).then(|| format!("{SUDO}{line}{}", added.trim_end()))
+    command && glued && !own
+}
+
+/// Lines of the history that were recalled one after the other, each painted over the one before as far as it differs.
+fn recalled<'h>(text: &str, history: &(impl Iterator<Item = &'h str> + Clone)) -> Option<String> {
+    const MOST: usize = 40;
+    let mut lines: Vec<&str> = Vec::new();
+    for line in history.clone().take(2 * MOST) {
+        if lines.len() < MOST && line.len() > 2 && !line.contains('\n') && !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    let first = lines.iter().find(|line| text.starts_with(**line) && text.len() > line.len())?;
+    let (mut at, mut last, mut count) = (first.len(), *first, 1);
+    while at < text.len() {
+        let rest = &text[at..];
+        let same = |line: &str| {
+            let common = last.bytes().zip(line.bytes()).take_while(|(a, b)| a == b).count();
+            line.floor_char_boundary(common)
+        };
+        // The longest piece first.
+        let fits =
+            |line: &&&str| !line[same(line)..].is_empty() && rest.starts_with(&line[same(line)..]);
+        let Some(next) = lines.iter().filter(fits).max_by_key(|line| line.len() - same(line))
+        else {
+            break;
+        };
+        (at, last, count) = (at + next.len() - same(next), *next, count + 1);
+    }
+    let rest = &text[at..];
+    (count > 1 && (rest.is_empty() || rest.starts_with(' '))).then(|| format!("{last}{rest}"))
 }
 
 /// What replaced a line that was taken back: the last command that begins in the middle of a word.
@@ -377,6 +444,10 @@ mod tests {
             ("ls -1 | head -2cd /srv/data", "cd /srv/data"),
             ("ls -l /srv/datasudo ", "sudo ls -l /srv/data"),
             ("ls -l /srv/datasudo /", "sudo ls -l /srv/data/"),
+            ("ps | head -2time ", "time ps | head -2"),
+            ("echo $((1+2))cho ", "echo echo $((1+2))"),
+            ("wc -l bfalsewc -l a", "wc -l a"),
+            ("wc -l ba", "wc -l a"),
             ("tail -n 5 /var/log/x /var/log/x2 /var/log/x", "tail -n 2 /var/log/x"),
             ("grep foo /v /var/xE /var/xR /var/xR /var/x | wc -l", "grep ERR /var/x | wc -l"),
             ("(reverse-i-search)`wc': wcsh-5.2$", "wc -l b"),
@@ -398,6 +469,7 @@ mod tests {
             "/usr/bin/cat x",
             "sudo cat x",
             "cat app-1.log app-2.log app-3.log",
+            "echo word word word word word word word end",
             "add --port host1 --port host2 --port host3",
             "cp /etc/app.conf /etc/app.conf.bak",
             "apt-get install sudo",

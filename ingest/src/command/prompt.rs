@@ -122,7 +122,8 @@ impl<'a> Prompt<'a> {
         let odd = text.contains(['"', '\'', '=', ';', '|', '&', '<', '{', '*', '`'])
             || text.trim_end().contains("  ") && !text.starts_with(OH_MY_ZSH);
         // Much of what is printed has such a sign in it.
-        let arrow = text.trim_end().ends_with('>') && !first && text.trim_end().contains(' ');
+        let body = text.trim_end().strip_suffix('>');
+        let arrow = !first && body.is_some_and(|body| body.trim_end().contains(' '));
         (!odd && !arrow).then(|| Self::split_at(line, end)).flatten()
     }
 
@@ -353,6 +354,12 @@ impl Template {
     /// The prompt as it was seen, if it is one that no output is likely to hold by chance.
     pub fn literal(&self) -> Option<&str> {
         (self.shape >= Shape::ShellVersion).then_some(self.text.as_str())
+    }
+
+    /// Has the line what this prompt ends in?
+    pub fn may_be_in(&self, line: &str) -> bool {
+        let tail = self.tail.trim_end();
+        !tail.is_empty() && line.contains(tail)
     }
 
     /// What it begins with, unless that changes.

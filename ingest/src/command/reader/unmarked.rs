@@ -8,6 +8,12 @@ use super::super::{history, mend, simple};
 use super::stream::MAX_BELOW;
 use super::{Due, Effect, INTERRUPT, MENDED, Reader, is_wrapper};
 
+/// Words that commands often begin with, and output seldom.
+const OFTEN: &[&str] = &[
+    "bash", "cd", "cp", "dd", "df", "du", "history", "id", "kill", "ln", "ls", "mv", "nc", "pkill",
+    "ps", "rm", "set", "sh", "source", "ss", "su", "unset", "useradd", "usermod",
+];
+
 impl Reader {
     /// A line outside any marked editing was left.
     pub(super) fn seen(&mut self, line: &str, bell: bool, span: ByteSpan) {
@@ -151,7 +157,8 @@ impl Reader {
             || self.shells.last().is_some_and(|shell| !shell.marked && shell.prompt.is_empty());
         let word = line.split(' ').next().unwrap_or_default();
         let own = || self.stream.as_ref().is_some_and(|stream| stream.words.contains_key(word));
-        nothing && (word.starts_with("PS1=") || mend::FIRST_WORDS.contains(&word) || own())
+        let common = mend::FIRST_WORDS.contains(&word) || OFTEN.contains(&word);
+        nothing && (word.starts_with("PS1=") || common || own())
     }
 
     fn unprompted(&mut self, line: &str, bell: bool, span: ByteSpan) {
@@ -231,12 +238,15 @@ impl Reader {
 /// such as `^[[A`.
 fn typed_ahead<'l>(prompt: &Template, line: &'l str) -> Option<(Prompt<'l>, &'l str)> {
     const MOST: usize = 60;
-    let first = prompt.first_char()?;
-    line.match_indices(first).map(|(at, _)| at).filter(|at| (1..=MOST).contains(at)).find_map(
-        |at| {
-            let (ahead, rest) = line.split_at(at);
-            let (prompt, typed) = prompt.split(rest)?;
-            (typed.starts_with(ahead) || ahead.starts_with("^[")).then_some((prompt, typed))
-        },
-    )
+    if !prompt.may_be_in(line) {
+        return None;
+    }
+    let first = prompt.first_char();
+    let begins = |c: char| first.is_none_or(|first| first == c);
+    let starts = line.char_indices().skip(1).take(MOST).filter(|(_, c)| begins(*c));
+    starts.map(|(at, _)| at).find_map(|at| {
+        let (ahead, rest) = line.split_at(at);
+        let (prompt, typed) = prompt.split(rest)?;
+        (typed.starts_with(ahead) || ahead.starts_with("^[")).then_some((prompt, typed))
+    })
 }

@@ -89,7 +89,8 @@ fn searched(line: &str) -> Option<String> {
             None => sought.push_str(piece),
         }
     }
-    let after = Edited::follow(&rest[back..]);
+    // At the end the cursor is only moved to what was found.
+    let after = Edited::follow(rest[back..].trim_end_matches('\u{8}'));
     Some(format!("{prompt}{SEARCH}{sought}': {found}{after}"))
 }
 
@@ -127,11 +128,15 @@ impl Edited {
         let repainted = std::mem::take(&mut self.repainted);
         let at = self.cursor.saturating_sub(back);
         let painted = &self.line[at..];
+        if text.is_empty() && repainted {
+            // Only the way back from the end of what was painted.
+            return self.end(true);
+        }
         // Blanks alone are how a terminal driver, and zsh, rub out.
         if painted.is_empty() || text.iter().all(|c| *c == ' ') {
             return self.replace(at, text);
         }
-        if returning == painted.len() && text.ends_with(painted) {
+        if returning >= painted.len() && text.ends_with(painted) {
             // Something was inserted, and what is behind it painted again. A character that is the same as the
             // one that it is put before needs no painting itself.
             let inserted = match &text[..text.len() - painted.len()] {
@@ -244,6 +249,7 @@ mod tests {
                  \u{8}\u{8}\u{8}\u{8}\u{8} four",
                 "$ echo one two three four",
             ),
+            ("$ echo done\u{8}\u{8}\u{8}xone\u{8}\u{8}\u{8}\u{8}one\u{8}\u{8}\u{8}", "$ echo done"),
             ("$ echo abXcd\u{8}\u{8}\u{8}cd\u{8}\u{8}ef", "$ echo abcdef"),
             (
                 "$ echo world\u{8}\u{8}\u{8}\u{8}\u{8}WORLD\u{8}\u{8}\u{8}\u{8}\u{8}orld",
