@@ -187,10 +187,18 @@ fn put_before(typed: &str) -> Option<String> {
         }
     }
     // The others only where the blank behind them is the line's last.
+    let typed = typed.strip_suffix(' ')?;
     ["time", "nohup", "watch", "exec", "echo", "man"].into_iter().find_map(|word| {
-        let ends = |word: &str| typed.strip_suffix(' ')?.strip_suffix(word);
-        let line =
-            ends(word).or_else(|| ends(&word[1..]).filter(|line| line.starts_with(&word[..1])))?;
+        // A letter that was there already needs no painting.
+        let painted = (0..=word.len()).map(|at| match at {
+            0 => word.to_owned(),
+            at => format!("{}{}", &word[..at - 1], &word[at..]),
+        });
+        let line = painted.into_iter().enumerate().find_map(|(at, painted)| {
+            let line = typed.strip_suffix(painted.as_str())?;
+            let there = at == 0 || line.starts_with(&word[at - 1..at]);
+            there.then_some(line)
+        })?;
         takes_a_word(line).then(|| format!("{word} {line}"))
     })
 }
@@ -446,6 +454,7 @@ mod tests {
             ("ls -l /srv/datasudo /", "sudo ls -l /srv/data/"),
             ("ps | head -2time ", "time ps | head -2"),
             ("echo $((1+2))cho ", "echo echo $((1+2))"),
+            ("cd /tmpeho ", "echo cd /tmp"),
             ("wc -l bfalsewc -l a", "wc -l a"),
             ("wc -l ba", "wc -l a"),
             ("tail -n 5 /var/log/x /var/log/x2 /var/log/x", "tail -n 2 /var/log/x"),

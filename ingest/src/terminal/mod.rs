@@ -367,6 +367,13 @@ mod tests {
     }
 
     #[test]
+    fn a_place_on_a_page_that_is_long_gone_is_survived() {
+        let mut bytes = b"x\x1b[K\r\n".repeat(1500);
+        bytes.extend(b"\x1b[3;67Hy\x1b[?1049h\x1b[9;1H\x1b[?1049l\r\n$ id\r\n");
+        assert_eq!(lines(&bytes).last().map(String::as_str), Some("$ id"));
+    }
+
+    #[test]
     fn full_screen_drawing_is_not_lines() {
         assert_eq!(lines(b"$ vi\r\n\x1b[?1049hjunk\r\nmore\x1b[?1049l$ id\r\n"), ["$ vi", "$ id"]);
     }

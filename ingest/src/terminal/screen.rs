@@ -561,7 +561,8 @@ impl Screen {
             None => self.page() + KEEP as u64 - 1,
         };
         let first = if self.size.is_some() { self.page() } else { self.grid().first() };
-        self.cursor.row = row.clamp(first, last);
+        // The rows may have gone on beyond the page.
+        self.cursor.row = row.clamp(first, last.max(first));
         self.row();
     }
 

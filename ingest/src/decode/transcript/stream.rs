@@ -132,6 +132,11 @@ impl Edited {
             // Only the way back from the end of what was painted.
             return self.end(true);
         }
+        if text == [' '] && back == 1 && returning == 0 && self.cursor == self.line.len() {
+            // A blank that was put in further on: a driver that rubs out goes back over it.
+            self.line.push(' ');
+            return self.end(false);
+        }
         // Blanks alone are how a terminal driver, and zsh, rub out.
         if painted.is_empty() || text.iter().all(|c| *c == ' ') {
             return self.replace(at, text);
@@ -237,6 +242,7 @@ mod tests {
         let cases = [
             ("$ cat /etc/shadox\u{8}w", "$ cat /etc/shadow"),
             ("$ lx\u{8} \u{8}s", "$ ls"),
+            ("$ ls /xtime\u{8} ", "$ ls /xtime "),
             ("$ ls zzz\u{8}\u{8}\u{8}", "$ ls "),
             ("plain", "plain"),
             ("$ ls /data\u{8}\u{8}sudo ", "$ ls /datasudo "),
