@@ -33,6 +33,8 @@ pub enum Event {
     ScreenOn,
     /// The full-screen program is gone.
     ScreenOff,
+    /// On a full-screen page the cursor has jumped to another row, from here.
+    Jumped(Position),
     /// On a full-screen page the cursor is about to return to the start of its row.
     Return,
     /// Something that hides text was done.
@@ -263,7 +265,11 @@ impl<W: Watcher> Perform for Machine<W> {
             }
             return;
         }
+        let from = self.screen.position();
         self.screen.csi(params, intermediates, action);
+        if self.screen.is_alternate() && self.screen.position().row != from.row {
+            self.tell(Event::Jumped(from));
+        }
     }
 
     fn osc_dispatch(&mut self, params: &[&[u8]], bell: bool) {

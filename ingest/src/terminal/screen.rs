@@ -84,6 +84,8 @@ pub struct Screen {
     autowrap: bool,
     insert: bool,
     newline: bool,
+    /// The cursor is not shown.
+    invisible: bool,
     tabs: Option<Vec<bool>>,
     last: Option<char>,
     clusters: Vec<String>,
@@ -112,6 +114,7 @@ impl Screen {
             autowrap: true,
             insert: false,
             newline: false,
+            invisible: false,
             tabs: None,
             last: None,
             clusters: Vec::new(),
@@ -124,6 +127,23 @@ impl Screen {
     /// Is a full-screen program drawing?
     pub const fn is_alternate(&self) -> bool {
         self.on_alternate
+    }
+
+    /// Is the cursor shown?
+    pub(crate) const fn shows_cursor(&self) -> bool {
+        !self.invisible
+    }
+
+    /// The text of a row between the borders (`│`) around a column, and the column where it begins.
+    pub(crate) fn pane(&self, at: Position) -> Option<(usize, String)> {
+        let row = self.grid().get(at.row)?;
+        let border = |cell: &Cell| cell.glyph == Glyph::Char('│');
+        let front = &row.cells[..at.column.min(row.cells.len())];
+        let from = front.iter().rposition(border).map_or(0, |border| border + 1);
+        let to = row.cells[from..].iter().position(border).map_or(row.cells.len(), |at| from + at);
+        let mut text = String::new();
+        self.push_row(row, from, to, &mut text);
+        Some((from, text))
     }
 
     /// Is what is printed now invisible?
@@ -762,6 +782,7 @@ impl Screen {
                 self.go_to(0, 0);
             }
             7 => self.autowrap = on,
+            25 => self.invisible = !on,
             47 | 1047 => self.switch(on),
             1048 if on => self.save(),
             1048 => self.restore(),

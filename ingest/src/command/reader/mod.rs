@@ -6,6 +6,7 @@
 //! entered and left, so that output which looks like another prompt is output.
 
 mod marked;
+mod panes;
 mod stream;
 mod unmarked;
 
@@ -124,6 +125,8 @@ pub struct Reader {
     hidden: bool,
     /// The program that reads lines of its own.
     repl: Option<&'static str>,
+    /// The prompt in the windows of `tmux`.
+    pane: Option<Template>,
     /// What was last typed on the command line of a full-screen page.
     page: Option<String>,
     /// A line that was not entered: the shell listed completions and painted it again.
@@ -341,6 +344,7 @@ impl Reader {
     /// The shell with this prompt reads.
     fn enter(&mut self, prompt: &Prompt<'_>, marked: bool) {
         self.repl = None;
+        self.pane = None;
         let template = Template::of(prompt);
         let due = std::mem::take(&mut self.due);
         let leaving = std::mem::take(&mut self.leaving);
@@ -634,6 +638,10 @@ impl Watcher for Reader {
                 self.page = None;
             }
             Event::Return => self.page_line(screen, offset),
+            Event::Jumped(from) => {
+                self.row_left(screen, from, Some(screen.position()), offset);
+                self.line_start = offset;
+            }
             Event::Hides(kind) => {
                 let bytes = ByteSpan { start: self.line_start, end: offset };
                 self.observe(kind, bytes);
@@ -645,7 +653,10 @@ impl Watcher for Reader {
                 match &mut self.edit {
                     _ if left => {}
                     Some(edit) => edit.fed = Some(row),
-                    None if screen.is_alternate() => self.page_line(screen, offset),
+                    None if screen.is_alternate() => {
+                        self.page_line(screen, offset);
+                        self.row_left(screen, screen.position(), None, offset);
+                    }
                     None => {
                         let (_, text) = screen.line(row);
                         if !screen.is_raised() {
