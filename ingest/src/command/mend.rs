@@ -6,6 +6,9 @@
 
 use std::collections::BTreeMap;
 
+/// Longest line that is mended, in bytes. Nobody edits a longer one by hand.
+const MAX_LINE: usize = 2048;
+
 /// Words that commands begin with often enough to be recognised behind other text.
 pub(crate) const FIRST_WORDS: &[&str] = &[
     "apt-get",
@@ -55,6 +58,10 @@ pub(crate) fn mend<'h>(
     history: &(impl Iterator<Item = &'h str> + Clone),
 ) -> Option<String> {
     const BLANKED: &str = "                    ";
+    // What follows looks at each place of the line, and from each at the rest.
+    if typed.len() > MAX_LINE {
+        return None;
+    }
     if let Some(found) = found(typed, prompt, history) {
         return Some(found);
     }
@@ -133,18 +140,20 @@ fn once(text: &str) -> &str {
 /// something was deleted: the word in front.
 fn changed_before(text: &str) -> Option<String> {
     const SHORTEST: usize = 5;
+    // Places that the same text follows: a line has few, unless somebody means it to have many.
+    let mut looks = 16;
     for (start, _) in text.match_indices(' ') {
         let behind = &text[start..];
         // A blank that the same text follows, one key further on.
         for (at, _) in behind.match_indices(' ').skip(1) {
             let Some(key) = behind[..at].chars().next_back() else { continue };
             let tail = &behind[..at - key.len_utf8()];
-            // The same word again and again is what somebody typed.
-            if is_periodic(&behind[..at]) {
-                continue;
-            }
             if tail.len() < SHORTEST || key == ' ' || !behind[at..].starts_with(tail) {
                 continue;
+            }
+            looks -= 1;
+            if looks == 0 {
+                return None;
             }
             // In front: the tail once more, or what was left of it when the cursor went back over it.
             let head = &text[..start];
@@ -153,6 +162,10 @@ fn changed_before(text: &str) -> Option<String> {
                 .filter(|size| tail.is_char_boundary(*size))
                 .find_map(|size| head.strip_suffix(&tail[..size]));
             let Some(head) = left else { continue };
+            // The same word again and again is what somebody typed.
+            if is_periodic(&behind[..at]) {
+                continue;
+            }
             let mut changed = head[..head.rfind(' ').map_or(0, |at| at + 1)].to_owned();
             changed.push(key);
             let mut rest = &behind[at + tail.len()..];
