@@ -88,5 +88,17 @@ for form, f1, precision in [("raw", 0.985, 0.99), ("s3", 0.985, 0.99), ("s3-nosc
 certain = scores["calibration"]["certain"]
 check("commands: what is certain is right in 99.5 %", certain >= 0.995, f"{certain:.4f}")
 
+for folder in ["raw", "s3"]:
+    got = scores["by_source"][folder]
+    check(f"commands {folder}: found in all", got["recall"] >= 0.985, f"{got['recall']}")
+
+# The shells' own history. What differs: letters that the stream lost (1 recording), and a shell in the shell, which
+# writes a history of its own (4).
+run = subprocess.run(
+    [sys.executable, Path(__file__).parent / "history.py", BINARY, CORPUS / "repro-ssm-agent"], check=True, capture_output=True, text=True
+)
+last = run.stdout.splitlines()[-1]
+check("agent's recordings against bash's history", int(last.split()[0]) >= 79, last)
+
 print(f"\n{passed} passed, {failed} failed")
 sys.exit(failed > 0)
