@@ -28,6 +28,8 @@ pub enum ObservationKind {
     HistoryOff,
     /// The terminal was told not to echo: what was typed then is not in the recording.
     EchoOff,
+    /// Lines that look like a prompt with a command behind it, and were taken for output.
+    UnreadPrompt,
     /// The stream lost characters next to letters, in output.
     LostCharacters,
     /// The stream lost characters in a command. Letters can be made to vanish in this way.
@@ -36,7 +38,7 @@ pub enum ObservationKind {
 
 impl ObservationKind {
     /// Every kind, in a fixed order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ConcealedText,
         Self::OverwrittenCommand,
         Self::SwallowedText,
@@ -45,6 +47,7 @@ impl ObservationKind {
         Self::EmptyPrompt,
         Self::HistoryOff,
         Self::EchoOff,
+        Self::UnreadPrompt,
         Self::LostCharacters,
         Self::LostCommandCharacters,
     ];
@@ -60,6 +63,7 @@ impl ObservationKind {
             Self::EmptyPrompt => "empty_prompt",
             Self::HistoryOff => "history_off",
             Self::EchoOff => "echo_off",
+            Self::UnreadPrompt => "unread_prompt",
             Self::LostCharacters => "lost_characters",
             Self::LostCommandCharacters => "lost_command_characters",
         }
@@ -76,6 +80,9 @@ impl ObservationKind {
             Self::EmptyPrompt => "the prompt was set to nothing",
             Self::HistoryOff => "the shell's history was switched off or cleared",
             Self::EchoOff => "the terminal was told not to echo: input hidden here",
+            Self::UnreadPrompt => {
+                "lines that look like commands behind a prompt were taken for output"
+            }
             Self::LostCharacters => "the stream lost characters of the output",
             Self::LostCommandCharacters => "the stream lost characters of a command",
         }

@@ -9,7 +9,7 @@ pub(super) const MAX_CONTINUED: usize = 400;
 /// Is there a sign in front, as prompts have?
 pub(super) fn may_have_prompt(line: &str) -> bool {
     let front = line.as_bytes();
-    let front = &front[..front.len().min(260)];
+    let front = &front[..front.len().min(1100)];
     memchr::memchr3(b'$', b'#', b'%', front).or_else(|| memchr::memchr(b'>', front)).is_some()
 }
 
@@ -41,7 +41,8 @@ pub(super) fn untangle(text: &str, least: usize) -> Option<String> {
     let mut out = String::new();
     for line in broken {
         let keep = line.chars().count() - common;
-        if keep == 0 && least > 2 {
+        // A line that is nothing but this is one of several that are alike.
+        if keep == 0 {
             return None;
         }
         out.extend(line.chars().take(keep));
@@ -52,9 +53,7 @@ pub(super) fn untangle(text: &str, least: usize) -> Option<String> {
 
 /// Does the line leave the terminal without echo?
 pub(super) fn hides_input(text: &str) -> bool {
-    let off = text.rfind("stty -echo");
-    let on = text.rfind("stty echo").max(text.rfind("stty sane"));
-    off.is_some() && off > on
+    text.contains("stty") && simple::echo_after(text) == Some(false)
 }
 
 /// Splits a block into the commands that it holds: each as many lines as the shell would wait for.

@@ -76,8 +76,9 @@ const NEAR: usize = 100;
 /// How the prompt of a widespread theme begins; it ends in nothing of its own.
 const OH_MY_ZSH: &str = "➜  ";
 
-/// Longest text in front of the sign.
-const MAX_PROMPT: usize = 200;
+/// Longest text in front of the sign, of a prompt that is known; and of one that is not.
+const MAX_PROMPT: usize = 1000;
+const MAX_NEW: usize = 200;
 
 impl<'a> Prompt<'a> {
     /// The prompt at the start of `line`, and what follows it. A prompt that the terminal shows twice
@@ -91,7 +92,7 @@ impl<'a> Prompt<'a> {
     }
 
     fn split_once(line: &'a str) -> Option<(Self, &'a str)> {
-        for (at, sign) in line.char_indices().take_while(|&(at, _)| at <= MAX_PROMPT) {
+        for (at, sign) in line.char_indices().take_while(|&(at, _)| at <= MAX_NEW) {
             if !matches!(sign, '$' | '#' | '%' | '>') {
                 continue;
             }

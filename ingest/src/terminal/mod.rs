@@ -71,6 +71,8 @@ struct Machine<W> {
     printed: u64,
     /// Is the parser between sequences for certain?
     ground: bool,
+    /// Is a sequence begun and not complete?
+    open: bool,
     /// The same, as the bytes themselves tell it; and has a sequence just been completed?
     between: bool,
     dispatched: bool,
@@ -93,6 +95,7 @@ impl<W: Watcher> Terminal<W> {
             bell: false,
             printed: 0,
             ground: true,
+            open: false,
             between: true,
             dispatched: false,
             mark: None,
@@ -140,11 +143,14 @@ impl<W: Watcher> Terminal<W> {
     /// line, which no title and no other such string has in it.
     fn rescue(&mut self, bytes: &[u8], offset: u64) {
         const CANCEL: &[u8] = b"\x18\n";
-        if bytes.ends_with(b"\n") && !self.machine.fed {
+        if bytes.ends_with(b"\n") && (!self.machine.fed || self.machine.open) {
             let end = offset + bytes.len() as u64;
             self.machine.offset = end;
             self.machine.tell(Event::Hides(ObservationKind::SwallowedText));
-            self.advance(CANCEL, end - CANCEL.len() as u64);
+            // Inside of a control sequence the line feed has been done.
+            let cancel = if self.machine.fed { &CANCEL[..1] } else { CANCEL };
+            self.advance(cancel, end - cancel.len() as u64);
+            (self.machine.open, self.machine.between) = (false, true);
         }
     }
 
@@ -171,6 +177,9 @@ impl<W: Watcher> Terminal<W> {
             machine.between = machine.dispatched
                 || machine.between
                     && !bytes[at..at + parsed].iter().any(|byte| *byte == 0x1b || *byte >= 0x80);
+            // A sequence that is begun and not complete at the end of its line never will be.
+            machine.open =
+                !machine.dispatched && (machine.open || bytes[at..at + parsed].contains(&0x1b));
             at += parsed;
             if let Some(event) = machine.mark.take() {
                 machine.watcher.event(event, &mut machine.screen, offset + at as u64);

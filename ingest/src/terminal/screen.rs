@@ -334,6 +334,11 @@ impl Screen {
         }
     }
 
+    /// Clears what is behind the cursor, on its row and below.
+    pub(crate) fn clear_behind(&mut self) {
+        self.erase_in_display(0);
+    }
+
     /// Goes to a line of its own, as if what was written so far had ended with a line feed.
     pub fn break_line(&mut self) {
         self.margin = Margin::No;
@@ -358,7 +363,13 @@ impl Screen {
 
     /// A character is printed.
     pub(crate) fn print(&mut self, c: char) {
-        let c = if self.cursor.drawing[usize::from(self.cursor.shifted)] { drawing(c) } else { c };
+        // Not where commands are read: whoever switches the set would change what they look like.
+        let draws = self.size.is_some() || self.on_alternate;
+        let c = if draws && self.cursor.drawing[usize::from(self.cursor.shifted)] {
+            drawing(c)
+        } else {
+            c
+        };
         let Some(wide) = c.width() else { return };
         if wide == 0 {
             self.combine(c);

@@ -30,6 +30,10 @@ impl Reader {
         {
             return;
         }
+        // What stood there before was not typed.
+        if !screen.is_alternate() {
+            screen.clear_behind();
+        }
         self.edit = Some(Edit {
             anchor,
             before,
@@ -101,6 +105,7 @@ impl Reader {
     /// The editor was left behind a line feed: Enter.
     fn submitted(&mut self, text: &str, span: ByteSpan) {
         let untangled = untangle(text, 2);
+        let shown = untangled.is_some().then(|| text.to_owned());
         let text = untangled.as_deref().unwrap_or(text);
         let lines: Vec<&str> = text.split('\n').collect();
         let first = lines[0];
@@ -155,6 +160,11 @@ impl Reader {
             let mut command = self.command(&text, Some(&owned.prompt()), span);
             command.confidence = Confidence::Certain;
             command.reason = "the shell marked where it began to read and where it was done";
+            if let Some(shown) = &shown {
+                command.original = Some(shown.clone());
+                command.confidence = Confidence::Guess;
+                command.reason = "put together from pieces between lines that a program printed";
+            }
             self.wait(command, &text, false);
         }
     }

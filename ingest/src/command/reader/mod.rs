@@ -75,6 +75,8 @@ struct Pending {
     /// Columns that the prompt took.
     prompt: usize,
     continued: usize,
+    /// The line feed behind it went onto text: an editor may only have moved.
+    onto_text: bool,
     /// In a stream: the first lines below, as they came, and whether its own shows that it was edited.
     below: Vec<String>,
     edited: bool,
@@ -135,6 +137,8 @@ pub struct Reader {
     repaints: bool,
     /// The last command leaves its shell.
     leaving: bool,
+    /// The recording was replayed in a shell of the agent's own.
+    replayed: bool,
     /// The agent's own shell, of versions before 2.3.978, which printed the recording inside it.
     wrapper: Option<Template>,
     /// An `exit` at that shell's prompt: its own, unless something follows.
@@ -157,6 +161,11 @@ impl Reader {
     /// Reads lines of the stream.
     pub(crate) fn of_stream() -> Self {
         Self { stream: Some(Stream::default()), ..Self::default() }
+    }
+
+    /// Reads what may have been replayed in a shell of the agent's own.
+    pub(crate) fn of_replay() -> Self {
+        Self { replayed: true, ..Self::default() }
     }
 
     /// The recording begins at this offset of the artifact.
@@ -468,6 +477,7 @@ impl Reader {
             typed,
             prompt,
             continued: 0,
+            onto_text: false,
             below: Vec::new(),
             edited,
         });
@@ -579,7 +589,7 @@ impl Reader {
         let Some(pending) = self.pending.take() else { return };
         self.note_command(&pending);
         self.done.extend(self.wrapper_exit.take());
-        if self.ordinal == 1 && is_wrapper(&pending.command.text) {
+        if self.replayed && self.ordinal == 1 && is_wrapper(&pending.command.text) {
             // Nothing of this was typed. The recording begins here.
             self.wrapper = self.shells.last().map(|shell| shell.prompt.clone());
             self.shells.clear();
@@ -663,11 +673,19 @@ impl Watcher for Reader {
                             self.left_below(text.chars().count());
                         }
                         // Moving down inside a line that was wrapped is not leaving it.
-                        if screen.has_text_below(row) {
+                        let wrapped = screen.is_wrapped(row) || self.stream.is_some();
+                        if wrapped && screen.has_text_below(row) {
                             return;
                         }
                         let span = ByteSpan { start: self.line_start, end: offset };
+                        let onto_text = screen.has_text_below(row);
+                        let ordinal = self.ordinal;
                         self.seen(&text, bell, span);
+                        if let Some(pending) =
+                            self.pending.as_mut().filter(|_| self.ordinal > ordinal)
+                        {
+                            pending.onto_text = onto_text;
+                        }
                         screen.forget_before(row.saturating_sub(4));
                     }
                 }
@@ -727,7 +745,15 @@ fn is_wrapper(text: &str) -> bool {
     let word = text.split_whitespace().next().unwrap_or_default();
     // On Windows its path has a blank in it, and is quoted.
     let windows = text.starts_with("&'") && text.contains("\\ssm-session-logger.exe' ");
-    windows || word.ends_with("ssm-session-logger") && text.len() > word.len()
+    // The agent's own words and nothing else: `/usr/bin/ssm-session-logger /…/ipcTempFile.log false`, wrapped anywhere.
+    let plain = |c: char| {
+        c.is_alphanumeric()
+            || matches!(c, '/' | '.' | '-' | '_' | '@' | '=' | ',' | '+' | ':' | ' ')
+    };
+    windows
+        || (word == "ssm-session-logger" || word.ends_with("/ssm-session-logger"))
+            && text.len() > word.len()
+            && text.chars().all(plain)
 }
 
 const MENDED: &str = "put together from a line whose editing the stream has lost";

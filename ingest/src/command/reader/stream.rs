@@ -88,7 +88,7 @@ impl Reader {
                 .filter(|_| one_line)
                 .and_then(|width| mend::unwrap(prompt, &command.text, width));
             let text = unwrapped.as_deref().unwrap_or(&command.text);
-            let doubtful = one_line && (edited || wrapped || command.original.is_some());
+            let doubtful = one_line && (edited || wrapped || command.reason == MENDED);
             let echoed = doubtful.then(|| mend::echoed(text, &printed)).flatten();
             if let Some(text) = echoed.or(unwrapped) {
                 mended(&mut command, text);

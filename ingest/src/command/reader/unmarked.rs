@@ -18,6 +18,7 @@ impl Reader {
     /// A line outside any marked editing was left.
     pub(super) fn seen(&mut self, line: &str, bell: bool, span: ByteSpan) {
         if self.continues()
+            && self.shells.last().is_none_or(|shell| !shell.marked)
             && self
                 .pending
                 .as_ref()
@@ -42,7 +43,10 @@ impl Reader {
             self.output(line);
             return;
         }
-        if self.pending.as_ref().is_some_and(|p| is_wrapper(&p.command.text)) && self.ordinal == 1 {
+        if self.replayed
+            && self.ordinal == 1
+            && self.pending.as_ref().is_some_and(|p| is_wrapper(&p.command.text))
+        {
             self.flush();
         }
         if let Some(found) = self.found_by_zsh(line) {
@@ -82,6 +86,9 @@ impl Reader {
                 command.status = CommandStatus::Hidden;
                 command.confidence = Confidence::Likely;
                 command.reason = "typed while the terminal did not echo";
+                // What stands behind the prompt is what it printed, or what was typed after all.
+                command.original =
+                    Some(typed.trim_end().to_owned()).filter(|typed| !typed.is_empty());
                 self.done.push(command);
                 return;
             }
@@ -99,6 +106,7 @@ impl Reader {
             self.pending = None;
             self.ordinal = self.ordinal.saturating_sub(1);
         }
+        let before = self.edited_further(&typed);
         self.flush();
         self.enter(&owned.prompt(), false);
         self.prompt_width = owned.text.chars().count();
@@ -127,6 +135,11 @@ impl Reader {
         let mut command = self.command(text, Some(&owned.prompt()), span);
         (command.confidence, command.reason) = standing;
         command.original = original;
+        if let Some(before) = before {
+            command.confidence = Confidence::Guess;
+            command.reason = "edited over several rows: the line may have been entered before this";
+            command.original = Some(before);
+        }
         if aborted.is_some() {
             command.status = CommandStatus::Aborted;
             self.done.push(command);
@@ -137,11 +150,25 @@ impl Reader {
 
     /// What zsh's search in the history ended with, of a stream: the newest command that its line still has in it.
     fn found_by_zsh(&self, line: &str) -> Option<String> {
-        let stream = self.stream.as_ref()?;
+        let stream = self.stream.as_ref().filter(|_| self.pending.is_none())?;
         let shown =
             line.strip_prefix("bck-i-search: ").or_else(|| line.strip_prefix("fwd-i-search: "))?;
         let history = stream.held.iter().rev().map(|held| held.command.text.as_str());
         history.filter(|text| text.len() > 2).find(|text| shown.contains(text)).map(str::to_owned)
+    }
+
+    /// Was the line before only left for another row of it, to be edited further? Takes it back then.
+    fn edited_further(&mut self, typed: &str) -> Option<String> {
+        const ALIKE: usize = 20;
+        let pending = self.pending.as_ref().filter(|p| p.onto_text && p.output == 0)?;
+        let alike = pending.typed.bytes().zip(typed.bytes()).take_while(|(a, b)| a == b).count();
+        if alike < ALIKE {
+            return None;
+        }
+        let before = pending.typed.trim_end().to_owned();
+        self.pending = None;
+        self.ordinal = self.ordinal.saturating_sub(1);
+        Some(before)
     }
 
     /// Does this line leave a shell in a window of `screen`?
@@ -213,22 +240,36 @@ impl Reader {
             let ended = line.contains("[detached ") || line.contains("[screen is terminating]");
             stream.in_screen = !ended;
         }
-        if line.starts_with("Display all ") && line.contains(" possibilities? (y or n)") {
+        if pending.bell
+            && pending.output == 1
+            && line.starts_with("Display all ")
+            && line.contains(" possibilities? (y or n)")
+        {
             // The line was not entered: the shell asks about its completions.
             self.begun = Some(pending.typed.trim_end().to_owned());
             self.pending = None;
             self.ordinal = self.ordinal.saturating_sub(1);
             return;
         }
-        if pending.output == 1 && line.trim_end().ends_with(": event not found") {
+        let missing = line.trim_end().strip_suffix(": event not found");
+        if let Some(designator) = missing.and_then(|line| line.rsplit(": ").next())
+            && pending.output == 1
+            && designator.starts_with(['!', '^'])
+            && pending.command.text.contains(designator)
+        {
             // Of a designator that designates nothing, no line comes.
+            pending.command.confidence = Confidence::Guess;
+            pending.command.reason = "the shell said that it knows no such line of its history";
             self.abort();
             return;
         }
         if pending.output == 1
             && let Some(expanded) = history::expanded(&pending.command.text, line)
         {
-            pending.command.text = expanded;
+            if expanded != pending.command.text {
+                let typed = std::mem::replace(&mut pending.command.text, expanded);
+                pending.command.original.get_or_insert(typed);
+            }
             pending.effect = Effect::of(&pending.command);
         }
     }

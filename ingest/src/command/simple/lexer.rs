@@ -93,6 +93,12 @@ fn split(line: &str) -> Vec<Vec<Word<'_>>> {
 /// Deepest chain of wrappers followed.
 const MAX_DEPTH: usize = 8;
 
+/// Longest end mark of a here-document, and most of them on a line.
+const MAX_MARK: usize = 128;
+const MAX_HEREDOCS: usize = 8;
+/// Longest text of which is asked whether the shell waits for more.
+const MAX_OPEN: usize = 16 << 10;
+
 /// Words of the shell's grammar in front of a command.
 const KEYWORDS: &[&str] = &[
     "if", "then", "elif", "else", "while", "until", "do", "!", "{", "time", "exec", "builtin",
@@ -109,6 +115,13 @@ pub(super) fn is_assignment(word: &str) -> bool {
 
 /// May a shell with a prompt of its own be at work after this line?
 pub(crate) fn starts_a_shell(line: &str) -> bool {
+    starts_a_shell_at(line, 0)
+}
+
+fn starts_a_shell_at(line: &str, depth: usize) -> bool {
+    if depth > MAX_DEPTH {
+        return false;
+    }
     let pieces = split(line);
     pieces.iter().any(|words| {
         let skip = words
@@ -116,8 +129,28 @@ pub(crate) fn starts_a_shell(line: &str) -> bool {
             .take_while(|word| KEYWORDS.contains(&word.raw) || is_assignment(&word.text))
             .count();
         let words: Vec<&str> = words[skip..].iter().map(|word| word.text.as_str()).collect();
-        starts_interactive(&words, 0)
+        starts_interactive(&words, depth)
     })
+}
+
+/// Does the terminal echo after this line? `None`: as before.
+pub(crate) fn echo_after(line: &str) -> Option<bool> {
+    let mut echo = None;
+    for words in split(line) {
+        let mut words =
+            words.iter().map(|word| word.text.as_str()).skip_while(|word| KEYWORDS.contains(word));
+        if words.next() != Some("stty") {
+            continue;
+        }
+        for word in words {
+            match word {
+                "-echo" | "raw" => echo = Some(false),
+                "echo" | "sane" | "-raw" => echo = Some(true),
+                _ => {}
+            }
+        }
+    }
+    echo
 }
 
 /// Does this line keep the shell from writing its history?
@@ -178,10 +211,16 @@ fn starts_interactive(words: &[&str], depth: usize) -> bool {
     };
     match name {
         "sh" | "bash" | "dash" | "zsh" | "fish" | "ksh" | "ash" | "rbash" | "pwsh" => {
-            !flag('c')
-                && (flag('i') || operands(&["-O", "-o", "--rcfile", "--init-file"]).is_empty())
+            let operands = operands(&["-O", "-o", "--rcfile", "--init-file"]);
+            if flag('c') {
+                return operands.first().is_some_and(|line| depth < MAX_DEPTH && starts_a_shell_at(line, depth + 1));
+            }
+            flag('i') || operands.is_empty()
         }
-        "su" => !flag('c') && !rest.contains(&"-c"),
+        "su" => match rest.iter().position(|word| *word == "-c") {
+            Some(at) => rest.get(at + 1).is_some_and(|line| starts_a_shell_at(line, depth + 1)),
+            None => !flag('c'),
+        },
         "sudo" | "doas" => {
             let command = operands(&[
                 "-u", "-g", "-h", "-p", "-C", "-r", "-t", "-T", "-D", "-R", "-U", "--user",
@@ -200,7 +239,7 @@ fn starts_interactive(words: &[&str], depth: usize) -> bool {
                 starts_interactive(command, depth + 1)
             }
         }
-        "env" | "nice" | "nohup" | "setsid" | "exec" | "command" | "ionice" | "stdbuf"
+        "env" | "nice" | "nohup" | "setsid" | "exec" | "command" | "stdbuf"
         | "chroot" => {
             let operands = operands(&["-u", "-n", "-C", "-S", "-c"]);
             if name == "chroot" {
@@ -218,10 +257,22 @@ fn starts_interactive(words: &[&str], depth: usize) -> bool {
                 <= 1
                 || flag('t')
         }
-        "docker" | "podman" | "kubectl" | "oc" | "nerdctl" | "lxc" | "crictl" => {
+        "pkexec" | "timeout" | "busybox" | "toybox" | "unshare" | "strace" | "proxychains" | "torsocks" | "chrt" | "taskset"
+        | "flock" | "runuser" | "setpriv" | "systemd-run" => {
+            // Somewhere behind its own options and operands.
+            (0..rest.len().min(6)).any(|at| starts_interactive(&rest[at..], depth + 1)) || name == "runuser" && !rest.contains(&"-c")
+        }
+        "aws" => rest.iter().any(|word| matches!(*word, "start-session" | "execute-command")),
+        // Programs that start others when they are told so.
+        "awk" | "gawk" | "mawk" | "perl" | "ruby" | "php" | "lua" | "find" | "xargs" | "python" | "python2" | "python3" | "expect"
+        | "socat" | "eval" | "ionice" | "rlwrap" | "zip" | "tar" => rest.iter().any(|word| {
+            let shell = ["/bin/sh", "/bin/bash", "/bin/dash", "/bin/zsh", "/bin/ash", "pty.spawn"];
+            shell.iter().any(|shell| word.contains(shell)) || matches!(*word, "sh" | "bash" | "zsh" | "dash")
+        }),
+        "docker" | "docker-compose" | "podman" | "kubectl" | "oc" | "nerdctl" | "lxc" | "crictl" => {
             rest.iter().any(|word| matches!(*word, "exec" | "run" | "attach" | "debug"))
         }
-        "tmux" | "screen" | "nsenter" | "machinectl" | "unshare" | "newgrp" | "sg" | "script"
+        "tmux" | "screen" | "nsenter" | "machinectl" | "newgrp" | "sg" | "script"
         | "telnet"
         // Programs from which a shell can be had (`:shell`, `!`).
         | "vi" | "vim" | "nvim" | "view" | "ex" | "ed" | "emacs" | "nano" | "less" | "more" | "man"
@@ -232,6 +283,9 @@ fn starts_interactive(words: &[&str], depth: usize) -> bool {
 
 /// Does the shell wait for more after this text?
 pub(crate) fn is_incomplete(text: &str) -> bool {
+    if text.len() > MAX_OPEN {
+        return false;
+    }
     let backslashes = text.bytes().rev().take_while(|&b| b == b'\\').count();
     if backslashes % 2 == 1 {
         return true;
@@ -242,8 +296,19 @@ pub(crate) fn is_incomplete(text: &str) -> bool {
     let mut quote = None;
     let mut escaped = false;
     let mut depth = 0_i32;
+    let mut previous = ' ';
+    let mut comment = false;
     for c in text.chars() {
+        let before = std::mem::replace(&mut previous, c);
         if std::mem::take(&mut escaped) {
+            continue;
+        }
+        // A comment has no quotes, and ends with its line.
+        comment |= quote.is_none()
+            && c == '#'
+            && (before.is_whitespace() || matches!(before, ';' | '&' | '|' | '('));
+        comment &= c != '\n';
+        if comment {
             continue;
         }
         match (quote, c) {
@@ -282,11 +347,13 @@ fn open_heredoc(text: &str) -> Option<bool> {
     let mut any = None;
     while let Some(line) = lines.next() {
         // Several may be begun on one line; their bodies follow one after the other.
-        for (at, _) in line.match_indices("<<") {
+        for (at, _) in line.match_indices("<<").take(MAX_HEREDOCS) {
             if line[..at].ends_with('<') || line[at + 2..].starts_with('<') {
                 continue;
             }
             let rest = line[at + 2..].trim_start_matches('-').trim_start();
+            // The end mark is one word, and short.
+            let rest = &rest[..rest.floor_char_boundary(MAX_MARK)];
             let Some(word) = split(rest).into_iter().flatten().next() else { continue };
             if word.start != 0 || word.text.is_empty() {
                 continue;
@@ -314,6 +381,7 @@ mod tests {
             "if a; then b; fi",
             "f() { :; }",
             "cat <<<x",
+            "id # don't",
         ] {
             assert!(!is_incomplete(text), "{text}");
         }
@@ -333,6 +401,16 @@ mod tests {
             "docker exec -it web sh",
             "env A=b bash --norc",
             "cd / && sudo -s",
+            "pkexec bash",
+            "sudo timeout 1h bash",
+            "sudo bash -c bash",
+            "sudo su -c bash",
+            "busybox sh",
+            "sudo awk 'BEGIN{system(\"/bin/sh\")}'",
+            "sudo find . -exec /bin/sh \\; -quit",
+            "sudo python3 -c 'import pty;pty.spawn(\"/bin/bash\")'",
+            "docker-compose exec web sh",
+            "aws ssm start-session --target i-0abc",
         ] {
             assert!(starts_a_shell(line), "{line}");
         }

@@ -16,7 +16,7 @@ use std::ops::ControlFlow;
 use model::ShellFamily;
 use tree_sitter::{Language, Node, ParseOptions, Parser, Tree};
 
-pub(crate) use lexer::{is_incomplete, starts_a_shell, turns_history_off};
+pub(crate) use lexer::{echo_after, is_incomplete, starts_a_shell, turns_history_off};
 
 /// A program that a command line starts: the fields of Sigma's `process_creation`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -160,7 +160,8 @@ impl Reading {
     pub(crate) fn new(head: TranscriptHead) -> Self {
         let reader = match head.form {
             TranscriptForm::CloudwatchStream => Reader::of_stream(),
-            _ => Reader::default(),
+            TranscriptForm::Raw => Reader::default(),
+            _ => Reader::of_replay(),
         };
         Self { head, terminal: Terminal::new(reader), offset: 0, previous: None }
     }
