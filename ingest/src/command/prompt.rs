@@ -288,6 +288,16 @@ impl Template {
     /// The template that a command sets, if it is nothing but an assignment to `PS1` or `PROMPT`.
     pub fn of_assignment(command: &str) -> Option<Self> {
         let text = command.trim();
+        if text == "unset PS1" {
+            let none = String::new;
+            return Some(Self {
+                fixed: none(),
+                tail: none(),
+                text: none(),
+                pieces: Vec::new(),
+                shape: Shape::Word,
+            });
+        }
         let text = text.strip_prefix("export ").unwrap_or(text).trim_start();
         let value = ["PS1=", "PROMPT="].iter().find_map(|name| text.strip_prefix(name))?;
         let value = match value.chars().next() {

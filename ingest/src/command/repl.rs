@@ -151,6 +151,73 @@ pub(super) fn page(line: &str) -> Option<&'static [char]> {
     })
 }
 
+/// Does the line run a program that takes the whole screen?
+pub(super) fn takes_the_screen(line: &str) -> bool {
+    let names = line.split(|c: char| !(c.is_alphanumeric() || matches!(c, '-' | '_' | '.')));
+    page(line).is_some() || names.into_iter().any(|name| SCREENS.contains(&name))
+}
+
+const SCREENS: &[&str] = &[
+    "alsamixer",
+    "atop",
+    "bmon",
+    "btop",
+    "cfdisk",
+    "cgdb",
+    "dialog",
+    "emacs",
+    "fzf",
+    "gdb",
+    "glances",
+    "htop",
+    "iftop",
+    "info",
+    "iotop",
+    "irssi",
+    "k9s",
+    "lazygit",
+    "less",
+    "links",
+    "lynx",
+    "mc",
+    "micro",
+    "more",
+    "most",
+    "mtr",
+    "mutt",
+    "mysql",
+    "nano",
+    "ncdu",
+    "newsboat",
+    "nload",
+    "nmtui",
+    "nnn",
+    "pico",
+    "powertop",
+    "psql",
+    "pspg",
+    "ranger",
+    "screen",
+    "slmenu",
+    "ssh",
+    "sudo",
+    "tig",
+    "tmux",
+    "top",
+    "vifm",
+    "w3m",
+    "watch",
+    "whiptail",
+    "zellij",
+    "bash",
+    "zsh",
+    "fish",
+    "sh",
+    "docker",
+    "kubectl",
+    "su",
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,12 +1,15 @@
 //! Shells that mark when they read: bracketed paste on, and off.
 
-use model::{ByteSpan, CommandStatus, Confidence};
+use model::{ByteSpan, CommandStatus, Confidence, ObservationKind};
 
 use super::super::line::{continuation, ends_as_prompt, is_secondary, split_block, untangle};
 use super::super::prompt::{OwnedPrompt, Prompt, Template};
-use super::super::repl;
+use super::super::{repl, simple};
 use super::{Due, Edit, INTERRUPT, Reader};
 use crate::terminal::{Position, Screen};
+
+/// Why a line that was not where it was begun may not be the one.
+const MOVED: &str = "the cursor was moved away from the line while it was edited";
 
 /// Rows that a prompt may take.
 const MAX_ROWS: usize = 4;
@@ -47,6 +50,12 @@ impl Reader {
         let Some(edit) = self.edit.take() else { return };
         let here = screen.position();
         if edit.alternate != screen.is_alternate() || here.row < edit.anchor.row {
+            // The line is not where it was begun: what the cursor has just left is taken for it.
+            let span = ByteSpan { start: edit.start, end: offset };
+            let row = if here.column == 0 { here.row.saturating_sub(1) } else { here.row };
+            let (_, text) = screen.line(row);
+            self.observe(ObservationKind::OverwrittenCommand, span);
+            self.submitted(&text, span, Some(MOVED));
             return;
         }
         let span = ByteSpan { start: edit.start, end: offset };
@@ -69,7 +78,7 @@ impl Reader {
             return;
         }
         let end = Position { row: edit.fed.unwrap_or(here.row), column: usize::MAX };
-        self.submitted(&screen.text(edit.anchor, end), span);
+        self.submitted(&screen.text(edit.anchor, end), span, None);
     }
 
     /// A marked line of a shell whose prompt was set to nothing.
@@ -103,7 +112,8 @@ impl Reader {
     }
 
     /// The editor was left behind a line feed: Enter.
-    fn submitted(&mut self, text: &str, span: ByteSpan) {
+    /// `doubt`: why it may not be that.
+    fn submitted(&mut self, text: &str, span: ByteSpan, doubt: Option<&'static str>) {
         let untangled = untangle(text, 2);
         let shown = untangled.is_some().then(|| text.to_owned());
         let text = untangled.as_deref().unwrap_or(text);
@@ -132,6 +142,13 @@ impl Reader {
             None => None,
         };
         let Some((prompt, _)) = self.no_prompt(first).or_else(|| split(first)) else {
+            let open = self.continues()
+                && self.pending.as_ref().is_some_and(|p| simple::is_incomplete(&p.command.text));
+            if open && !self.in_repl() {
+                // A further line, behind a secondary prompt that was changed.
+                self.extend(text, span.end);
+                return;
+            }
             self.flush();
             self.other_program(lines.last().copied().unwrap_or(first), span);
             return;
@@ -160,6 +177,10 @@ impl Reader {
             let mut command = self.command(&text, Some(&owned.prompt()), span);
             command.confidence = Confidence::Certain;
             command.reason = "the shell marked where it began to read and where it was done";
+            if let Some(doubt) = doubt {
+                command.confidence = Confidence::Guess;
+                command.reason = doubt;
+            }
             if let Some(shown) = &shown {
                 command.original = Some(shown.clone());
                 command.confidence = Confidence::Guess;
@@ -207,10 +228,23 @@ impl Reader {
             },
             None => match line.split_once("> ") {
                 Some((_, typed)) => typed,
-                None => return,
+                // The shell has marked that it reads: whatever is here is not nothing.
+                None => return self.unknown_prompt(line, span),
             },
         };
         let typed = typed.to_owned();
         self.repl_line(&typed, REASON, span);
+    }
+
+    /// A marked line that begins with nothing that is known to be a prompt.
+    fn unknown_prompt(&mut self, line: &str, span: ByteSpan) {
+        let line = line.trim_end();
+        if line.is_empty() {
+            return;
+        }
+        let mut command = self.command(line, None, span);
+        command.confidence = Confidence::Guess;
+        command.reason = "between the shell's marks, behind a prompt that cannot be told from it";
+        self.wait(command, line, false);
     }
 }

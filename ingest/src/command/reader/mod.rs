@@ -127,6 +127,10 @@ pub struct Reader {
     hidden: bool,
     /// The program that reads lines of its own.
     repl: Option<&'static str>,
+    /// The other screen was switched on by nothing that draws on it: lines are lines there as well.
+    plain_page: bool,
+    /// Lines with the prompt of a shell that has marked until now, and no marks.
+    unmarked: Vec<Command>,
     /// The prompt in the windows of `tmux`.
     pane: Option<Template>,
     /// What was last typed on the command line of a full-screen page.
@@ -277,6 +281,7 @@ impl Reader {
         };
         self.end_stream();
         self.flush();
+        self.take_unmarked();
         if let Some((text, before, start)) = typed {
             let marked = self.edit.is_some();
             let line = if before.is_empty() { text } else { format!("{before}{text}") };
@@ -315,6 +320,7 @@ impl Reader {
         const NEW: (Confidence, &str) =
             (Confidence::Guess, "behind something shaped like a prompt, where a new one was due");
         let template = Template::of(prompt);
+        let unmarks = self.pending.as_ref().is_some_and(|pending| pending.effect.unmarks);
         let Some(top) = self.shells.last() else {
             return (prompt.shape > Shape::Word || prompt.shape == Shape::Bare || entering)
                 .then_some(FIRST);
@@ -330,7 +336,8 @@ impl Reader {
         if due.is_any() {
             let same = template == top.prompt;
             if same && top.marked {
-                return None;
+                // A shell within the shell, which does not mark.
+                return matches!(due, Due::Any).then_some(NEW);
             }
             let fits = due.template().is_none_or(|wanted| wanted.announces(prompt)) || same;
             if fits && (prompt.shape != Shape::Word || !prompt.text.trim().is_empty()) {
@@ -338,7 +345,7 @@ impl Reader {
             }
         }
         if template == top.prompt {
-            return (!top.marked).then_some(SAME);
+            return (!top.marked || unmarks).then_some(SAME);
         }
         let repaints =
             self.repaints || self.pending.as_ref().is_some_and(|pending| pending.effect.repaints);
@@ -584,6 +591,38 @@ impl Reader {
         }
     }
 
+    /// A line with the prompt of a shell that marks, without marks: output, unless no mark ever comes again.
+    fn keep_unmarked(&mut self, prompt: &Prompt<'_>, typed: &str, bytes: ByteSpan) {
+        const MOST: usize = 500;
+        let marked = self
+            .shells
+            .last()
+            .is_some_and(|shell| shell.marked && shell.prompt == Template::of(prompt));
+        if marked && self.stream.is_none() && !typed.trim().is_empty() && self.unmarked.len() < MOST
+        {
+            let mut command = self.command(typed, Some(prompt), bytes);
+            self.ordinal = self.ordinal.saturating_sub(1);
+            command.confidence = Confidence::Guess;
+            command.reason =
+                "behind this shell's prompt, after it had ceased to mark when it reads";
+            self.unmarked.push(command);
+        }
+    }
+
+    /// The shell marks again: what had its prompt and no marks was output.
+    fn forget_unmarked(&mut self) {
+        self.unmarked.clear();
+    }
+
+    /// No mark came again: the shell had ceased to.
+    fn take_unmarked(&mut self) {
+        for mut command in std::mem::take(&mut self.unmarked) {
+            self.ordinal += 1;
+            command.ordinal = self.ordinal;
+            self.done.push(command);
+        }
+    }
+
     /// The pending command is complete.
     fn flush(&mut self) {
         let Some(pending) = self.pending.take() else { return };
@@ -636,6 +675,7 @@ impl Watcher for Reader {
         match event {
             Event::EditorOn => {
                 self.see_climb(screen, offset);
+                self.forget_unmarked();
                 self.editor_on(screen);
                 screen.land();
             }
@@ -644,8 +684,17 @@ impl Watcher for Reader {
                 screen.land();
             }
             Event::ScreenOn | Event::ScreenOff => {
-                self.edit = None;
+                // A prompt may have switched: what is typed then is typed here.
+                if let Some(edit) = &mut self.edit {
+                    edit.anchor = screen.position();
+                    edit.alternate = screen.is_alternate();
+                    edit.fed = None;
+                }
                 self.page = None;
+                self.plain_page = match &self.pending {
+                    Some(pending) => !repl::takes_the_screen(&pending.command.text),
+                    None => true,
+                };
             }
             Event::Return => self.page_line(screen, offset),
             Event::Jumped(from) => {
@@ -663,7 +712,7 @@ impl Watcher for Reader {
                 match &mut self.edit {
                     _ if left => {}
                     Some(edit) => edit.fed = Some(row),
-                    None if screen.is_alternate() => {
+                    None if screen.is_alternate() && !self.plain_page => {
                         self.page_line(screen, offset);
                         self.row_left(screen, screen.position(), None, offset);
                     }
@@ -699,6 +748,8 @@ impl Watcher for Reader {
 struct Effect {
     due: Due,
     leaving: bool,
+    /// It may keep the line editor from marking.
+    unmarks: bool,
     /// It changes what prompts show: the directory, an environment, a branch.
     repaints: bool,
     /// It starts a program that reads lines of its own.
@@ -710,7 +761,12 @@ impl Effect {
         let text = command.text.as_str();
         let due = match Template::of_assignment(text) {
             Some(template) => Due::This(template),
-            None if simple::starts_a_shell(text) => Due::Any,
+            None if simple::starts_a_shell(text)
+                || text.contains("PS1")
+                || text.contains("PROMPT") =>
+            {
+                Due::Any
+            }
             None => Due::Nothing,
         };
         let first = text.split(|c: char| c.is_whitespace() || c == ';').next().unwrap_or_default();
@@ -729,7 +785,12 @@ impl Effect {
                 | "eval"
         ) || text.contains("cd ")
             || text.contains("PS1=");
-        Self { due, leaving: matches!(first, "exit" | "logout"), repaints, repl: repl::of(text) }
+        let unmarks =
+            ["bracketed-paste", "+o emacs", "+o vi", "noediting", "INPUTRC", "inputrc", "TERM="]
+                .iter()
+                .any(|sign| text.contains(sign));
+        let leaving = matches!(first, "exit" | "logout");
+        Self { due, leaving, unmarks, repaints, repl: repl::of(text) }
     }
 }
 

@@ -1,9 +1,9 @@
 //! Shells that do not mark when they read: a line is a command if it begins with the prompt that is due.
 
-use model::{ByteSpan, CommandStatus, Confidence};
+use model::{ByteSpan, CommandStatus, Confidence, ObservationKind};
 
 use super::super::line::{continuation, hides_input};
-use super::super::prompt::{OwnedPrompt, Prompt, Template};
+use super::super::prompt::{OwnedPrompt, Prompt, Shape, Template};
 use super::super::{history, mend, simple};
 use super::stream::MAX_BELOW;
 use super::{Due, Effect, INTERRUPT, MENDED, Reader, is_wrapper};
@@ -36,10 +36,14 @@ impl Reader {
             if let Some(stream) = &mut self.stream
                 && stream.is_shown_again(on, line, leaves)
             {
+                if self.split_known(line).is_some() {
+                    self.observe(ObservationKind::UnreadPrompt, span);
+                }
                 return;
             }
         }
         if self.is_quoted(line) {
+            self.observe(ObservationKind::UnreadPrompt, span);
             self.output(line);
             return;
         }
@@ -67,6 +71,14 @@ impl Reader {
         let split = self.split_late(line).or_else(|| self.split(line));
         let standing = split.as_ref().and_then(|(prompt, _)| self.is_due(prompt, true));
         let (Some((prompt, typed)), Some(standing)) = (split, standing) else {
+            let unread = Prompt::split(line).filter(|(prompt, typed)| {
+                let bare = prompt.shape == Shape::Bare && prompt.text.starts_with('#');
+                prompt.shape != Shape::Word && !bare && !typed.trim().is_empty()
+            });
+            if let Some((prompt, typed)) = unread {
+                self.observe(ObservationKind::UnreadPrompt, span);
+                self.keep_unmarked(&prompt, typed, span);
+            }
             if self.repl_input(line, span) {
             } else if self.is_unprompted(line) {
                 self.unprompted(line, bell, span);
