@@ -75,7 +75,7 @@ pub(crate) fn of_command(
     time: Option<Timestamp>,
     masker: Masker,
 ) -> Finding {
-    masker.evidence(&mut evidence);
+    masker.evidence_of(&command.text, &mut evidence);
     // The id must neither tell a secret nor depend on whether it is shown.
     let masked = Masker::default().text(&command.text);
     let known = head.session_id.is_some();

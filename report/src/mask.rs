@@ -29,7 +29,7 @@ const VALUE: &str =
 /// What may stand between a program and its option.
 const GAP: &str = r"[^|;&\n]*?[ \t]";
 /// How names of secrets end.
-const SECRET: &str = r"(?:pass|pass(?:word|wd|phrase|code|in|out)|pwd|secret|secret[-_]?string|token|token[-_]?code|(?:api|secret|access|account|shared|encryption|private|master|license|signing)[-_]?key|credentials?|sas)";
+const SECRET: &str = r"(?:pass|pass(?:word|wd|phrase|code|in|out)|pwd|pw|pat|auth|auth[-_]?key|authtoken|secret[-_]?key[-_]?base|secret|secret[-_]?string|token|token[-_]?code|(?:api|secret|access|account|shared|encryption|private|master|license|signing)[-_]?key|credentials?|sas)";
 
 /// Where secrets stand: each expression's first group that matched is one. `{w}`, `{v}`, `{gap}` and `{secret}` stand for
 /// the pieces above.
@@ -44,26 +44,42 @@ const PLACES: &[&str] = &[
     r#"(?i)(?:x-[a-z0-9-]*(?:token|key|secret|auth)|private-token|job-token|api-key|cookie)["']?[ \t]*:[ \t]*([^ \t\r\n"'][^"'\r\n]*)"#,
     // In addresses: `scheme://user:secret@host`, `https://token@host`, signatures.
     r#"[a-zA-Z][a-zA-Z0-9+.-]*://[^ \t\r\n/:@"']*:([^ \t\r\n/@"']+)@"#,
+    r#"(?:postgres(?:ql)?|mysql|mariadb|mongodb(?:\+srv)?|rediss?|amqps?|mssql|oracle|jdbc:[a-z]+)://[^ \t\r\n/:@"']*:([^ \t\r\n"']+)@"#,
     r"[a-zA-Z][a-zA-Z0-9+.-]*://([A-Za-z0-9_-]{16,})@",
-    r#"(?i)[?&](?:sig|signature|x-amz-signature|x-amz-security-token|access_token|token|key|code|client_secret)=([^& \t\r\n"']+)"#,
+    r#"(?i)[?&](?:sig|signature|x-amz-signature|x-amz-security-token|access_token|auth|token|apikey|api_key|client_secret)=([^& \t\r\n"']+)"#,
+    r#"(?i)[?&](?:key|code)=([^& \t\r\n"']{16,})"#,
+    r"api\.telegram\.org/bot([0-9]+:[A-Za-z0-9_-]+)",
+    r"discord(?:app)?\.com/api/webhooks/[0-9]+/([A-Za-z0-9_-]+)",
     // Keys.
     r"(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----(.+?)(?:-----END|\z)",
     // Tokens that can be told by their form.
     r"(?-u:\b)((?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{16,}|xox[abposr]-[A-Za-z0-9-]{10,}|[sr]k_(?:live|test)_[A-Za-z0-9]{10,}|sk-[A-Za-z0-9_-]{20,}|AIza[A-Za-z0-9_-]{30,}|hv[sb]\.[A-Za-z0-9_-]{8,}|npm_[A-Za-z0-9]{30,}|dop_v1_[a-f0-9]{20,}|SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}|ya29\.[A-Za-z0-9_-]{20,}|AGE-SECRET-KEY-1[A-Z0-9]{20,}|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?|(?:FwoG|IQoJ)[A-Za-z0-9+/=]{60,}))",
     r"hooks\.slack\.com/services/([A-Za-z0-9/]+)",
     // Programs with short options of their own.
-    r"(?-u:\b)(?:mysql(?:dump|admin|import|check)?|mariadb(?:-dump|-admin)?|7z[ar]?|mongo(?:sh|dump|restore)?){gap}-p{w}",
+    r"(?-u:\b)(?:mysql(?:dump|admin|import|check)?|mariadb(?:-dump|-admin)?|7z[ar]?|unrar|mongo(?:sh|dump|restore)?){gap}-p{w}",
+    r#"(?-u:\b)(?:mysql(?:dump|admin|import|check)?|mariadb(?:-dump|-admin)?|7z[ar]?){gap}['"]-p([^'"]+)['"]"#,
+    r"(?-u:\b)mysqladmin{gap}password[ \t]+{v}",
+    r"(?-u:\b)(?:useradd|usermod|adduser){gap}-p[ \t]*{v}",
+    r"(?-u:\b)openssl[ \t]+passwd(?:[ \t]+-[^ \t]+)*[ \t]+{v}",
+    r"(?-u:\b)ssh-keygen{gap}-[NP][ \t]*{v}",
+    r"(?-u:\b)(?:snmp[a-z]+|snmpwalk){gap}-[AXc][ \t]*{v}",
+    r"(?i)(?-u:\b)redis-cli{gap}auth[ \t]+{v}",
+    r"(?-u:\b)lftp{gap}-u[ \t]*[^ \t,]+,([^ \t\r\n]+)",
+    r"(?i)(?-u:\b)setenv[ \t]+[a-z0-9_]*{secret}[ \t]+{v}",
+    r"(?i)(?:^|[ \t\n])(?:[a-z0-9_./:-]*_authtoken|secret_access_key)[ \t]+{v}",
+    r"(?-u:\b)curl{gap}(?:-b|--cookie|--oauth2-bearer)[= \t]*(?:[^ \t=]+=)?{v}",
+    r"(?m)^[ \t]*password[ \t]+([^ \t\r\n=:]+)[ \t]*$",
     r"(?-u:\b)mongo(?:sh|dump|restore)?{gap}-p[ \t]+{v}",
     r"(?-u:\b)sshpass[ \t]+-p[ \t]*{v}",
-    r#"(?-u:\b)(?:curl|wget|https?|xh|lwp-request){gap}(?:-u|-U|--user|--proxy-user)[= \t]*["']?[^ \t\r\n:"']*:([^ \t\r\n"']+)"#,
+    r#"(?-u:\b)(?:curl|wget|https?|xh|lwp-request){gap}(?:-[a-zA-Z]*u|-U|--user|--proxy-user)[= \t]*(?:"[^:"]*:([^"]+)"|'[^:']*:([^']+)'|[^ \t\r\n:"']*:([^ \t\r\n"']+))"#,
     r"(?-u:\b)(?:docker|podman|nerdctl|helm|az|oc|cf|ibmcloud|skopeo|buildah|crane){gap}login{gap}-p[ \t]*{v}",
     r"(?-u:\b)redis-cli{gap}-a[ \t]+{v}",
     r"(?-u:\b)ldap[a-z]+{gap}-w[ \t]*{v}",
     r"(?-u:\b)(?:zip|unzip|sqlcmd|bcp|osql|tsql|ipmitool){gap}-P[ \t]*{v}",
     r#"(?-u:\b)(?:smbclient|rpcclient|winexe|net){gap}-U[ \t]*["']?[^ \t\r\n%"']+%([^ \t\r\n"']+)"#,
     r"(?i)(?-u:\b)net1?(?:\.exe)?[ \t]+user[ \t]+[^ \t/]+[ \t]+([^ \t\r\n/][^ \t\r\n]*)",
-    r"(?-u:\b)(?:echo|printf)[ \t]+(?:-[neE]+[ \t]+)?{v}[ \t]*\|[ \t]*(?:sudo[ \t][^|;&\n]*-S|(?:sudo[ \t]+)?(?:passwd|chpasswd|kinit|cryptsetup|gpg|su)(?-u:\b)|(?:docker|podman|helm|gh)[ \t][^|;&\n]*login)",
-    r"(?-u:\b)(?:sudo[ \t][^|;&\n]*-S|passwd|chpasswd|kinit)[^|;&\n]*<<<[ \t]*{w}",
+    r"(?-u:\b)(?:echo|printf|yes)[ \t]+(?:-[neE]+[ \t]+|'%s[^']*'[ \t]+)?{v}[ \t]*\|[ \t]*(?:sudo[ \t][^|;&\n]*-S|(?:sudo[ \t]+)?(?:passwd|chpasswd|kinit|cryptsetup|gpg|su)(?-u:\b)|(?:docker|podman|helm|gh)[ \t][^|;&\n]*login)",
+    r"(?-u:\b)(?:sudo[ \t][^|;&\n]*-S|passwd|chpasswd|kinit|cryptsetup|gpg)[^|;&\n]*<<<[ \t]*{w}",
     r"--from-literal[= \t]+[^= \t]+={w}",
     r"(?-u:\b)put-parameter{gap}--value(?:=|[ \t]+){w}",
     r"(?-u:\b)configure[ \t]+set[ \t]+[a-z0-9_.]*(?:secret_access_key|session_token)[ \t]+{v}",
@@ -133,6 +149,16 @@ const TELLTALES: &[&str] = &[
     "su",
     "--from-literal",
     "put-parameter",
+    "useradd",
+    "usermod",
+    "adduser",
+    "unrar",
+    "snmp",
+    "lftp",
+    "pw",
+    "pat",
+    "webhooks",
+    "telegram",
     "openssl",
     "nmcli",
     "wpa_",
@@ -180,7 +206,10 @@ impl Finder {
                 while !text.is_char_boundary(from) {
                     from += 1;
                 }
-                if is_secret(&text[whole.start()..secret.start], &text[secret.clone()]) {
+                let begin =
+                    text[..whole.start()].rfind(['|', ';', '&', '\n']).map_or(0, |at| at + 1);
+                let first = text[begin..].split_whitespace().next().unwrap_or_default();
+                if is_secret(first, &text[whole.start()..secret.start], &text[secret.clone()]) {
                     found.push(secret);
                 }
             }
@@ -198,8 +227,8 @@ impl Finder {
     }
 }
 
-/// Can this value, found behind `front`, be a secret at all?
-fn is_secret(front: &str, value: &str) -> bool {
+/// Can this value, found behind `front` in a command of the program `first`, be a secret at all?
+fn is_secret(first: &str, front: &str, value: &str) -> bool {
     let front = front.to_ascii_lowercase();
     let asks = ["--no-", "--ask-", "--prompt-"].iter().any(|option| front.contains(option));
     // `PWD=/srv` is a directory.
@@ -207,21 +236,34 @@ fn is_secret(front: &str, value: &str) -> bool {
         && value.starts_with(['/', '~']);
     // A variable is none, nor is what a program prints.
     let refers = value.starts_with('$') || (value.starts_with('%') && value.ends_with('%'));
-    let word = matches!(
-        value.to_ascii_lowercase().as_str(),
-        "true"
-            | "false"
-            | "yes"
-            | "no"
-            | "null"
-            | "none"
-            | "on"
-            | "off"
-            | "0"
-            | "1"
-            | "prompt"
-            | "stdin"
-    );
+    // What is looked for is no secret, and a token of a page is none.
+    let sought =
+        matches!(first, "grep" | "egrep" | "fgrep" | "rg" | "ag" | "ack" | "find" | "locate");
+    let named = value.starts_with("id=")
+        || ["--next-token", "--starting-token", "--continuation-token"]
+            .iter()
+            .any(|o| front.contains(o));
+    let plain = front.contains("put-parameter")
+        && !front.contains("securestring")
+        && front.contains("--type string");
+    let word = sought
+        || named
+        || plain
+        || matches!(
+            value.to_ascii_lowercase().as_str(),
+            "true"
+                | "false"
+                | "yes"
+                | "no"
+                | "null"
+                | "none"
+                | "on"
+                | "off"
+                | "0"
+                | "1"
+                | "prompt"
+                | "stdin"
+        );
     let masked = value.starts_with("[secret:")
         || front.ends_with("[secret:")
         || value == "HIDDEN_DUE_TO_SECURITY_REASONS"
@@ -270,6 +312,29 @@ impl Masker {
         {
             *original = text;
         }
+    }
+
+    /// Takes the secrets of a command out of what made a rule match on it: a program's words have lost the quotes that
+    /// tell where a secret ends.
+    pub fn evidence_of(&self, command: &str, evidence: &mut [Evidence]) {
+        if self.reveal {
+            return;
+        }
+        let mut secrets: Vec<&str> = FINDER
+            .find(command)
+            .into_iter()
+            .map(|span| &command[span])
+            .filter(|secret| secret.len() > 2)
+            .collect();
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        for value in evidence.iter_mut().filter_map(|part| part.value.as_mut()) {
+            for secret in &secrets {
+                if value.contains(secret) {
+                    *value = value.replace(secret, &masked(secret));
+                }
+            }
+        }
+        self.evidence(evidence);
     }
 
     /// Takes the secrets out of what made a rule match. A field may be called what it holds.
@@ -328,6 +393,28 @@ mod tests {
             ),
             ("curl -H \"X-Api-Key: 123abc\" x", "curl -H \"X-Api-Key: *\" x"),
             ("curl -ubob:pw x", "curl -ubob:* x"),
+            ("curl -sSu bob:pw x", "curl -sSu bob:* x"),
+            ("curl -u 'bob:a b' x", "curl -u 'bob:*' x"),
+            ("psql postgresql://bob:a/b@db/x", "psql postgresql://bob:*@db/x"),
+            ("mysql '-pPW' x", "mysql '-p*' x"),
+            ("mysqladmin password PW1", "mysqladmin password *"),
+            ("useradd -p PW1 bob", "useradd -p * bob"),
+            ("openssl passwd -6 'PW1'", "openssl passwd -6 '*'"),
+            ("ssh-keygen -t rsa -N PW1", "ssh-keygen -t rsa -N *"),
+            ("PW=x1y2 ./run", "PW=* ./run"),
+            ("export SECRET_KEY_BASE=abc1", "export SECRET_KEY_BASE=*"),
+            ("GITHUB_PAT=abc1 x", "GITHUB_PAT=* x"),
+            ("setenv PASSWORD abc1", "setenv PASSWORD *"),
+            ("yes PW1 | passwd", "yes * | passwd"),
+            ("printf '%s\\n' PW1 | passwd --stdin bob", "printf '%s\\n' * | passwd --stdin bob"),
+            ("curl --oauth2-bearer PW1 x", "curl --oauth2-bearer * x"),
+            ("curl -d '{\"pw\":\"PW1\"}' x", "curl -d '{\"pw\":\"*\"}' x"),
+            ("npm config set //r/:_authToken PW1", "npm config set //r/:_authToken *"),
+            ("redis-cli AUTH PW1", "redis-cli AUTH *"),
+            (
+                "cat > ~/.netrc <<EOF\nmachine x\npassword PW1\nEOF",
+                "cat > ~/.netrc <<EOF\nmachine x\npassword *\nEOF",
+            ),
             ("psql postgres://bob:s3cret@db:5432/x", "psql postgres://bob:*@db:5432/x"),
             ("psql 'host=db password=s3cret user=x'", "psql 'host=db password=* user=x'"),
             (
@@ -393,6 +480,11 @@ mod tests {
             "grep -r token src",
             "ssh-keygen -t ed25519 -f key",
             "read -s -p 'API key: ' KEY",
+            "grep -i password: /etc/app.conf",
+            "docker build --secret id=npm,src=x .",
+            "aws logs filter-log-events --next-token abc",
+            "curl http://x/?key=name",
+            "curl http://x/?code=200",
         ] {
             assert_eq!(mask(text), text);
         }
@@ -410,6 +502,25 @@ mod tests {
         assert_ne!(mark(&one), mark(&masker.text("mysql -pHunter3")));
         assert_eq!(masker.text(&one), one, "masking twice is masking once");
         assert_eq!(Masker { reveal: true }.text("mysql -pHunter2"), "mysql -pHunter2");
+    }
+
+    #[test]
+    fn a_program_s_words_are_masked_by_the_line_they_come_from() {
+        let cases = [
+            ("echo Hunter2Zebra9 | sudo -S id", "echo Hunter2Zebra9"),
+            ("sudo mysql -p'Hunter2 Zebra9' db", "mysql -pHunter2 Zebra9 db"),
+            ("env DB_PASSWORD='Hunter2 Zebra9' x", "env DB_PASSWORD=Hunter2 Zebra9 x"),
+        ];
+        for (line, value) in cases {
+            let mut evidence = [Evidence {
+                field: "CommandLine".into(),
+                value: Some(value.into()),
+                selection: "s".into(),
+            }];
+            Masker::default().evidence_of(line, &mut evidence);
+            let shown = evidence[0].value.as_deref().unwrap_or_default();
+            assert!(!shown.contains("Hunter") && !shown.contains("Zebra"), "{shown}");
+        }
     }
 
     #[test]

@@ -258,6 +258,10 @@ impl<W: Watcher> Perform for Machine<W> {
 
     fn csi_dispatch(&mut self, params: &Params, intermediates: &[u8], ignore: bool, action: char) {
         self.dispatched = true;
+        // No sequence has two of these. What looks so is a prompt behind a sequence that nobody finished.
+        if intermediates.len() > 1 {
+            self.tell(Event::Hides(ObservationKind::SwallowedText));
+        }
         if ignore {
             return;
         }
