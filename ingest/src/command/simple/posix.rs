@@ -47,6 +47,10 @@ pub(super) fn programs(
             }
         }
     });
+    // Of what is not whole, the text is there as well: the grammar may have lost some of it.
+    if tree.root_node().has_error() && !commands.is_empty() {
+        found.push(context, &super::whole(line));
+    }
     for command in &commands {
         start(splitter, &command.words, command.input.as_deref(), context, found);
     }

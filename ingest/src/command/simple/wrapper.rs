@@ -87,6 +87,7 @@ const DOCKER: Options = Options {
         "dns",
         "gpus",
         "shm-size",
+        "memory-swap",
         "group-add",
         "volumes-from",
         "cidfile",
@@ -147,6 +148,9 @@ impl<'w> Arguments<'w> {
                     }
                     break;
                 }
+            } else if word.len() == 2 && word.starts_with('+') {
+                // What a shell's option is switched off with.
+                out.flags.push(word.clone());
             } else {
                 break;
             }
@@ -207,9 +211,67 @@ pub(super) fn inner(words: &[String], input: Option<&str>) -> Vec<Inner> {
             }
         }
         "nohup" | "setsid" | "command" | "builtin" | "busybox" | "toybox" | "unbuffer"
-        | "proxychains" | "proxychains4" | "torsocks" | "rlwrap" | "fakeroot" | "catchsegv"
-        | "setarch" | "linux32" | "linux64" | "noglob" | "nocorrect" | "coproc" | "pkexec"
-        | "!" | "-" => plain(&PLAIN),
+        | "torsocks" | "valgrind" | "rlwrap" | "fakeroot" | "catchsegv" | "setarch" | "linux32"
+        | "linux64" | "noglob" | "nocorrect" | "coproc" | "!" | "-" => plain(&PLAIN),
+        "proxychains" | "proxychains4" => plain(&with("f", 0)),
+        "pkexec" => plain(&Options { short: "", long: &["user"], operands: 0 }),
+        "sshpass" => plain(&with("pfdP", 0)),
+        "runcon" => plain(&with("turl", 0)),
+        "numactl" => plain(&with("NmCpil", 0)),
+        "perf" => plain(&Options { short: "eop", long: &["event", "output"], operands: 1 }),
+        "setpriv" => plain(&Options {
+            short: "",
+            long: &[
+                "reuid",
+                "regid",
+                "groups",
+                "inh-caps",
+                "bounding-set",
+                "ambient-caps",
+                "ruid",
+                "euid",
+            ],
+            operands: 0,
+        }),
+        name if name.starts_with("ld-linux") || name.starts_with("ld.so") => plain(&PLAIN),
+        // A line for a shell, or the words of a program.
+        "capsh" | "sg" => match rest.iter().position(|word| word == "-c") {
+            Some(at) => {
+                rest.get(at + 1).map_or_else(Vec::new, |body| one(What::Line(body.clone()), None))
+            }
+            None => one(line(rest.get(1..).unwrap_or_default()), None),
+        },
+        "tmux" | "screen" => {
+            let words = match rest.split_first() {
+                Some((verb, words))
+                    if matches!(
+                        verb.as_str(),
+                        "new" | "new-session" | "new-window" | "neww" | "split-window"
+                    ) =>
+                {
+                    words
+                }
+                _ if name == "screen" => rest,
+                _ => return Vec::new(),
+            };
+            one(line(Arguments::read(words, &with("cnsStxyeFThp", 0)).rest), None)
+        }
+        "start-stop-daemon" => {
+            let value = |names: [&str; 2]| {
+                let at = rest.iter().position(|word| names.contains(&word.as_str()));
+                at.and_then(|at| rest.get(at + 1))
+            };
+            let Some(program) = value(["-x", "--exec"]).or_else(|| value(["-a", "--startas"]))
+            else {
+                return Vec::new();
+            };
+            let behind = rest.iter().position(|word| word == "--").map_or(rest.len(), |at| at + 1);
+            one(What::Words([std::slice::from_ref(program), &rest[behind..]].concat()), None)
+        }
+        "ip" => match rest.iter().position(|word| word == "exec") {
+            Some(at) => one(command(rest.get(at + 2..).unwrap_or_default()), None),
+            None => Vec::new(),
+        },
         "exec" => plain(&with("a", 0)),
         "nice" => plain(&Options { short: "n", long: &["adjustment"], operands: 0 }),
         "ionice" => plain(&with("cnpPu", 0)),
@@ -223,12 +285,26 @@ pub(super) fn inner(words: &[String], input: Option<&str>) -> Vec<Inner> {
         "nsenter" => {
             plain(&Options { short: "tSG", long: &["target", "setuid", "setgid"], operands: 0 })
         }
-        "setpriv" | "capsh" | "prlimit" | "numactl" | "firejail" | "systemd-inhibit" => {
-            plain(&PLAIN)
-        }
+        "prlimit" | "firejail" | "systemd-inhibit" => plain(&PLAIN),
         "systemd-run" => plain(&Options {
             short: "uptMHE",
-            long: &["unit", "uid", "gid", "property", "description", "slice", "setenv", "machine"],
+            long: &[
+                "unit",
+                "uid",
+                "gid",
+                "property",
+                "description",
+                "slice",
+                "setenv",
+                "machine",
+                "on-active",
+                "on-boot",
+                "on-calendar",
+                "on-startup",
+                "on-unit-active",
+                "working-directory",
+                "nice",
+            ],
             operands: 0,
         }),
         "cgexec" => plain(&with("g", 0)),
@@ -237,9 +313,15 @@ pub(super) fn inner(words: &[String], input: Option<&str>) -> Vec<Inner> {
             long: &["arg-file", "delimiter", "max-args", "max-procs", "replace", "jobs"],
             operands: 0,
         }),
-        "watch" => one(line(Arguments::read(rest, &with("nq", 0)).rest), None),
+        "watch" => {
+            let options = Options { short: "nq", long: &["interval", "equexit"], operands: 0 };
+            one(line(Arguments::read(rest, &options).rest), None)
+        }
         "eval" => one(line(rest), None),
-        "trap" => rest.first().map_or_else(Vec::new, |body| one(What::Line(body.clone()), None)),
+        "trap" => rest
+            .iter()
+            .find(|word| *word != "--")
+            .map_or_else(Vec::new, |body| one(What::Line(body.clone()), None)),
         "flock" => {
             let arguments = Arguments::read(rest, &with("wcE", 1));
             match arguments.value(&["c", "command"]) {
@@ -254,11 +336,18 @@ pub(super) fn inner(words: &[String], input: Option<&str>) -> Vec<Inner> {
             let arguments = Arguments::read(rest, &with("cIOBEmoT", 0));
             match arguments.value(&["c", "command"]) {
                 Some(body) => one(What::Line(body.to_owned()), None),
-                None => Vec::new(),
+                // `script FILE -c line`
+                None => match arguments.rest {
+                    [_, flag, body, ..] if matches!(flag.as_str(), "-c" | "--command") => {
+                        one(What::Line(body.clone()), None)
+                    }
+                    _ => Vec::new(),
+                },
             }
         }
         "sh" | "bash" | "dash" | "zsh" | "ksh" | "ash" | "mksh" | "rbash" | "fish" => {
-            let arguments = Arguments::read(rest, &with("oO", 0));
+            let options = Options { short: "oO", long: &["rcfile", "init-file"], operands: 0 };
+            let arguments = Arguments::read(rest, &options);
             match arguments.rest.first() {
                 Some(body) if arguments.has(&["c", "command"]) => {
                     one(What::Line(body.clone()), None)
@@ -334,20 +423,36 @@ pub(super) fn inner(words: &[String], input: Option<&str>) -> Vec<Inner> {
             }
             out
         }
-        "docker" | "podman" | "nerdctl" | "crictl" => {
+        "docker" | "docker-compose" | "podman" | "nerdctl" | "crictl" => {
             let Some(at) = rest.iter().position(|word| matches!(word.as_str(), "exec" | "run"))
             else {
                 return Vec::new();
             };
             let arguments = Arguments::read(&rest[at + 1..], &DOCKER);
             let user = arguments.value(&["u", "user"]);
-            one(command(arguments.rest.get(1..).unwrap_or_default()), user)
+            let words = arguments.rest.get(1..).unwrap_or_default();
+            match arguments.value(&["entrypoint"]) {
+                Some(program) => one(What::Words([&[program.to_owned()], words].concat()), user),
+                None => one(command(words), user),
+            }
         }
         // `kubectl exec pod -- cmd`, `aws-vault exec profile -- cmd`
         "kubectl" | "oc" | "k3s" | "lxc" | "incus" | "aws-vault" | "chamber" | "doppler"
         | "vault" | "nix" => match rest.iter().position(|word| word == "--") {
             Some(at) => one(command(&rest[at + 1..]), None),
-            None => Vec::new(),
+            // Older ones do without: the first operand is where, the rest is what.
+            None => match rest.iter().position(|word| word == "exec") {
+                Some(at) => {
+                    let options = Options {
+                        short: "ncs",
+                        long: &["namespace", "container", "context"],
+                        operands: 1,
+                    };
+                    let words = Arguments::read(&rest[at + 1..], &options).rest;
+                    one(command(words.get(1..).unwrap_or_default()), None)
+                }
+                None => Vec::new(),
+            },
         },
         _ => Vec::new(),
     }
