@@ -699,7 +699,6 @@ impl Watcher for Reader {
             Event::Return => self.page_line(screen, offset),
             Event::Jumped(from) => {
                 self.row_left(screen, from, Some(screen.position()), offset);
-                self.line_start = offset;
             }
             Event::Hides(kind) => {
                 let bytes = ByteSpan { start: self.line_start, end: offset };
