@@ -88,6 +88,9 @@ for form, f1, precision in [("raw", 0.985, 0.99), ("s3", 0.985, 0.99), ("s3-nosc
 certain = scores["calibration"]["certain"]
 check("commands: what is certain is right in 99.5 %", certain >= 0.995, f"{certain:.4f}")
 
+for form in ["raw", "s3", "s3-noscreen", "cloudwatch"]:
+    got = scores["by_source"][form]
+    check(f"commands {form}: nothing made of output that looks like commands", got["lookalike_false"] == 0, f"{got['lookalike_false']}")
 for folder in ["raw", "s3"]:
     got = scores["by_source"][folder]
     check(f"commands {folder}: found in all", got["recall"] >= 0.985, f"{got['recall']}")

@@ -30,6 +30,9 @@ pub enum ObservationKind {
     EchoOff,
     /// Lines that look like a prompt with a command behind it, and were taken for output.
     UnreadPrompt,
+    /// A transcript was shown in a shell that does not mark when it reads: what looks like commands from its header to its
+    /// footer was taken for output.
+    ShownTranscript,
     /// The stream lost characters next to letters, in output.
     LostCharacters,
     /// The stream lost characters in a command. Letters can be made to vanish in this way.
@@ -38,7 +41,7 @@ pub enum ObservationKind {
 
 impl ObservationKind {
     /// Every kind, in a fixed order.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::ConcealedText,
         Self::OverwrittenCommand,
         Self::SwallowedText,
@@ -48,6 +51,7 @@ impl ObservationKind {
         Self::HistoryOff,
         Self::EchoOff,
         Self::UnreadPrompt,
+        Self::ShownTranscript,
         Self::LostCharacters,
         Self::LostCommandCharacters,
     ];
@@ -64,6 +68,7 @@ impl ObservationKind {
             Self::HistoryOff => "history_off",
             Self::EchoOff => "echo_off",
             Self::UnreadPrompt => "unread_prompt",
+            Self::ShownTranscript => "shown_transcript",
             Self::LostCharacters => "lost_characters",
             Self::LostCommandCharacters => "lost_command_characters",
         }
@@ -82,6 +87,9 @@ impl ObservationKind {
             Self::EchoOff => "the terminal was told not to echo: input hidden here",
             Self::UnreadPrompt => {
                 "lines that look like commands behind a prompt were taken for output"
+            }
+            Self::ShownTranscript => {
+                "a transcript was shown: what looks like commands in it was taken for output"
             }
             Self::LostCharacters => "the stream lost characters of the output",
             Self::LostCommandCharacters => "the stream lost characters of a command",

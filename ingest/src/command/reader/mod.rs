@@ -7,6 +7,7 @@
 
 mod marked;
 mod panes;
+mod shown;
 mod stream;
 mod unmarked;
 
@@ -131,6 +132,8 @@ pub struct Reader {
     plain_page: bool,
     /// Lines with the prompt of a shell that has marked until now, and no marks.
     unmarked: Vec<Command>,
+    /// A transcript that is shown within this one.
+    shown: shown::Shown,
     /// The prompt in the windows of `tmux`.
     pane: Option<Template>,
     /// What was last typed on the command line of a full-screen page.
@@ -280,6 +283,7 @@ impl Reader {
             None => Some((screen.line(here.row).1, String::new(), self.line_start)),
         };
         self.end_stream();
+        self.release_shown();
         self.flush();
         self.take_unmarked();
         if let Some((text, before, start)) = typed {

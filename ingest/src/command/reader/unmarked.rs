@@ -71,6 +71,7 @@ impl Reader {
         let split = self.split_late(line).or_else(|| self.split(line));
         let standing = split.as_ref().and_then(|(prompt, _)| self.is_due(prompt, true));
         let (Some((prompt, typed)), Some(standing)) = (split, standing) else {
+            self.see_shown(line, span);
             let unread = Prompt::split(line).filter(|(prompt, typed)| {
                 let bare = prompt.shape == Shape::Bare && prompt.text.starts_with('#');
                 prompt.shape != Shape::Word && !bare && !typed.trim().is_empty()
@@ -87,11 +88,17 @@ impl Reader {
             }
             return;
         };
+        let typed = typed.to_owned();
+        let owned = OwnedPrompt::of(&prompt);
+        if self.is_shown(line, &owned.prompt(), &typed, span) {
+            self.observe(ObservationKind::UnreadPrompt, span);
+            self.output(line);
+            return;
+        }
         if self.hides_input() {
             let again = line[prompt.text.len()..].starts_with(prompt.text);
             if !again {
                 // The prompt, something that nobody saw, and what that printed.
-                let owned = OwnedPrompt::of(&prompt);
                 self.flush();
                 self.hidden = true;
                 let mut command = self.command("", Some(&owned.prompt()), span);
@@ -106,8 +113,6 @@ impl Reader {
             }
             self.hidden = false;
         }
-        let owned = OwnedPrompt::of(&prompt);
-        let typed = typed.to_owned();
         if let Some(pending) = &self.pending
             && pending.bell
             && !pending.typed.trim().is_empty()
