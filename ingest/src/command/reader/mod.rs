@@ -517,7 +517,14 @@ impl Reader {
             let mut command = pending.command;
             command.status = CommandStatus::Aborted;
             self.done.push(command);
+            self.done.append(&mut self.page_lines);
         }
+    }
+
+    /// The pending command was none; what was typed on its pages was.
+    fn drop_pending(&mut self) {
+        self.pending = None;
+        self.done.append(&mut self.page_lines);
     }
 
     /// Something typed into a program that is not a shell.
@@ -565,7 +572,8 @@ impl Reader {
             return;
         };
         // The last row of the page; and a row that is painted again was not typed again.
-        if position.row + 1 < screen.end_row() || self.page.as_deref() == Some(text) {
+        let most = self.page_lines.len() >= panes::MAX_KEPT;
+        if most || position.row + 1 < screen.end_row() || self.page.as_deref() == Some(text) {
             return;
         }
         self.page = Some(text.to_owned());

@@ -4,14 +4,14 @@
 //! cursor for that) the cursor is where the person is. A row behind which it goes to the row below, in the same
 //! pane, was entered there.
 
-use model::{ByteSpan, Confidence};
+use model::{ByteSpan, Confidence, ObservationKind};
 
 use super::super::prompt::{Prompt, Template};
 use super::Reader;
 use crate::terminal::{Position, Screen};
 
-/// Commands kept until the one that started `tmux` is known to be over.
-const MAX_KEPT: usize = 1000;
+/// Commands kept until the one that started `tmux` is known to be over. Nobody types more in one; what does is observed.
+pub(super) const MAX_KEPT: usize = 10_000;
 
 /// Does this line run `tmux`, with windows of its own?
 fn starts_tmux(text: &str) -> bool {
@@ -52,15 +52,16 @@ impl Reader {
         let template = Template::of(&prompt);
         let typed = typed.trim().to_owned();
         let bytes = ByteSpan { start: self.line_start, end: offset };
+        if self.page_lines.len() >= MAX_KEPT {
+            self.observe(ObservationKind::UnreadPrompt, bytes);
+            return;
+        }
         let mut command = self.command(&typed, Some(&prompt), bytes);
         command.level = None;
         command.confidence = Confidence::Guess;
         command.reason = "behind a prompt in a window of tmux";
         self.pane = Some(template);
         self.page_lines.push(command);
-        if self.page_lines.len() >= MAX_KEPT {
-            self.done.append(&mut self.page_lines);
-        }
     }
 }
 

@@ -120,7 +120,7 @@ impl Reader {
         {
             // The line was not entered: the shell rang, listed completions and painted it again.
             self.begun = Some(pending.typed.trim_end().to_owned());
-            self.pending = None;
+            self.drop_pending();
             self.ordinal = self.ordinal.saturating_sub(1);
         }
         let before = self.edited_further(&typed);
@@ -183,7 +183,7 @@ impl Reader {
             return None;
         }
         let before = pending.typed.trim_end().to_owned();
-        self.pending = None;
+        self.drop_pending();
         self.ordinal = self.ordinal.saturating_sub(1);
         Some(before)
     }
@@ -264,7 +264,7 @@ impl Reader {
         {
             // The line was not entered: the shell asks about its completions.
             self.begun = Some(pending.typed.trim_end().to_owned());
-            self.pending = None;
+            self.drop_pending();
             self.ordinal = self.ordinal.saturating_sub(1);
             return;
         }
