@@ -5,7 +5,8 @@ use model::{ByteSpan, CommandStatus, Confidence, ObservationKind};
 use super::super::line::{continuation, ends_as_prompt, is_secondary, split_block, untangle};
 use super::super::prompt::{OwnedPrompt, Prompt, Template};
 use super::super::{repl, simple};
-use super::{Due, Edit, INTERRUPT, Reader};
+use super::effect::Due;
+use super::{Edit, INTERRUPT, Reader};
 use crate::terminal::{Position, Screen};
 
 /// Why a line that was not where it was begun may not be the one.

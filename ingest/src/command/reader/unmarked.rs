@@ -5,8 +5,9 @@ use model::{ByteSpan, CommandStatus, Confidence, ObservationKind};
 use super::super::line::{continuation, hides_input};
 use super::super::prompt::{OwnedPrompt, Prompt, Shape, Template};
 use super::super::{history, mend, simple};
+use super::effect::{Due, Effect};
 use super::stream::MAX_BELOW;
-use super::{Due, Effect, INTERRUPT, MENDED, Reader, is_wrapper};
+use super::{INTERRUPT, MENDED, Reader, is_wrapper};
 
 /// Words that commands often begin with, and output seldom.
 const OFTEN: &[&str] = &[
