@@ -102,6 +102,17 @@ SESSIONS = {
     "other-prompts": Session(
         lines("PS1='[\\u@box \\W]\\$ '", "cd /usr", "ls | head -1", "PS1='\\t> '", "true", r"PS1='\[\e[32m\]\u\[\e[0m\]:\w% '", "cd /usr/lib", "exit")
     ),
+    "rows": Session(lines("id -un", "cd /usr", "echo a", "exit"), prompt=r"\n\u@box \w\n\$ "),
+    "arrow": Session(lines("id -un", "cd /usr", "echo a", "exit"), prompt=r"➜  \W "),
+    "word-unmarked": Session(lines("id -un", "cd /usr", "echo '> a'", "cat fake", "exit"), prompt="prod> ", marks=False),
+    "branch-unmarked": Session(lines("PS1='\\u \\W (main) \\$ '", "cd /usr", "cd /tmp", "echo a", "exit"), marks=False),
+    "tmux": Session(
+        lines("tmux -f /dev/null new -s work") + [1.5] + lines("echo in tmux") + [0.3] + lines("pwd") + [0.3] + lines("exit") + [0.8]
+        + lines("echo out again", "exit"),
+        needs="tmux",
+        # The shell inside keeps no history that could be read.
+        declared=["tmux -f /dev/null new -s work", "echo in tmux", "pwd", "exit", "echo out again", "exit"],
+    ),
     "nested": Session(lines("echo outer", "bash --norc --noprofile", "exit", "echo outer again", "exit"),
         # Both shells write to one history, each when it ends.
         declared=["echo outer", "bash --norc --noprofile", "exit", "echo outer again", "exit"],

@@ -357,6 +357,8 @@ impl Watcher for Reader {
 
     fn event(&mut self, event: Event, screen: &mut Screen, offset: u64) {
         match event {
+            // tmux hands on the mode of the pane, and not when a line is done.
+            Event::EditorOn | Event::EditorOff if screen.is_alternate() && self.in_tmux() => {}
             Event::EditorOn => {
                 self.see_climb(screen, offset);
                 self.forget_unmarked();

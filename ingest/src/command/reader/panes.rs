@@ -25,6 +25,11 @@ fn starts_tmux(text: &str) -> bool {
 }
 
 impl Reader {
+    /// Does `tmux` run?
+    pub(super) fn in_tmux(&self) -> bool {
+        self.pending.as_ref().is_some_and(|pending| starts_tmux(&pending.command.text))
+    }
+
     /// On a full-screen page the cursor leaves a row: for `to`, or by a line feed.
     pub(super) fn row_left(
         &mut self,
@@ -33,8 +38,7 @@ impl Reader {
         to: Option<Position>,
         offset: u64,
     ) {
-        let Some(pending) = &self.pending else { return };
-        if !screen.shows_cursor() || !starts_tmux(&pending.command.text) {
+        if !screen.shows_cursor() || !self.in_tmux() {
             return;
         }
         let Some((left, text)) = screen.pane(from) else { return };
