@@ -18,10 +18,21 @@ fn starts_tmux(text: &str) -> bool {
     let mut words = text
         .split_whitespace()
         .skip_while(|word| matches!(*word, "sudo" | "exec") || word.contains('='));
-    words.next().is_some_and(|word| word.rsplit('/').next() == Some("tmux"))
-        && words.find(|word| !word.starts_with('-')).is_none_or(|verb| {
-            matches!(verb, "new" | "new-session" | "attach" | "attach-session" | "a" | "at")
-        })
+    if words.next().and_then(|word| word.rsplit('/').next()) != Some("tmux") {
+        return false;
+    }
+    let mut verb = None;
+    while let Some(word) = words.next() {
+        if matches!(word, "-f" | "-L" | "-S" | "-T") {
+            words.next();
+        } else if !word.starts_with('-') {
+            verb = Some(word);
+            break;
+        }
+    }
+    verb.is_none_or(|verb| {
+        matches!(verb, "new" | "new-session" | "attach" | "attach-session" | "a" | "at")
+    })
 }
 
 impl Reader {
@@ -95,6 +106,7 @@ mod tests {
     #[test]
     fn only_what_has_windows_is_followed() {
         assert!(starts_tmux("tmux") && starts_tmux("sudo tmux new -s x") && starts_tmux("tmux a"));
+        assert!(starts_tmux("tmux -f /dev/null new -s x"));
         assert!(!starts_tmux("tmux ls") && !starts_tmux("echo tmux"));
     }
 }
