@@ -331,6 +331,11 @@ impl Template {
         if sign(&a) != sign(&b) || a.is_empty() {
             return false;
         }
+        // A sign alone is not like a word with that sign.
+        let bare = |words: &[&str]| words.len() == 1 && words[0].chars().count() == 1;
+        if bare(&a) != bare(&b) {
+            return false;
+        }
         if a.len() == b.len() {
             return a.iter().zip(&b).filter(|(a, b)| a != b).count() <= 1;
         }

@@ -64,6 +64,7 @@ impl Reader {
     /// The shell with this prompt reads.
     pub(super) fn enter(&mut self, prompt: &Prompt<'_>, marked: bool) {
         self.repl = None;
+        self.repaints = false;
         self.pane = None;
         let template = Template::of(prompt);
         let due = std::mem::take(&mut self.due);
@@ -78,7 +79,6 @@ impl Reader {
         if leaving && !due.is_any() {
             self.shells.pop();
         }
-        self.repaints = false;
         // The same prompt, with another directory or branch in it.
         if let Some(top) = self.shells.last_mut().filter(|_| !due.is_any() && !leaving)
             && top.marked == marked
