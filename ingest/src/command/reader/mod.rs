@@ -95,6 +95,8 @@ pub struct Reader {
     ordinal: u32,
     done: Vec<Command>,
     time: TimeRange,
+    /// No span ends behind this. Text that was decoded may be longer than its bytes.
+    limit: Option<u64>,
     /// Artifact offset at which the current line began.
     line_start: u64,
     edit: Option<Edit>,
@@ -156,6 +158,16 @@ impl Reader {
     /// The recording begins at this offset of the artifact.
     pub(crate) const fn begin(&mut self, offset: u64) {
         self.line_start = offset;
+    }
+
+    /// What comes ends before this offset of the artifact.
+    pub(crate) const fn ends_before(&mut self, offset: u64) {
+        self.limit = Some(offset);
+    }
+
+    fn within(&self, bytes: ByteSpan) -> ByteSpan {
+        let end = self.limit.map_or(bytes.end, |limit| bytes.end.min(limit));
+        ByteSpan { start: bytes.start.min(end), end }
     }
 
     /// Sets the time of what comes.
@@ -250,7 +262,7 @@ impl Reader {
             level: u32::try_from(self.shells.len()).ok().filter(|&level| level > 0),
             time: self.time.0,
             time_end: self.time.1,
-            bytes,
+            bytes: self.within(bytes),
         }
     }
 
@@ -280,6 +292,7 @@ impl Reader {
     }
 
     fn extend(&mut self, more: &str, end: u64) {
+        let end = self.limit.map_or(end, |limit| end.min(limit));
         if let Some(pending) = &mut self.pending {
             pending.continued += 1;
             pending.command.text.push('\n');

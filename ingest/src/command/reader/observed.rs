@@ -11,6 +11,7 @@ use crate::terminal::Screen;
 impl Reader {
     pub(super) fn observe(&mut self, kind: ObservationKind, bytes: ByteSpan) {
         let ordinal = self.ordinal;
+        let bytes = self.within(bytes);
         // One for each kind and command, however often: a recording may be full of them.
         let known = self.observed.iter_mut().rev().take_while(|o| o.ordinal == ordinal);
         if let Some(known) = known.into_iter().find(|o| o.kind == kind) {

@@ -252,6 +252,7 @@ impl Reading {
         emit: &mut impl FnMut(&TranscriptHead, Told),
     ) {
         self.feed(offset, emit, |terminal| {
+            terminal.watcher().ends_before(next);
             terminal.write(line.as_bytes(), offset);
             terminal.write(b"\r\n", next.saturating_sub(2));
         });
