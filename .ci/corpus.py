@@ -81,7 +81,7 @@ with tempfile.TemporaryDirectory() as scratch:
         check=True, capture_output=True,
     )
     scores = json.loads(scores.read_text())
-for form, f1, precision in [("raw", 0.985, 0.99), ("s3", 0.985, 0.99), ("s3-noscreen", 0.98, 0.99), ("cloudwatch", 0.95, 0.955)]:
+for form, f1, precision in [("raw", 0.985, 0.99), ("s3", 0.985, 0.99), ("s3-noscreen", 0.98, 0.99), ("cloudwatch", 0.96, 0.97)]:
     got = scores["by_source"][form]
     ok = got["f1"] >= f1 and got["precision"] >= precision and got["secret_leaks"] == 0
     check(f"commands {form}: F1 ≥ {f1}, precision ≥ {precision}, no secret", ok, f"{got['f1']}, {got['precision']}, {got['secret_leaks']}")

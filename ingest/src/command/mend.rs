@@ -354,6 +354,48 @@ pub(crate) fn echoed(text: &str, printed: &[String]) -> Option<String> {
     })
 }
 
+/// The same for `printf '%s\n'`, which prints each of its words on a line: `below` is all that it printed.
+pub(crate) fn printed_words(text: &str, below: &[String]) -> Option<String> {
+    const FORMATS: [&str; 2] = [r#"printf "%s\n" "#, r"printf '%s\n' "];
+    let format = FORMATS.into_iter().find(|format| text.starts_with(format))?;
+    let typed: Vec<&str> = text[format.len()..].split_whitespace().collect();
+    let words: Vec<&str> = below.iter().map(|line| line.trim_end()).collect();
+    let plain = |word: &&str| {
+        !word.is_empty()
+            && word
+                .chars()
+                .all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ',' | ':'))
+    };
+    // Most of them have to stand in the line.
+    let known = words.iter().filter(|word| typed.contains(word)).count();
+    (words.len() > 2 && words.iter().chain(&typed).all(plain) && 5 * known >= 4 * words.len())
+        .then(|| format!("{format}{}", words.join(" ")))
+}
+
+/// A word that was printed, and that stands in the line with a blank in it, shows where the margin was.
+pub(crate) fn margin_by(prompt: usize, text: &str, printed: &[String]) -> Option<String> {
+    printed.iter().map(|line| line.trim_end()).find_map(|word| {
+        if !(8..=200).contains(&word.len())
+            || word.contains(' ')
+            || !word.is_ascii()
+            || text.contains(word)
+        {
+            return None;
+        }
+        let at = (2..word.len() - 1).find_map(|cut| {
+            text.find(&format!("{} {}", &word[..cut], &word[cut..])).map(|start| start + cut)
+        })?;
+        let column = prompt + text[..at].chars().count();
+        // As many rows as have a blank at each margin.
+        (1..=8).rev().find_map(|rows| {
+            let width =
+                (column + 1).is_multiple_of(rows).then_some((column + 1) / rows)?.checked_sub(1)?;
+            let text = unwrap(prompt, text, width).filter(|_| width >= 20)?;
+            text.contains(word).then_some(text)
+        })
+    })
+}
+
 /// Length of the longest text that both have.
 fn shared(a: &str, b: &str) -> usize {
     let (a, b) = (a.as_bytes(), b.as_bytes());
@@ -534,6 +576,29 @@ mod tests {
         );
         assert_eq!(echoed("echo $(date) is the day", &printed(&["monday is the day"])), None);
         assert_eq!(echoed("echo one thing", &printed(&["another matter altogether"])), None);
+    }
+
+    #[test]
+    fn what_is_printed_tells_what_was_typed() {
+        let lines =
+            |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
+        let below = lines(&["a1", "a2", "a3", "a4", "last"]);
+        assert_eq!(
+            printed_words("printf \"%s\\n\" a1 a2 a3 a 4 a5 last", &below[..3]).as_deref(),
+            Some("printf \"%s\\n\" a1 a2 a3")
+        );
+        assert_eq!(printed_words("printf \"%s\\n\" $(ls)", &below), None);
+        // A prompt of 2, and 20 columns.
+        let typed = "grep -c INFO /var/log/x && echo resized-small";
+        let mut shown = String::new();
+        for c in typed.chars() {
+            if (2 + shown.len()) % 21 == 20 {
+                shown.push(' ');
+            }
+            shown.push(c);
+        }
+        let printed = lines(&["973", "resized-small"]);
+        assert_eq!(margin_by(2, &shown, &printed).as_deref(), Some(typed), "{shown}");
     }
 
     #[test]

@@ -89,8 +89,15 @@ impl Reader {
                 .and_then(|width| mend::unwrap(prompt, &command.text, width));
             let text = unwrapped.as_deref().unwrap_or(&command.text);
             let doubtful = one_line && (edited || wrapped || command.reason == MENDED);
-            let echoed = doubtful.then(|| mend::echoed(text, &printed)).flatten();
-            if let Some(text) = echoed.or(unwrapped) {
+            let told = doubtful
+                .then(|| {
+                    mend::echoed(text, &printed).or_else(|| mend::printed_words(text, &printed))
+                })
+                .flatten();
+            let told = told.or_else(|| {
+                one_line.then(|| mend::margin_by(prompt, &command.text, &printed)).flatten()
+            });
+            if let Some(text) = told.or(unwrapped) {
                 mended(&mut command, text);
             }
             self.done.push(command);
@@ -134,7 +141,11 @@ impl Reader {
             if stream.words.len() < MAX_HELD {
                 *stream.words.entry(word.to_owned()).or_default() += 1;
             }
-            let printed: Vec<String> = below.iter().take(4).cloned().collect();
+            // All that `printf` has printed may tell what it was given.
+            let most = if command.text.starts_with("printf ") { MAX_BELOW - 1 } else { 4 };
+            let printed =
+                if most > 4 && below.len() > most { &[] } else { &below[..below.len().min(most)] };
+            let printed = printed.to_vec();
             stream.held.push(Held { prompt, command, edited, printed });
         }
         if stream.held.len() >= MAX_HELD {

@@ -173,6 +173,12 @@ impl Edited {
             self.line.extend(text);
             return self.end(false);
         }
+        let behind_a_blank = text.starts_with(&[' ']) && at > 0 && self.line[at - 1] == ' ';
+        if behind_a_blank && !painted.starts_with(&[' ']) {
+            // Nobody types a blank behind a blank: the cursor had gone to the end.
+            self.line.extend(text);
+            return self.end(false);
+        }
         let put_before = returning == 0
             && text.len() > 2
             && text.ends_with(&[' '])
@@ -243,6 +249,7 @@ mod tests {
             ("$ cat /etc/shadox\u{8}w", "$ cat /etc/shadow"),
             ("$ lx\u{8} \u{8}s", "$ ls"),
             ("$ ls /xtime\u{8} ", "$ ls /xtime "),
+            ("$ ls -1\u{8}\u{8} | head", "$ ls -1 | head"),
             ("$ ls zzz\u{8}\u{8}\u{8}", "$ ls "),
             ("plain", "plain"),
             ("$ ls /data\u{8}\u{8}sudo ", "$ ls /datasudo "),
