@@ -2,7 +2,7 @@
 
 use model::{ByteSpan, CommandStatus, Confidence, ObservationKind};
 
-use super::super::line::{continuation, hides_input};
+use super::super::line::{continuation, hides_input, may_have_prompt};
 use super::super::prompt::{OwnedPrompt, Prompt, Shape, Template};
 use super::super::{history, mend, simple};
 use super::effect::{Due, Effect};
@@ -44,7 +44,9 @@ impl Reader {
             }
         }
         if self.is_quoted(line) {
-            self.observe(ObservationKind::UnreadPrompt, span);
+            if like_a_command(line).is_some() {
+                self.observe(ObservationKind::UnreadPrompt, span);
+            }
             self.output(line);
             return;
         }
@@ -71,13 +73,10 @@ impl Reader {
         }
         let split = self.split_late(line).or_else(|| self.split(line));
         let standing = split.as_ref().and_then(|(prompt, _)| self.is_due(prompt, true));
+        let shaped = split.is_some();
         let (Some((prompt, typed)), Some(standing)) = (split, standing) else {
             self.see_shown(line, span);
-            let unread = Prompt::split(line).filter(|(prompt, typed)| {
-                let bare = prompt.shape == Shape::Bare && prompt.text.starts_with('#');
-                prompt.shape != Shape::Word && !bare && !typed.trim().is_empty()
-            });
-            if let Some((prompt, typed)) = unread {
+            if shaped && let Some((prompt, typed)) = like_a_command(line) {
                 self.observe(ObservationKind::UnreadPrompt, span);
                 self.keep_unmarked(&prompt, typed, span);
             }
@@ -291,6 +290,17 @@ impl Reader {
             pending.effect = Effect::of(&pending.command);
         }
     }
+}
+
+/// Does this line look like a command behind a prompt? Remarks in files begin with `#`, too.
+fn like_a_command(line: &str) -> Option<(Prompt<'_>, &str)> {
+    if !may_have_prompt(line) {
+        return None;
+    }
+    Prompt::split(line).filter(|(prompt, typed)| {
+        let remark = prompt.shape == Shape::Bare && prompt.text.starts_with('#');
+        prompt.shape != Shape::Word && !remark && !typed.trim().is_empty()
+    })
 }
 
 /// What was typed before the prompt came was echoed in front of it, and by the editor again behind it: letters, or keys
