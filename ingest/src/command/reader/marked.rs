@@ -161,6 +161,12 @@ impl Reader {
         let Some((prompt, typed)) = self.no_prompt(lines[at]).or_else(|| split(lines[at])) else {
             return;
         };
+        // A session that ended at its prompt: the agent's own shell writes behind it.
+        let own = self.wrapper.as_ref().and_then(|wrapper| wrapper.split(typed));
+        if own.is_some_and(|(_, typed)| typed.trim() == "exit") {
+            self.flush();
+            return;
+        }
         let owned = OwnedPrompt::of(&prompt);
         let mut typed = typed.to_owned();
         for line in &lines[at + 1..] {
