@@ -204,7 +204,7 @@ fn powershell_is_read_in_both_encodings() {
     for (name, bytes) in [("a.log", utf8), ("b.log", utf16.clone())] {
         let found = commands(&folder.file(name, &bytes));
         let texts = executed(&found);
-        assert_eq!(texts.len(), 4, "{texts:?}");
+        assert_eq!(texts.len(), 5, "{texts:?}");
         assert_eq!(texts[0], "whoami /all");
         assert!(texts[1].starts_with("net user eve [secret:"), "{}", texts[1]);
         assert_eq!(texts[2], "Get-ChildItem |\nSelect-Object Name");
@@ -284,4 +284,38 @@ fn a_timeline_is_readable_and_harmless() {
     let (_, stdout, stderr) = run(&["timeline", "--session", "nobody-08f49b7ab51000c16"], &file);
     assert_eq!(stdout, "");
     assert!(stderr.contains("no session"), "{stderr}");
+}
+
+#[test]
+fn a_line_that_the_stream_has_cut_is_one_line() {
+    let folder = Folder::new();
+    let event = |lines: &[String]| {
+        let event = json!({
+            "eventVersion": "1.0", "eventTime": "2026-11-20T06:05:50Z", "awsRegion": "us-east-1",
+            "target": {"id": "i-1"}, "userIdentity": {"arn": "a"}, "runAsUser": "ssm-user",
+            "sessionId": ID, "sessionData": lines,
+        });
+        format!("{event}\n")
+    };
+    let long = "x".repeat(33_000);
+    let stream = [
+        event(&["$ cat big".into()]),
+        event(std::slice::from_ref(&long)),
+        event(&["more # x".into(), "$ id".into(), "uid=0".into()]),
+        event(&[format!("$ echo {}", &long[..32_993])]),
+        event(&["y".into(), "xy".into()]),
+        event(std::slice::from_ref(&long)),
+        // What may be a command is one, and is doubted.
+        event(&["$ rm -rf /srv".into(), "$ exit".into()]),
+    ];
+    let texts = executed(&commands(&folder.file("s.jsonl", stream.concat().as_bytes())));
+    assert_eq!(
+        texts.len(),
+        4,
+        "{:?}",
+        texts.iter().map(|text| &text[..9.min(text.len())]).collect::<Vec<_>>()
+    );
+    assert_eq!((texts[0].as_str(), texts[1].as_str()), ("cat big", "id"));
+    assert!(texts[2].ends_with("xy") && texts[2].len() > 32_990);
+    assert_eq!(texts[3], "rm -rf /srv");
 }

@@ -169,6 +169,28 @@ impl Reader {
         }
     }
 
+    /// Does the line begin with a prompt that is known?
+    pub(crate) fn has_prompt(&self, line: &str) -> bool {
+        self.split_known(line).is_some()
+    }
+
+    /// The line that was just read may be the rest of one that the stream has cut.
+    pub(crate) fn doubt(&mut self) {
+        if let Some(pending) = self.pending.as_mut().filter(|pending| pending.output == 0) {
+            pending.command.confidence = Confidence::Guess;
+            pending.command.reason =
+                "behind a line as long as those that the stream cuts: it may be the rest of it";
+        }
+    }
+
+    /// The rest of a line that was cut: of the command, if it was that line.
+    pub(crate) fn goes_on(&mut self, rest: &str) {
+        if let Some(pending) = self.pending.as_mut().filter(|pending| pending.output == 0) {
+            pending.command.text.push_str(rest);
+            super::truncate(&mut pending.command.text);
+        }
+    }
+
     /// A line that only goes on with what was typed on the line above: the editor has gone to another row.
     pub(super) fn edit_goes_on(&mut self, line: &str) -> bool {
         let back = line.chars().take_while(|c| *c == '\u{8}').count();

@@ -146,6 +146,9 @@ impl TranscriptHead {
     }
 }
 
+/// Length at which the agent cuts a line of the stream, into pieces that are sent in events of their own (FORMATS A4).
+const STREAM_CUT: usize = 33_000;
+
 /// One transcript being read: terminal and command reader together.
 pub(crate) struct Reading {
     pub(crate) head: TranscriptHead,
@@ -154,6 +157,9 @@ pub(crate) struct Reading {
     offset: u64,
     /// Time of the log event before this one.
     previous: Option<Timestamp>,
+    /// In a stream: the line before was cut where the agent cuts, and has it been the last of its event?
+    cut: bool,
+    first_of_event: bool,
 }
 
 impl Reading {
@@ -163,7 +169,14 @@ impl Reading {
             TranscriptForm::Raw => Reader::default(),
             _ => Reader::of_replay(),
         };
-        Self { head, terminal: Terminal::new(reader), offset: 0, previous: None }
+        Self {
+            head,
+            terminal: Terminal::new(reader),
+            offset: 0,
+            previous: None,
+            cut: false,
+            first_of_event: false,
+        }
     }
 
     /// Bytes held back, about.
@@ -174,6 +187,7 @@ impl Reading {
     /// A log event of `time` begins.
     pub(crate) fn event(&mut self, time: Option<Timestamp>) {
         self.previous = self.head.last_event;
+        self.first_of_event = true;
         if self.head.first_event.is_none() {
             self.head.first_event = time;
         }
@@ -199,6 +213,14 @@ impl Reading {
         emit: &mut impl FnMut(&TranscriptHead, Told),
     ) {
         const ALTERNATE: &str = "\u{1b}[?1049h";
+        let goes_on = std::mem::take(&mut self.first_of_event) && self.cut;
+        self.cut = line.len() >= STREAM_CUT;
+        if goes_on && !self.terminal.watcher().has_prompt(line) {
+            // The rest of the line before.
+            self.terminal.watcher().goes_on(line);
+            self.offset = offset + line.len() as u64;
+            return;
+        }
         let mut restored = stream::restore(line);
         if restored.contains(ALTERNATE) && self.terminal.watcher().is_in_screen() {
             // The way back is on a line that may have been stripped.
@@ -213,6 +235,9 @@ impl Reading {
                 terminal.end_line(offset);
             } else {
                 terminal.write(b"\r\n", offset);
+            }
+            if goes_on {
+                terminal.watcher().doubt();
             }
         });
         self.offset = offset + line.len() as u64;
