@@ -150,3 +150,10 @@ fn what_hides_something_is_observed() {
         assert_eq!(found, kinds, "{}", bytes.escape_ascii());
     }
 }
+
+#[test]
+fn a_prompt_in_the_middle_of_a_line_is_survived_without_echo() {
+    let bytes = "sh-4.2$ id\r\nsh-4.2$ stty -echo\r\n⎽⎽⎽⎽sh-4.2$ x\r\n⎽sh-4.2$ ls\r\n".as_bytes();
+    let found = texts(bytes);
+    assert_eq!(found[..2], ["id", "stty -echo"]);
+}

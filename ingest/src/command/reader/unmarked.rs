@@ -96,7 +96,9 @@ impl Reader {
             return;
         }
         if self.hides_input() {
-            let again = line[prompt.text.len()..].starts_with(prompt.text);
+            // The prompt need not stand at the line's start.
+            let behind = line.get(prompt.text.len()..);
+            let again = behind.is_some_and(|behind| behind.starts_with(prompt.text));
             if !again {
                 // The prompt, something that nobody saw, and what that printed.
                 self.flush();
