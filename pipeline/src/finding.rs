@@ -89,22 +89,17 @@ pub(crate) fn of_command(
         masked.as_bytes(),
     ];
     Finding {
-        id: id(&identity),
-        rule: Arc::clone(rule),
-        time,
         time_end: command.time_end.or(head.ended),
-        session: known.then(|| Arc::clone(session)),
-        principal: session.principal.clone().map(Arc::new),
-        account: session.account.clone(),
-        region: session.region.clone(),
-        target: session.target.clone(),
-        event_id: None,
-        event_name: Some("command".to_owned()),
         command: Some(masker.text(&command.text).into_owned()),
-        source_ip: None,
-        error_code: None,
-        evidence,
-        place: Place::new(Arc::clone(&head.place.artifact), command.bytes.start),
+        ..of_session(
+            rule,
+            id(&identity),
+            evidence,
+            head,
+            session,
+            time,
+            ("command", command.bytes.start),
+        )
     }
 }
 
@@ -123,25 +118,41 @@ pub(crate) fn of_transcript(
         evidence.iter().any(|part| part.value.as_deref() == Some(kind.as_str()))
     });
     let first = observed.map(|(_, _, first)| *first);
+    let id = id(&[rule.id.as_bytes(), b"transcript", transcript.as_bytes()]);
+    let time = first.and_then(|first| first.time).or(time);
+    let offset = first.map_or(head.place.offset, |first| first.bytes.start);
     Finding {
-        id: id(&[rule.id.as_bytes(), b"transcript", transcript.as_bytes()]),
-        rule: Arc::clone(rule),
-        time: first.and_then(|first| first.time).or(time),
         time_end: head.last_event.or(head.ended),
-        session: known.then(|| Arc::clone(session)),
+        ..of_session(rule, id, evidence, head, session, time, ("transcript", offset))
+    }
+}
+
+/// What a finding in a transcript has of its session; `what` it is about, and where.
+fn of_session(
+    rule: &Arc<RuleInfo>,
+    id: FindingId,
+    evidence: Vec<Evidence>,
+    head: &TranscriptHead,
+    session: &Arc<Session>,
+    time: Option<Timestamp>,
+    (what, offset): (&str, u64),
+) -> Finding {
+    Finding {
+        id,
+        rule: Arc::clone(rule),
+        time,
+        time_end: None,
+        session: head.session_id.is_some().then(|| Arc::clone(session)),
         principal: session.principal.clone().map(Arc::new),
         account: session.account.clone(),
         region: session.region.clone(),
         target: session.target.clone(),
         event_id: None,
-        event_name: Some("transcript".to_owned()),
+        event_name: Some(what.to_owned()),
         command: None,
         source_ip: None,
         error_code: None,
         evidence,
-        place: Place::new(
-            Arc::clone(&head.place.artifact),
-            first.map_or(head.place.offset, |first| first.bytes.start),
-        ),
+        place: Place::new(Arc::clone(&head.place.artifact), offset),
     }
 }

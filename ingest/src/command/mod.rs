@@ -5,6 +5,7 @@
 //!                      prompt: where the prompt ends and the typing begins
 //!                      history: what the shell made of `sudo !!`
 //!                      line: what a line shows by itself
+//!                      margin: where a stream's lines were wrapped, and what they printed
 //!                      mend: what the stream's stripping has done to a line
 //! ```
 //!
@@ -15,6 +16,7 @@
 
 mod history;
 mod line;
+mod margin;
 mod mend;
 mod prompt;
 mod reader;

@@ -327,6 +327,21 @@ impl<'a> Walk<'a> {
         self.sink.output(output);
     }
 
+    /// Reads the next piece; none is left, or can be read, where it is empty afterwards.
+    fn read_on(&mut self, rest: &mut impl Read, chunk: &mut Vec<u8>, offset: &mut u64) {
+        chunk.resize(64 << 10, 0);
+        match rest.read(chunk) {
+            Ok(read) => {
+                chunk.truncate(read);
+                *offset += read as u64;
+            }
+            Err(error) => {
+                chunk.clear();
+                self.problem(ProblemKind::Failed, *offset, describe(&error));
+            }
+        }
+    }
+
     fn powershell<R: Read>(&mut self, head: &[u8], mut rest: R) {
         let Some(banner) = Banner::find(head) else { return };
         let mut about = TranscriptHead::new(self.place(0), TranscriptForm::PowerShell);
@@ -341,17 +356,7 @@ impl<'a> Walk<'a> {
             let mut emit =
                 |head: &TranscriptHead, told| tell(&mut self.counts, self.sink, head, told);
             lines.push(&chunk, &mut |line, at, next| reading.text_line(line, at, next, &mut emit));
-            chunk.resize(64 << 10, 0);
-            match rest.read(&mut chunk) {
-                Ok(read) => {
-                    chunk.truncate(read);
-                    offset += read as u64;
-                }
-                Err(error) => {
-                    chunk.clear();
-                    self.problem(ProblemKind::Failed, offset, describe(&error));
-                }
-            }
+            self.read_on(&mut rest, &mut chunk, &mut offset);
         }
         let mut emit = |head: &TranscriptHead, told| tell(&mut self.counts, self.sink, head, told);
         let whole =
@@ -410,17 +415,7 @@ impl<'a> Walk<'a> {
             } else {
                 body.push(&chunk, &mut |bytes, at| reading.write(bytes, at, &mut emit));
             }
-            chunk.resize(64 << 10, 0);
-            match rest.read(&mut chunk) {
-                Ok(read) => {
-                    chunk.truncate(read);
-                    offset += read as u64;
-                }
-                Err(error) => {
-                    chunk.clear();
-                    self.problem(ProblemKind::Failed, offset, describe(&error));
-                }
-            }
+            self.read_on(&mut rest, &mut chunk, &mut offset);
             if chunk.is_empty() || self.sink.is_done() {
                 break;
             }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use model::{Command, Confidence};
 
 use super::super::line::{split_block, untangle};
-use super::super::mend;
+use super::super::{margin, mend};
 use super::{MAX_HELD, MENDED, Pending, Reader};
 
 /// Output lines of a command that are looked at again.
@@ -80,22 +80,22 @@ impl Reader {
         let held = std::mem::take(&mut stream.held);
         let lines: Vec<(usize, String)> =
             held.iter().map(|held| (held.prompt, held.command.text.clone())).collect();
-        let width = mend::width(&lines);
+        let width = margin::width(&lines);
         for Held { prompt, mut command, edited, printed } in held {
             let one_line = !command.text.contains('\n');
             let wrapped = width.is_some_and(|width| prompt + command.text.chars().count() > width);
             let unwrapped = width
                 .filter(|_| one_line)
-                .and_then(|width| mend::unwrap(prompt, &command.text, width));
+                .and_then(|width| margin::unwrap(prompt, &command.text, width));
             let text = unwrapped.as_deref().unwrap_or(&command.text);
             let doubtful = one_line && (edited || wrapped || command.reason == MENDED);
             let told = doubtful
                 .then(|| {
-                    mend::echoed(text, &printed).or_else(|| mend::printed_words(text, &printed))
+                    margin::echoed(text, &printed).or_else(|| margin::printed_words(text, &printed))
                 })
                 .flatten();
             let told = told.or_else(|| {
-                one_line.then(|| mend::margin_by(prompt, &command.text, &printed)).flatten()
+                one_line.then(|| margin::margin_by(prompt, &command.text, &printed)).flatten()
             });
             if let Some(text) = told.or(unwrapped) {
                 mended(&mut command, text);
