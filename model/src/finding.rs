@@ -77,6 +77,27 @@ pub struct Finding {
     pub error_code: Option<String>,
     /// The values that made the rule match.
     pub evidence: Vec<Evidence>,
+    /// Where it was read; for a correlation, the last event of it.
+    pub place: Place,
+    /// What a correlation is made of: the matches in order of time, the first and the last where they are many.
+    pub correlated: Vec<Correlated>,
+    /// How many matches a correlation is made of.
+    pub correlated_count: u64,
+}
+
+/// A match that a correlation is made of.
+#[derive(Clone, Debug)]
+pub struct Correlated {
+    /// The id of the finding that the match alone would be.
+    pub id: FindingId,
+    /// Its rule.
+    pub rule: Arc<RuleInfo>,
+    /// When it happened.
+    pub time: Option<Timestamp>,
+    /// CloudTrail's `eventID`.
+    pub event_id: Option<String>,
+    /// What it was about: the node, or the command.
+    pub about: Option<String>,
     /// Where it was read.
     pub place: Place,
 }

@@ -22,7 +22,7 @@ mod text;
 
 pub use command::{ByteSpan, Command, CommandStatus, Confidence, ShellFamily};
 pub use event::{EventKind, LogSource, SESSION_FIELDS};
-pub use finding::{Evidence, Finding, FindingId, RuleInfo};
+pub use finding::{Correlated, Evidence, Finding, FindingId, RuleInfo};
 pub use level::{Level, UnknownLevel};
 pub use observation::{Observation, ObservationKind, Observations};
 pub use place::Place;

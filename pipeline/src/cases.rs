@@ -39,14 +39,14 @@ pub fn run(set: &RuleSet, files: &[PackFile]) -> (Vec<Outcome>, Vec<Diagnostic>)
     for file in files {
         let Some(stem) = file.path.strip_suffix(".test.yml") else { continue };
         let source = Arc::new(Source { name: file.path.clone(), text: file.text.clone() });
-        let rule = set.rules().iter().find(|rule| rule.source.name == format!("{stem}.yml"));
+        let rule = set.rules().iter().find(|rule| rule.source().name == format!("{stem}.yml"));
         let Some(rule) = rule else {
             let problem =
                 Diagnostic::error(&source, 0..1, format!("no rule {stem}.yml for these cases"));
             runner.problems.push(problem);
             continue;
         };
-        runner.file(&source, &rule.info.id.clone(), &mut outcomes);
+        runner.file(&source, &rule.info().id.clone(), &mut outcomes);
     }
     (outcomes, runner.problems)
 }
@@ -278,7 +278,7 @@ impl Runner<'_> {
 }
 
 fn note(found: &Match<'_>, rule: &str, fields: &mut Option<Vec<String>>) {
-    if found.rule.info.id == rule {
+    if found.rule.info().id == rule {
         let own = found.evidence.iter().map(|evidence| evidence.field.clone());
         fields.get_or_insert_default().extend(own);
     }
@@ -358,7 +358,7 @@ mod tests {
         let count = pack.rules.len();
         let set = RuleSet::compile(pack);
         let idle: Vec<&str> =
-            set.idle(&crate::scan::EVALUATED).map(|rule| rule.info.title.as_str()).collect();
+            set.idle(&crate::scan::EVALUATED).map(|rule| rule.info().title.as_str()).collect();
         assert!(idle.is_empty(), "no event has these rules' log sources: {idle:?}");
         let (outcomes, problems) = run(&set, &files);
         let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
@@ -366,7 +366,7 @@ mod tests {
         let failures: Vec<&Outcome> = outcomes.iter().filter(|o| o.failure.is_some()).collect();
         assert!(failures.is_empty(), "{failures:#?}");
         for rule in set.rules() {
-            let own = rule.source.name.replace(".yml", ".test.yml");
+            let own = rule.source().name.replace(".yml", ".test.yml");
             for expected in [true, false] {
                 let cases = outcomes.iter().filter(|o| o.file == own && o.expected == expected);
                 assert!(cases.count() > 0, "{own} has no case with `fires: {expected}`");

@@ -5,12 +5,18 @@ use std::sync::Arc;
 use ingest::decode::Record;
 use ingest::{RawRecord, TranscriptHead};
 use jiff::Timestamp;
-use model::{Command, Evidence, Finding, FindingId, Place, RuleInfo, Session};
+use model::{Command, Correlated, Evidence, Finding, FindingId, Place, RuleInfo, Session};
 use report::mask::Masker;
+use rules::Fire;
 use sha2::{Digest, Sha256};
 
 /// The id of what `parts` name: the same parts, the same id, on every machine.
-pub(crate) fn id(parts: &[&[u8]]) -> FindingId {
+fn id(parts: &[&[u8]]) -> FindingId {
+    FindingId(format!("{:032x}", number(parts)))
+}
+
+/// The same as a number.
+fn number(parts: &[&[u8]]) -> u128 {
     let mut hash = Sha256::new();
     for part in parts {
         // The length in front keeps ("a", "bc") and ("ab", "c") apart.
@@ -18,8 +24,39 @@ pub(crate) fn id(parts: &[&[u8]]) -> FindingId {
         hash.update(part);
     }
     let digest = hash.finalize();
-    let number = digest.iter().take(16).fold(0_u128, |sum, byte| sum << 8 | u128::from(*byte));
-    FindingId(format!("{number:032x}"))
+    digest.iter().take(16).fold(0_u128, |sum, byte| sum << 8 | u128::from(*byte))
+}
+
+/// What makes a record the same as another.
+fn record_identity<'a>(raw: &'a RawRecord<'_>, record: &'a Record) -> [&'a [u8]; 3] {
+    // A copy of a record has the same id; without one, the record itself has to do.
+    let identity = record.event_id.as_deref().map_or(raw.bytes, str::as_bytes);
+    [b"cloudtrail", identity, record.account.as_deref().unwrap_or_default().as_bytes()]
+}
+
+/// The identity of a record.
+pub(crate) fn record_id(raw: &RawRecord<'_>, record: Option<&Record>) -> u128 {
+    number(&record_identity(raw, record.unwrap_or(&Record::default())))
+}
+
+/// What a session's transcript is known by: one session may be there in two forms.
+fn transcript_name<'a>(head: &'a TranscriptHead, session: &'a Session) -> &'a [u8] {
+    if head.session_id.is_some() {
+        session.id.as_str().as_bytes()
+    } else {
+        head.place.artifact.as_bytes()
+    }
+}
+
+/// The identity of a command.
+pub(crate) fn command_id(head: &TranscriptHead, session: &Session, command: &Command) -> u128 {
+    let transcript = transcript_name(head, session);
+    number(&[b"command", transcript, &command.ordinal.to_le_bytes()])
+}
+
+/// The identity of a transcript.
+pub(crate) fn transcript_id(head: &TranscriptHead, session: &Session) -> u128 {
+    number(&[b"transcript", transcript_name(head, session)])
 }
 
 /// A finding about a CloudTrail record.
@@ -34,19 +71,12 @@ pub(crate) fn of_record(
     masker.evidence(&mut evidence);
     let unread = Record::default();
     let record = record.unwrap_or(&unread);
-    // A copy of a record has the same id; without one, the record itself has to do.
-    let identity = record.event_id.as_deref().map_or(raw.bytes, str::as_bytes);
     let session = record
         .opened_session()
         .or_else(|| record.session_id.clone().map(Session::unknown))
         .map(Arc::new);
     Finding {
-        id: id(&[
-            rule.id.as_bytes(),
-            b"cloudtrail",
-            identity,
-            record.account.as_deref().unwrap_or_default().as_bytes(),
-        ]),
+        id: id(&[&[rule.id.as_bytes()], record_identity(raw, record).as_slice()].concat()),
         rule: Arc::clone(rule),
         time: record.time,
         time_end: record.time,
@@ -62,6 +92,8 @@ pub(crate) fn of_record(
         error_code: record.error_code.clone(),
         evidence,
         place: Place::new(Arc::clone(artifact), raw.offset),
+        correlated: Vec::new(),
+        correlated_count: 0,
     }
 }
 
@@ -78,13 +110,10 @@ pub(crate) fn of_command(
     masker.evidence_of(&command.text, &mut evidence);
     // The id must neither tell a secret nor depend on whether it is shown.
     let masked = Masker::default().text(&command.text);
-    let known = head.session_id.is_some();
-    // One session may be there in two forms; its commands are the same.
-    let transcript = if known { session.id.as_str() } else { &*head.place.artifact };
     let identity = [
         rule.id.as_bytes(),
         b"command",
-        transcript.as_bytes(),
+        transcript_name(head, session),
         &command.ordinal.to_le_bytes(),
         masked.as_bytes(),
     ];
@@ -111,14 +140,12 @@ pub(crate) fn of_transcript(
     session: &Arc<Session>,
     time: Option<Timestamp>,
 ) -> Finding {
-    let known = head.session_id.is_some();
-    let transcript = if known { session.id.as_str() } else { &*head.place.artifact };
     // Where the first of what made the rule match was seen.
     let observed = head.observations.iter().find(|(kind, ..)| {
         evidence.iter().any(|part| part.value.as_deref() == Some(kind.as_str()))
     });
     let first = observed.map(|(_, _, first)| *first);
-    let id = id(&[rule.id.as_bytes(), b"transcript", transcript.as_bytes()]);
+    let id = id(&[rule.id.as_bytes(), b"transcript", transcript_name(head, session)]);
     let time = first.and_then(|first| first.time).or(time);
     let offset = first.map_or(head.place.offset, |first| first.bytes.start);
     Finding {
@@ -154,5 +181,73 @@ fn of_session(
         error_code: None,
         evidence,
         place: Place::new(Arc::clone(&head.place.artifact), offset),
+        correlated: Vec::new(),
+        correlated_count: 0,
+    }
+}
+
+/// Most matches that a finding on a correlation lists.
+const LISTED: usize = 20;
+
+/// A finding on a correlation. What all its matches have in common is its own.
+pub(crate) fn of_fire(fire: &Fire<'_, Arc<Finding>>, masker: Masker) -> Finding {
+    /// The value that all have.
+    fn common<T: Clone + PartialEq>(
+        hits: &[Arc<Finding>],
+        of: impl Fn(&Finding) -> Option<T>,
+    ) -> Option<T> {
+        let first = of(hits.first()?)?;
+        hits.iter().all(|hit| of(hit).as_ref() == Some(&first)).then_some(first)
+    }
+    let written = &fire.correlation.correlation;
+    let hits = fire.hits.as_slice();
+    let mut info = (*written.meta.info).clone();
+    if !written.meta.has_level {
+        let highest = hits.iter().map(|hit| hit.rule.level).max();
+        info.level = highest.unwrap_or(info.level);
+    }
+    let group = fire.group.iter().map(|(field, value)| Evidence {
+        field: (*field).to_owned(),
+        value: Some(value.clone()),
+        selection: "group-by".to_owned(),
+    });
+    let count = Evidence {
+        field: written.kind.as_str().to_owned(),
+        value: Some(fire.count.to_string()),
+        selection: "condition".to_owned(),
+    };
+    let mut evidence: Vec<Evidence> = group.chain([count]).collect();
+    masker.evidence(&mut evidence);
+    let number = hits.len();
+    let ends = hits.iter().enumerate().filter(|(at, _)| {
+        number <= LISTED || *at < LISTED.div_ceil(2) || number - at <= LISTED / 2
+    });
+    let correlated = ends.map(|(_, hit)| Correlated {
+        id: hit.id.clone(),
+        rule: Arc::clone(&hit.rule),
+        time: hit.time,
+        event_id: hit.event_id.clone(),
+        about: hit.command.clone().or_else(|| hit.target.clone()).or_else(|| hit.event_name.clone()),
+        place: hit.place.clone(),
+    });
+    Finding {
+        id: id(&[info.id.as_bytes(), b"correlation", &fire.id.to_le_bytes()]),
+        rule: Arc::new(info),
+        time: Some(fire.from),
+        time_end: Some(fire.to),
+        session: common(hits, |hit| hit.session.clone()),
+        principal: common(hits, |hit| hit.principal.clone()),
+        account: common(hits, |hit| hit.account.clone()),
+        region: common(hits, |hit| hit.region.clone()),
+        target: common(hits, |hit| hit.target.clone()),
+        event_id: None,
+        event_name: common(hits, |hit| hit.event_name.clone()),
+        command: None,
+        source_ip: common(hits, |hit| hit.source_ip.clone()),
+        error_code: common(hits, |hit| hit.error_code.clone()),
+        evidence,
+        place: hits.last().map_or_else(|| Place::new("", 0), |hit| hit.place.clone()),
+        correlated: correlated.collect(),
+        correlated_count: number as u64,
     }
 }

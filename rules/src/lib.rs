@@ -4,6 +4,8 @@
 //! sigma/     YAML text ──▶ Rule: what the author wrote, with spans for diagnostics
 //! compile/   Rules ──▶ RuleSet: one field table, shared predicates, automata per field, programs
 //! evaluate/  RuleSet × Event ──▶ matches with their evidence
+//! correlate/ matches ──▶ correlations: how many, which, in what order, within a timespan
+//! link       documents that speak of one another: filters, correlations
 //! calendar   the calendars that `calendar.<name>` fields are answered from
 //! ```
 //!
@@ -11,14 +13,18 @@
 
 mod calendar;
 pub mod compile;
+pub mod correlate;
 mod diagnostic;
 pub mod evaluate;
+mod link;
 mod pack;
 pub mod sigma;
 
 pub use calendar::{Calendar, Calendars};
 pub use compile::{FieldTable, RuleSet, SlotId};
+pub use correlate::{Correlator, Fire};
 pub use diagnostic::{Diagnostic, Severity, Source};
 pub use evaluate::{Evaluator, Event, Match, Pivot, Slots};
+pub use link::{LinkedCorrelation, Member};
 pub use pack::{Pack, PackFile};
 pub use sigma::Rule;

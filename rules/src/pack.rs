@@ -7,13 +7,12 @@
 //! calendars.yml            what `calendar.<name>` is answered from
 //! ```
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use crate::calendar::{self, Calendars};
 use crate::diagnostic::{Diagnostic, Source};
-use crate::sigma::{self, Lists, Rule, yaml};
+use crate::link::{self, LinkedCorrelation};
+use crate::sigma::{self, Documents, Filter, Lists, Rule, yaml};
 
 /// A file of a pack.
 #[derive(Clone, Debug)]
@@ -27,8 +26,12 @@ pub struct PackFile {
 /// What a pack holds, read.
 #[derive(Clone, Debug, Default)]
 pub struct Pack {
-    /// The rules, in the order of their paths.
+    /// The rules, in the order of their paths, with the filters on them.
     pub rules: Vec<Rule>,
+    /// The correlations, each behind those that it is made of.
+    pub correlations: Vec<LinkedCorrelation>,
+    /// The filters, as they were read.
+    pub filters: Vec<Filter>,
     /// Calendars.
     pub calendars: Calendars,
     /// Lists.
@@ -76,42 +79,35 @@ impl Pack {
                 rules.push(source);
             }
         }
-        let mut taken: HashMap<String, usize> = HashMap::new();
+        let mut read = Documents::default();
         for source in &rules {
-            for rule in sigma::parse(source, &pack.lists, &mut pack.problems) {
-                pack.problems.extend(unknown_fields(&rule, &pack.calendars));
-                match taken.entry(rule.info.id.clone()) {
-                    Entry::Vacant(free) => {
-                        free.insert(pack.rules.len());
-                        pack.rules.push(rule);
-                    }
-                    Entry::Occupied(twin) => {
-                        let message = format!("the id `{}` is taken", twin.key());
-                        let first = &pack.rules[*twin.get()].source.name;
-                        let at = rule.offset..rule.offset + 1;
-                        let problem = Diagnostic::error(&rule.source, at, message);
-                        pack.problems.push(problem.with_help(format!("the first is in {first}")));
-                    }
-                }
-            }
+            let Documents { rules, correlations, filters } =
+                sigma::parse(source, &pack.lists, &mut pack.problems);
+            read.rules.extend(rules);
+            read.correlations.extend(correlations);
+            read.filters.extend(filters);
         }
-        pack
+        let linked = link::link(read, &mut pack.problems);
+        for rule in &linked.rules {
+            pack.problems.extend(unknown_fields(rule, &pack.calendars));
+        }
+        Self {
+            rules: linked.rules,
+            correlations: linked.correlations,
+            filters: linked.filters,
+            ..pack
+        }
     }
 }
 
 /// Fields of this product's own that the rule names and that do not exist: it could never fire on them.
 fn unknown_fields(rule: &Rule, calendars: &Calendars) -> Vec<Diagnostic> {
-    let mut names = Vec::new();
-    rule.searches.iter().for_each(|(_, search)| search.fields(&mut names));
-    names.sort_unstable();
-    names.dedup();
+    let names = rule.fields();
     let problem = |name: &str, what: &str, known: Vec<&str>| {
-        let text = &rule.source.text;
-        let start = text
-            .get(rule.offset..)
-            .and_then(|rest| rest.find(name))
-            .map_or(0, |at| rule.offset + at);
-        Diagnostic::error(&rule.source, start..start + name.len(), format!("there is no {what}"))
+        let (text, offset) = (&rule.source().text, rule.meta.span.start);
+        let start =
+            text.get(offset..).and_then(|rest| rest.find(name)).map_or(0, |at| offset + at);
+        Diagnostic::error(rule.source(), start..start + name.len(), format!("there is no {what}"))
             .with_help(format!("there are: {}", known.join(", ")))
             .warning()
     };

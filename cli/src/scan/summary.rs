@@ -74,6 +74,9 @@ fn try_render(
             if summary.failed > 0 { BAD.render_reset().to_string() } else { String::new() },
         )?;
     }
+    for notice in &summary.notices {
+        writeln!(out, "  {}", Visible(notice))?;
+    }
     if summary.sessions > 0 {
         writeln!(
             out,

@@ -24,10 +24,12 @@ use model::{
     Command, EventKind, Finding, Level, Observation, Place, Session, SessionId, SessionKind,
 };
 use report::mask::Masker;
-use rules::{Evaluator, RuleSet};
+use rules::correlate::Captures;
+use rules::{Correlator, Evaluator, RuleSet};
 
 use self::reading::Reading;
 use crate::events::Added;
+use crate::finding;
 use crate::seen::Seen;
 
 /// The kinds of event that a scan evaluates rules on.
@@ -96,6 +98,8 @@ pub struct Summary {
     pub unrecorded: Vec<Session>,
     /// Transcripts of sessions that no record in the input opened.
     pub unaudited: Vec<SessionId>,
+    /// What could not be correlated, and why.
+    pub notices: Vec<String>,
     /// Findings, mildest level first.
     pub findings: [u64; 5],
     /// The gravest of them.
@@ -139,6 +143,7 @@ pub fn scan(
         sessions: BTreeMap::new(),
         transcripts: BTreeSet::new(),
         told: HashSet::new(),
+        correlator: Some(Correlator::new(set)),
         failed: HashSet::new(),
         skipped: HashSet::new(),
         summary: Summary::default(),
@@ -158,6 +163,7 @@ pub fn scan(
     scan.summary.artifacts = found.artifacts.len() as u64;
     let deferred = scan.pass(Pass::Records, found.artifacts, observer)?;
     scan.pass(Pass::Transcripts, deferred, observer)?;
+    scan.correlate(observer)?;
     Ok(scan.finish())
 }
 
@@ -175,6 +181,8 @@ struct Scan<'a> {
     transcripts: BTreeSet<SessionId>,
     /// Ids of findings that have been handed over.
     told: HashSet<u128>,
+    /// The matches that correlations are made of.
+    correlator: Option<Correlator<'a, Arc<Finding>>>,
     /// Artifacts of which something could not be read.
     failed: HashSet<Arc<str>>,
     /// Artifacts of which something was left out, by design.
@@ -197,9 +205,32 @@ enum Told {
     Finding(Box<Finding>),
     /// About a command or a transcript.
     Mark(Box<Finding>),
+    /// A match that correlations are made of.
+    Hit(Box<Hit>),
     Command(Box<(TranscriptHead, Arc<Session>, Command)>),
     Observation(Box<(TranscriptHead, Arc<Session>, Observation)>),
     Transcript(Box<(TranscriptHead, Arc<Session>)>),
+}
+
+/// A match, for correlations.
+struct Hit {
+    rule: usize,
+    id: u128,
+    captures: Captures,
+    time: Option<Timestamp>,
+    finding: Arc<Finding>,
+}
+
+impl Told {
+    fn hit(
+        rule: usize,
+        id: u128,
+        captures: Captures,
+        time: Option<Timestamp>,
+        finding: &Finding,
+    ) -> Self {
+        Self::Hit(Box::new(Hit { rule, id, captures, time, finding: Arc::new(finding.clone()) }))
+    }
 }
 
 /// What a thread tells of an artifact, in pieces.
@@ -398,6 +429,11 @@ impl Scan<'_> {
             match told {
                 Told::Finding(found) => self.finding(found, true, observer)?,
                 Told::Mark(found) => self.finding(found, !self.options.timeline, observer)?,
+                Told::Hit(hit) => {
+                    if let Some(correlator) = &mut self.correlator {
+                        correlator.add(hit.rule, hit.time, hit.id, &hit.captures, &hit.finding);
+                    }
+                }
                 Told::Command(told) => observer.command(&told.0, &told.1, &told.2)?,
                 Told::Observation(told) => observer.observation(&told.0, &told.1, &told.2)?,
                 Told::Transcript(told) => observer.transcript(&told.0, &told.1)?,
@@ -458,6 +494,18 @@ impl Scan<'_> {
         self.summary.findings[finding.rule.level as usize] += 1;
         self.summary.highest = self.summary.highest.max(Some(finding.rule.level));
         observer.finding(finding)
+    }
+
+    /// Tells what the matches come to together.
+    fn correlate(&mut self, observer: &mut dyn Observer) -> io::Result<()> {
+        let Some(correlator) = self.correlator.take() else { return Ok(()) };
+        let masker = self.options.masker;
+        let outcome = correlator.finish(|fire| Arc::new(finding::of_fire(fire, masker)));
+        for fire in outcome.fires.iter().filter(|fire| self.set.is_correlation_told(fire.index)) {
+            self.finding(&finding::of_fire(fire, masker), true, observer)?;
+        }
+        self.summary.notices = outcome.notices;
+        Ok(())
     }
 
     fn finish(mut self) -> Summary {

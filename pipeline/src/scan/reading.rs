@@ -81,16 +81,24 @@ impl Sink for Reading<'_, '_, '_> {
         }
         let (told, name) = (&mut self.piece.told, &self.name);
         let masker = self.shared.options.masker;
+        let set = self.shared.set;
         let result = self.evaluator.evaluate(EventKind::CloudTrail, pivot, &event, |found| {
+            let (rule, captures) = (found.index, found.captures);
             let finding = finding::of_record(
-                &found.rule.info,
+                found.rule.info(),
                 found.evidence,
                 raw,
                 event.record(),
                 masker,
                 name,
             );
-            told.push(Told::Finding(Box::new(finding)));
+            if set.is_correlated(rule) {
+                let id = finding::record_id(raw, event.record());
+                told.push(Told::hit(rule, id, captures, finding.time, &finding));
+            }
+            if set.is_told(rule) {
+                told.push(Told::Finding(Box::new(finding)));
+            }
         });
         if let Err(error) = result {
             self.problem(Problem {
@@ -129,16 +137,22 @@ impl Sink for Reading<'_, '_, '_> {
             masker.command(&mut shown);
             told.push(Told::Command(Box::new((head.clone(), Arc::clone(&session), shown))));
         }
-        let first = told.len();
+        let set = self.shared.set;
+        let mut matched: Vec<usize> = Vec::new();
         let mut on_match = |found: rules::Match<'_>| {
             // A rule may fire on several programs of one line: that is one finding.
-            let known = told[first..]
-                .iter()
-                .any(|told| matches!(told, Told::Mark(told) if told.rule.id == found.rule.info.id));
-            if !known {
-                let (rule, evidence) = (&found.rule.info, found.evidence);
-                let finding =
-                    finding::of_command(rule, evidence, head, &command, &session, time, masker);
+            if matched.contains(&found.index) {
+                return;
+            }
+            matched.push(found.index);
+            let (rule, evidence) = (found.rule.info(), found.evidence);
+            let finding =
+                finding::of_command(rule, evidence, head, &command, &session, time, masker);
+            if set.is_correlated(found.index) {
+                let id = finding::command_id(head, &session, &command);
+                told.push(Told::hit(found.index, id, found.captures, time, &finding));
+            }
+            if set.is_told(found.index) {
                 told.push(Told::Mark(Box::new(finding)));
             }
         };
@@ -178,11 +192,18 @@ impl Sink for Reading<'_, '_, '_> {
         if self.shared.options.timeline {
             told.push(Told::Transcript(Box::new((head.clone(), Arc::clone(&session)))));
         }
+        let set = self.shared.set;
         // This event is no JSON, so filling it cannot fail.
         let _ = self.evaluator.evaluate(EventKind::Transcript, Pivot::default(), &event, |found| {
-            let (rule, evidence) = (&found.rule.info, found.evidence);
+            let (rule, evidence) = (found.rule.info(), found.evidence);
             let finding = finding::of_transcript(rule, evidence, head, &session, time);
-            told.push(Told::Mark(Box::new(finding)));
+            if set.is_correlated(found.index) {
+                let id = finding::transcript_id(head, &session);
+                told.push(Told::hit(found.index, id, found.captures, finding.time, &finding));
+            }
+            if set.is_told(found.index) {
+                told.push(Told::Mark(Box::new(finding)));
+            }
         });
         self.hand_over();
     }

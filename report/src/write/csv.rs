@@ -13,7 +13,7 @@ pub struct Csv<W: io::Write> {
 }
 
 /// The header: [`Row`]'s fields.
-const COLUMNS: [&str; 22] = [
+const COLUMNS: [&str; 23] = [
     "finding_id",
     "rule_id",
     "rule_title",
@@ -36,6 +36,7 @@ const COLUMNS: [&str; 22] = [
     "evidence",
     "artifact",
     "artifact_offset",
+    "correlated_count",
 ];
 
 impl<W: io::Write> Csv<W> {
@@ -83,6 +84,7 @@ impl<W: io::Write> Write for Csv<W> {
         let tags = row.tags.join(" ");
         let evidence = evidence(row.evidence);
         let offset = row.artifact_offset.to_string();
+        let correlated = row.correlated_count.to_string();
         let text = |cell: Option<&'_ str>| cell.unwrap_or_default().to_owned();
         let cells = [
             row.finding_id.to_owned(),
@@ -107,6 +109,7 @@ impl<W: io::Write> Write for Csv<W> {
             evidence,
             row.artifact.to_owned(),
             offset,
+            correlated,
         ];
         self.out.write_record(cells.iter().map(|cell| inert(cell)))?;
         Ok(())

@@ -50,6 +50,29 @@ pub struct Row<'a> {
     pub artifact: &'a str,
     /// Byte offset in the object, after decompression.
     pub artifact_offset: u64,
+    /// How many matches a correlation is made of; 0 for a finding on one event.
+    pub correlated_count: u64,
+    /// Those matches: of many the first and the last.
+    pub correlated: Vec<CorrelatedRow<'a>>,
+}
+
+/// A match that a correlation is made of.
+#[derive(Debug, Serialize)]
+pub struct CorrelatedRow<'a> {
+    /// The id that a finding on this match alone has.
+    pub finding_id: &'a str,
+    /// The rule that matched.
+    pub rule_id: &'a str,
+    /// Its title.
+    pub rule_title: &'a str,
+    /// When.
+    pub time: Option<String>,
+    /// CloudTrail's `eventID`.
+    pub event_id: Option<&'a str>,
+    /// The object in which it was read.
+    pub artifact: &'a str,
+    /// Byte offset in the object, after decompression.
+    pub artifact_offset: u64,
 }
 
 impl<'a> From<&'a Finding> for Row<'a> {
@@ -78,6 +101,20 @@ impl<'a> From<&'a Finding> for Row<'a> {
             evidence: &finding.evidence,
             artifact: &finding.place.artifact,
             artifact_offset: finding.place.offset,
+            correlated_count: finding.correlated_count,
+            correlated: finding
+                .correlated
+                .iter()
+                .map(|part| CorrelatedRow {
+                    finding_id: &part.id.0,
+                    rule_id: &part.rule.id,
+                    rule_title: &part.rule.title,
+                    time: part.time.map(|time| time.to_string()),
+                    event_id: part.event_id.as_deref(),
+                    artifact: &part.place.artifact,
+                    artifact_offset: part.place.offset,
+                })
+                .collect(),
         }
     }
 }

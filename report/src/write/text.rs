@@ -110,11 +110,7 @@ impl<W: io::Write> Text<W> {
             self.out,
             "{colour}{level}{colour:#}  {BOLD}{}{BOLD:#}  {DIM}{}{DIM:#}",
             Visible(&rule.title),
-            if group.count == 1 {
-                "1 finding".to_owned()
-            } else {
-                format!("{} findings", group.count)
-            },
+            number(group.count, "finding", "findings"),
         )?;
         let tags: Vec<String> = rule.tags.iter().map(|tag| Visible(tag).to_string()).collect();
         if !tags.is_empty() {
@@ -134,6 +130,9 @@ impl<W: io::Write> Text<W> {
         let zone = self.options.zone.clone();
         let time = match (finding.time, finding.time_end) {
             (Some(time), Some(end)) if time == end => show(time, &zone),
+            (Some(time), Some(end)) if finding.correlated_count > 0 => {
+                format!("{} to {}", show(time, &zone), show(end, &zone))
+            }
             // A recording has no time for each command: it ran later than this.
             (Some(time), _) => format!("{} or later", show(time, &zone)),
             (None, _) => "time unknown".to_owned(),
@@ -170,6 +169,23 @@ impl<W: io::Write> Text<W> {
             }
             writeln!(self.out, "      {}: {}", Visible(&evidence.field), Visible(value))?;
         }
+        if finding.correlated_count > 0 {
+            writeln!(self.out, "      {}", number(finding.correlated_count, "match", "matches"))?;
+            for (at, part) in finding.correlated.iter().enumerate() {
+                let left = finding.correlated_count - finding.correlated.len() as u64;
+                if left > 0 && at == finding.correlated.len().div_ceil(2) {
+                    writeln!(self.out, "        {DIM}… {left} more{DIM:#}")?;
+                }
+                let time = part.time.map_or_else(|| "time unknown".into(), |t| show(t, &zone));
+                let about = part.about.as_deref().unwrap_or_default();
+                writeln!(
+                    self.out,
+                    "        {time}  {}  {DIM}{}{DIM:#}",
+                    Visible(&part.rule.title),
+                    Visible(about),
+                )?;
+            }
+        }
         let event = finding.event_id.as_ref().map(|id| format!("event {} in ", Visible(id)));
         writeln!(
             self.out,
@@ -179,6 +195,10 @@ impl<W: io::Write> Text<W> {
             finding.place.offset,
         )
     }
+}
+
+fn number(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// `2026-10-05 09:41:12 UTC`

@@ -12,7 +12,7 @@ use regex_automata::util::syntax;
 use regex_automata::{Input, MatchKind, PatternSet};
 
 use super::{Predicate, PredicateId};
-use crate::sigma::{Part, Pattern, Test, fold};
+use crate::sigma::{Part, Pattern, Shape, Test, fold};
 
 /// Size limit of all expressions of a field together; beyond it each is run on its own.
 const ALL_REGEXES: usize = 64 << 20;
@@ -33,7 +33,26 @@ pub(crate) struct Matcher {
     absent: Vec<PredicateId>,
     null: Vec<PredicateId>,
     /// Compared with another slot's values, by the evaluator.
-    pub(crate) same: Vec<(PredicateId, String, bool)>,
+    pub(crate) same: Vec<(PredicateId, Same)>,
+}
+
+/// Another field, and how its values stand in those of this one.
+#[derive(Clone, Debug)]
+pub(crate) struct Same {
+    pub(crate) field: String,
+    cased: bool,
+    shape: Shape,
+}
+
+impl Same {
+    /// Does `other` stand so in `text`?
+    pub(crate) fn holds(&self, text: &str, other: &str) -> bool {
+        if self.cased {
+            self.shape.holds(text, other)
+        } else {
+            self.shape.holds(&fold(text), &fold(other))
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -84,9 +103,12 @@ impl Matcher {
                 Test::Exists(true) => this.present.push(id),
                 Test::Exists(false) => this.absent.push(id),
                 Test::Null => this.null.push(id),
-                Test::SameAs { field, cased } => this.same.push((id, field.clone(), *cased)),
+                Test::SameAs { field, cased, shape } => {
+                    let same = Same { field: field.clone(), cased: *cased, shape: *shape };
+                    this.same.push((id, same));
+                }
                 Test::Regex(expression) => regexes.push((id, expression.source())),
-                Test::Cidr(_) | Test::Number(..) => this.others.push((id, test.clone())),
+                Test::Cidr(_) | Test::Number(..) | Test::Time { .. } => this.others.push((id, test.clone())),
                 Test::Pattern { pattern, cased } => {
                     let texts = if *cased { &mut this.cased } else { &mut this.folded };
                     if let Some(text) = pattern.as_literal() {

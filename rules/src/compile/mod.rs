@@ -25,9 +25,11 @@ pub(crate) use matcher::{Matcher, Scratch};
 pub(crate) use program::{Op, compile as compile_program, run as run_program};
 
 use crate::calendar::Calendars;
+use crate::correlate::Plan;
+use crate::link::{LinkedCorrelation, Member};
 use crate::pack::Pack;
 use crate::sigma::condition::Condition;
-use crate::sigma::{Item, Rule, Search, Test};
+use crate::sigma::{Item, Meta, Rule, Search, Status, Test};
 
 /// Index of a predicate in its partition.
 pub(crate) type PredicateId = u32;
@@ -57,6 +59,8 @@ pub(crate) struct Compiled {
     pub(crate) expr: Expr,
     pub(crate) program: Vec<Op>,
     pub(crate) keywords: bool,
+    /// The fields that correlations want of its matches.
+    pub(crate) captures: Vec<SlotId>,
 }
 
 /// The rules for one kind of event.
@@ -73,6 +77,10 @@ pub(crate) struct Partition {
 #[derive(Debug)]
 pub struct RuleSet {
     rules: Vec<Rule>,
+    correlations: Vec<LinkedCorrelation>,
+    plan: Plan,
+    /// By rule, then by correlation: are its matches told on their own?
+    told: [Vec<bool>; 2],
     /// By `EventKind as usize`.
     partitions: Vec<Option<Partition>>,
     calendars: Calendars,
@@ -81,10 +89,59 @@ pub struct RuleSet {
 impl RuleSet {
     /// Compiles the rules of a pack.
     pub fn compile(pack: Pack) -> Self {
-        let Pack { rules, calendars, .. } = pack;
-        let partitions: Vec<Option<Partition>> =
-            EventKind::ALL.into_iter().map(|kind| Partition::compile(&rules, kind)).collect();
-        Self { rules, partitions, calendars }
+        let Pack { rules, correlations, calendars, .. } = pack;
+        let plan = Plan::new(&correlations);
+        let partitions: Vec<Option<Partition>> = EventKind::ALL
+            .into_iter()
+            .map(|kind| Partition::compile(&rules, &plan, kind))
+            .collect();
+        let mut told = [vec![true; rules.len()], vec![true; correlations.len()]];
+        // What a correlation is made of is not told beside it, unless one asks for that (`generate`).
+        for generate in [false, true] {
+            for linked in &correlations {
+                if linked.correlation.generate.unwrap_or(false) == generate {
+                    for member in &linked.members {
+                        match *member {
+                            Member::Rule(at) => told[0][at] = generate,
+                            Member::Correlation(at) => told[1][at] = generate,
+                        }
+                    }
+                }
+            }
+        }
+        // A rule that cannot be used in its current state is not.
+        let unusable = |meta: &Meta| meta.status == Some(Status::Unsupported);
+        for (at, rule) in rules.iter().enumerate() {
+            told[0][at] &= !unusable(&rule.meta);
+        }
+        for (at, linked) in correlations.iter().enumerate() {
+            told[1][at] &= !unusable(&linked.correlation.meta);
+        }
+        Self { rules, correlations, plan, told, partitions, calendars }
+    }
+
+    /// All correlations, each behind those that it is made of.
+    pub fn correlations(&self) -> &[LinkedCorrelation] {
+        &self.correlations
+    }
+
+    /// Are matches of the rule with this index told on their own?
+    pub fn is_told(&self, rule: usize) -> bool {
+        self.told[0].get(rule).copied().unwrap_or(false)
+    }
+
+    /// Are fires of the correlation with this index told on their own?
+    pub fn is_correlation_told(&self, correlation: usize) -> bool {
+        self.told[1].get(correlation).copied().unwrap_or(false)
+    }
+
+    /// Are matches of the rule with this index correlated?
+    pub fn is_correlated(&self, rule: usize) -> bool {
+        self.plan.is_listened_to(rule)
+    }
+
+    pub(crate) const fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     /// All rules.
@@ -118,7 +175,7 @@ impl RuleSet {
 }
 
 impl Partition {
-    fn compile(rules: &[Rule], kind: EventKind) -> Option<Self> {
+    fn compile(rules: &[Rule], plan: &Plan, kind: EventKind) -> Option<Self> {
         let mut builder = Builder::default();
         let mut compiled = Vec::new();
         for (at, rule) in rules.iter().enumerate() {
@@ -127,7 +184,9 @@ impl Partition {
             }
             let expr = builder.condition(&rule.condition, rule);
             let keywords = builder.uses_keywords(&expr);
-            compiled.push(Compiled { rule: at, program: compile_program(&expr), expr, keywords });
+            let captures = plan.captures(at).iter().map(|name| builder.fields.slot(name)).collect();
+            let program = compile_program(&expr);
+            compiled.push(Compiled { rule: at, program, expr, keywords, captures });
         }
         if compiled.is_empty() {
             return None;
@@ -156,7 +215,7 @@ impl Builder {
         match condition {
             Condition::Search(at) => {
                 let search = u16::try_from(*at).unwrap_or(u16::MAX);
-                self.search(&rule.searches[*at].1, search)
+                self.search(&rule.selections[*at].search, search)
             }
             Condition::Not(inner) => Expr::Not(Box::new(self.condition(inner, rule))),
             Condition::And(items) => {

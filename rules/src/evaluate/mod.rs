@@ -23,10 +23,11 @@ pub use oracle::full_scan;
 pub use slots::{Slots, ValueKind};
 
 use crate::compile::{
-    Compiled, Expr, FieldTable, Matcher, Partition, Predicate, PredicateId, RuleSet, Scratch,
+    Compiled, Expr, FieldTable, Matcher, Partition, PredicateId, RuleSet, Scratch,
     SlotId, run_program,
 };
-use crate::sigma::{Rule, Test, fold};
+use crate::correlate::Captures;
+use crate::sigma::{Rule, Test};
 
 /// Something that rules can be evaluated on. The trait of the stage that calls it.
 pub trait Event {
@@ -49,8 +50,12 @@ pub struct Pivot<'a> {
 pub struct Match<'a> {
     /// The rule.
     pub rule: &'a Rule,
+    /// Its index in [`RuleSet::rules`].
+    pub index: usize,
     /// The values that made it match, in the rule's order.
     pub evidence: Vec<Evidence>,
+    /// The values that correlations want to know.
+    pub captures: Captures,
 }
 
 /// Pairs of pivot values remembered per kind of event. CloudTrail knows some thousands; more than this
@@ -60,6 +65,8 @@ const MAX_REMEMBERED: usize = 1 << 16;
 /// Longest pair of pivot values that is remembered, in bytes.
 const MAX_KEY: usize = 512;
 
+/// Most values of a field that are handed to correlations.
+const MAX_CAPTURED: usize = 64;
 /// Most evidence kept for a match.
 const MAX_EVIDENCE: usize = 16;
 /// Longest value kept as evidence, in bytes.
@@ -77,6 +84,8 @@ pub struct Evaluator<'a> {
     event: u64,
     remembered: HashMap<EventKind, HashMap<String, Arc<[u32]>>>,
     key: String,
+    /// What most matches capture.
+    nothing: Captures,
 }
 
 impl<'a> Evaluator<'a> {
@@ -99,6 +108,7 @@ impl<'a> Evaluator<'a> {
             event: 0,
             remembered: HashMap::new(),
             key: String::new(),
+            nothing: Arc::from(Vec::new()),
         }
     }
 
@@ -196,7 +206,16 @@ impl<'a> Evaluator<'a> {
         let rule = &self.set.rules()[compiled.rule];
         let mut evidence = Vec::new();
         self.explain(partition, rule, &compiled.expr, &mut evidence);
-        Match { rule, evidence }
+        let captures = compiled.captures.iter().map(|slot| {
+            let values = self.slots.texts(*slot).take(MAX_CAPTURED);
+            values.filter(|value| value.len() <= MAX_VALUE).map(Box::from).collect()
+        });
+        let captures = if compiled.captures.is_empty() {
+            Arc::clone(&self.nothing)
+        } else {
+            captures.collect()
+        };
+        Match { rule, index: compiled.rule, evidence, captures }
     }
 
     /// Did the expression hold? Only asks what the program has asked, and what it has not.
@@ -219,12 +238,16 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Is this the value for which the predicate held?
-    fn speaks(&self, partition: &Partition, predicate: &Predicate, text: &str) -> bool {
-        let Test::SameAs { field, cased } = &predicate.test else {
+    fn speaks(&self, partition: &Partition, id: PredicateId, text: &str) -> bool {
+        let predicate = &partition.predicates[id as usize];
+        let Test::SameAs { .. } = &predicate.test else {
             return predicate.test.matches(text);
         };
-        let Some(other) = partition.fields.find(field) else { return false };
-        self.slots.texts(other).any(|other| is_same(text, other, *cased))
+        let matcher = &partition.matchers[predicate.slot.index()];
+        matcher.same.iter().filter(|(same, _)| *same == id).any(|(_, same)| {
+            let other = partition.fields.find(&same.field);
+            other.is_some_and(|other| self.slots.texts(other).any(|other| same.holds(text, other)))
+        })
     }
 
     /// Collects what spoke for a match: the predicates that held where holding was asked for.
@@ -246,16 +269,16 @@ impl<'a> Evaluator<'a> {
                 let value = self
                     .slots
                     .texts(predicate.slot)
-                    .find(|text| self.speaks(partition, predicate, text))
+                    .find(|text| self.speaks(partition, *id, text))
                     .or_else(|| self.slots.texts(predicate.slot).next())
                     .map(shorten);
                 let evidence = Evidence {
                     field: partition.fields.name(predicate.slot).to_owned(),
                     value,
                     selection: rule
-                        .searches
+                        .selections
                         .get(usize::from(*search))
-                        .map(|(name, _)| name.clone())
+                        .map(|selection| selection.name.clone())
                         .unwrap_or_default(),
                 };
                 let known =
@@ -286,21 +309,12 @@ fn ask(
 ) {
     let matcher: &Matcher = &partition.matchers[slot.index()];
     matcher.run(slots.texts(slot), slots.is_present(slot), scratch, hit);
-    for (id, other, cased) in &matcher.same {
-        let Some(other) = partition.fields.find(other) else { continue };
-        if same(slots, slot, other, *cased) {
+    for (id, same) in &matcher.same {
+        let Some(other) = partition.fields.find(&same.field) else { continue };
+        if slots.texts(slot).any(|a| slots.texts(other).any(|b| same.holds(a, b))) {
             hit(*id);
         }
     }
-}
-
-/// Has the one field a value that the other has?
-fn same(slots: &Slots, a: SlotId, b: SlotId, cased: bool) -> bool {
-    slots.texts(a).any(|a| slots.texts(b).any(|b| is_same(a, b, cased)))
-}
-
-fn is_same(a: &str, b: &str, cased: bool) -> bool {
-    if cased { a == b } else { fold(a) == fold(b) }
 }
 
 /// Could the expression hold, as far as `known` tells? `None`: it depends on what is not known.

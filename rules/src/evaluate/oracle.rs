@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::compile::RuleSet;
 use crate::sigma::condition::Condition;
-use crate::sigma::{Item, Search, Test, fold};
+use crate::sigma::{Item, Search, Selection, Test, fold};
 
 /// Indices of the rules that match `event`, in order.
 pub fn full_scan(set: &RuleSet, kind: EventKind, event: &Value) -> Vec<usize> {
@@ -15,14 +15,14 @@ pub fn full_scan(set: &RuleSet, kind: EventKind, event: &Value) -> Vec<usize> {
         .iter()
         .enumerate()
         .filter(|(_, rule)| rule.logsource.applies_to(kind))
-        .filter(|(_, rule)| condition(&rule.condition, &rule.searches, event))
+        .filter(|(_, rule)| condition(&rule.condition, &rule.selections, event))
         .map(|(at, _)| at)
         .collect()
 }
 
-fn condition(expr: &Condition, searches: &[(String, Search)], event: &Value) -> bool {
+fn condition(expr: &Condition, searches: &[Selection], event: &Value) -> bool {
     match expr {
-        Condition::Search(at) => search(&searches[*at].1, event),
+        Condition::Search(at) => search(&searches[*at].search, event),
         Condition::Not(inner) => !condition(inner, searches, event),
         Condition::And(items) => items.iter().all(|item| condition(item, searches, event)),
         Condition::Or(items) => items.iter().any(|item| condition(item, searches, event)),
@@ -51,13 +51,15 @@ fn holds(item: &Item, event: &Value) -> bool {
     match &item.test {
         Test::Exists(wanted) => *wanted != found.is_empty(),
         Test::Null => texts.is_empty(),
-        Test::SameAs { field, cased } => {
+        Test::SameAs { field, cased, shape } => {
             let mut other = Vec::new();
             lookup(event, field, &mut other);
             let other: Vec<String> = other.iter().filter_map(|value| text(value)).collect();
-            texts
-                .iter()
-                .any(|a| other.iter().any(|b| if *cased { a == b } else { fold(a) == fold(b) }))
+            texts.iter().any(|a| {
+                other.iter().any(|b| {
+                    if *cased { shape.holds(a, b) } else { shape.holds(&fold(a), &fold(b)) }
+                })
+            })
         }
         test => texts.iter().any(|text| test.matches(text)),
     }

@@ -39,7 +39,7 @@ fn matching(set: &RuleSet, event: &Value, pivot: Pivot<'_>) -> Vec<(String, Vec<
     let mut out = Vec::new();
     let event = Json(event.to_string().into_bytes());
     let result = evaluator.evaluate(EventKind::CloudTrail, pivot, &event, |found| {
-        out.push((found.rule.info.id.clone(), found.evidence));
+        out.push((found.rule.info().id.clone(), found.evidence));
     });
     assert!(result.is_ok());
     out
@@ -254,7 +254,7 @@ proptest! {
         for event in &events {
             let expected: Vec<String> = full_scan(&set, EventKind::CloudTrail, event)
                 .into_iter()
-                .map(|at| set.rules()[at].info.id.clone())
+                .map(|at| set.rules()[at].info().id.clone())
                 .collect();
             let own = |key: &str| event[key].as_str();
             let pivots = [
@@ -265,7 +265,7 @@ proptest! {
                 let mut found = Vec::new();
                 let json = Json(event.to_string().into_bytes());
                 let result = evaluator.evaluate(EventKind::CloudTrail, pivot, &json, |m| {
-                    found.push(m.rule.info.id.clone());
+                    found.push(m.rule.info().id.clone());
                 });
                 prop_assert!(result.is_ok());
                 prop_assert_eq!(&found, &expected, "{} on {}", rules.join("\n"), event);

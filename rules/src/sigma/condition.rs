@@ -32,6 +32,40 @@ impl Condition {
     }
 }
 
+impl Condition {
+    /// The same over identifiers that begin at `by`.
+    pub(crate) fn shifted(&self, by: usize) -> Self {
+        let all = |items: &[Self]| items.iter().map(|item| item.shifted(by)).collect();
+        match self {
+            Self::Search(at) => Self::Search(at + by),
+            Self::Not(inner) => Self::Not(Box::new(inner.shifted(by))),
+            Self::And(items) => Self::And(all(items)),
+            Self::Or(items) => Self::Or(all(items)),
+        }
+    }
+
+    /// The search identifiers that it asks for, each as often as it does.
+    pub fn searches(&self, out: &mut Vec<usize>) {
+        match self {
+            Self::Search(at) => out.push(*at),
+            Self::Not(inner) => inner.searches(out),
+            Self::And(items) | Self::Or(items) => {
+                items.iter().for_each(|item| item.searches(out));
+            }
+        }
+    }
+
+    /// Does it hold, where `holds` tells of each identifier?
+    pub fn eval(&self, holds: &impl Fn(usize) -> bool) -> bool {
+        match self {
+            Self::Search(at) => holds(*at),
+            Self::Not(inner) => !inner.eval(holds),
+            Self::And(items) => items.iter().all(|item| item.eval(holds)),
+            Self::Or(items) => items.iter().any(|item| item.eval(holds)),
+        }
+    }
+}
+
 /// Most search identifiers that a condition may come to, quantifiers written out.
 const MAX_TERMS: usize = 20_000;
 

@@ -1,5 +1,6 @@
 //! A search identifier's definition: maps, lists of maps, keyword lists.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::modifier::Modifiers;
@@ -28,15 +29,17 @@ pub struct Item {
     pub field: Option<String>,
     /// The test.
     pub test: Test,
+    /// Where its value stands in the source.
+    pub span: Range<usize>,
 }
 
 impl Search {
-    /// The fields that it names.
-    pub(crate) fn fields<'s>(&'s self, out: &mut Vec<&'s str>) {
+    /// Its items.
+    pub fn items<'s>(&'s self, out: &mut Vec<&'s Item>) {
         match self {
-            Self::All(items) | Self::Any(items) => items.iter().for_each(|item| item.fields(out)),
-            Self::Not(inner) => inner.fields(out),
-            Self::Item(item) => out.extend(item.field.as_deref()),
+            Self::All(items) | Self::Any(items) => items.iter().for_each(|item| item.items(out)),
+            Self::Not(inner) => inner.items(out),
+            Self::Item(item) => out.push(item),
         }
     }
 
@@ -168,6 +171,13 @@ impl Reader<'_> {
         for value in nodes {
             match modifiers.tests(value, self.source, self.lists) {
                 Ok(tests) => {
+                    if nodes.len() > 1 && tests == [Test::Null] {
+                        let message = "`null` in a list of values";
+                        let problem =
+                            Diagnostic::error(self.source, value.span.clone(), message)
+                                .with_help("Sigma asks for a search identifier of its own");
+                        self.problems.push(problem.warning());
+                    }
                     self.tests += tests.len();
                     if self.tests > MAX_TESTS {
                         let message = format!("this comes to more than {MAX_TESTS} tests");
@@ -190,7 +200,8 @@ impl Reader<'_> {
                             }
                             (_, test) => test,
                         };
-                        Search::Item(Item { field: field.map(str::to_owned), test })
+                        let span = value.span.clone();
+                        Search::Item(Item { field: field.map(str::to_owned), test, span })
                     };
                     searches.push(one_or(tests.into_iter().map(item).collect(), Search::Any));
                 }

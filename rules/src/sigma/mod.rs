@@ -3,22 +3,31 @@
 //! | file | reads |
 //! | --- | --- |
 //! | `yaml` | text → nodes with spans |
-//! | `rule` | a document → [`Rule`] |
+//! | `rule` | a document → [`Rule`], [`Correlation`] or [`Filter`] |
+//! | `meta` | what a document says of itself |
+//! | `correlation` | several matches that say more together |
+//! | `filter` | one exception for many rules |
 //! | `detection` | search identifiers: maps, lists, keywords |
 //! | `modifier` | `field\|modifier\|…` → what to test |
 //! | `pattern` | wildcards and escapes |
 //! | `condition` | `selection and not 1 of filter_*` |
 
 pub mod condition;
+mod correlation;
 mod detection;
+mod filter;
+mod meta;
 mod modifier;
 mod pattern;
 mod rule;
-mod spelling;
+pub(crate) mod spelling;
 mod test;
 pub mod yaml;
 
+pub use correlation::{Alias, Bound, Correlation, CorrelationCondition, CorrelationKind};
 pub use detection::{Item, Search};
+pub use filter::{Filter, Reference};
+pub use meta::{Meta, Related, Status};
 pub use pattern::{Part, Pattern, fold};
-pub use rule::{Lists, Rule, parse};
-pub use test::{Comparison, Expression, Number, Test};
+pub use rule::{Documents, Lists, Rule, Selection, parse};
+pub use test::{Comparison, Expression, Number, Shape, Test, TimePart};

@@ -9,7 +9,7 @@ use regex_automata::meta;
 
 use super::pattern::Pattern;
 use super::rule::Lists;
-use super::test::{Comparison, Expression, Number, Test};
+use super::test::{Comparison, Expression, Number, Shape, Test, TimePart};
 use super::yaml::{Node, Value};
 use crate::diagnostic::Source;
 
@@ -25,16 +25,9 @@ pub(crate) struct Modifiers {
     windash: bool,
     shape: Shape,
     kind: Kind,
+    /// Only this part of a date is looked at.
+    time: Option<TimePart>,
     encodings: Vec<Encoding>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Shape {
-    #[default]
-    Whole,
-    Contains,
-    StartsWith,
-    EndsWith,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,9 +52,6 @@ enum Encoding {
     Base64Offset,
 }
 
-/// Modifiers of the specification that this version does not have yet.
-const LATER: &[&str] = &["minute", "hour", "day", "week", "month", "year"];
-
 /// Every modifier, for suggestions.
 const KNOWN: &[&str] = &[
     "all",
@@ -70,16 +60,20 @@ const KNOWN: &[&str] = &[
     "cased",
     "cidr",
     "contains",
+    "day",
     "endswith",
     "exists",
     "expand",
     "fieldref",
     "gt",
     "gte",
+    "hour",
     "i",
     "lt",
     "lte",
     "m",
+    "minute",
+    "month",
     "neq",
     "re",
     "s",
@@ -87,8 +81,10 @@ const KNOWN: &[&str] = &[
     "utf16",
     "utf16be",
     "utf16le",
+    "week",
     "wide",
     "windash",
+    "year",
 ];
 
 impl Modifiers {
@@ -112,6 +108,16 @@ impl Modifiers {
                 this.shape = shape;
                 continue;
             }
+            if let Some(part) = TimePart::of(word) {
+                if this.time.is_some() {
+                    return Err((
+                        format!("`{word}` with another part of a date"),
+                        Some("write one item for each part".into()),
+                    ));
+                }
+                this.time = Some(part);
+                continue;
+            }
             let kind = match word {
                 "re" => Some(Kind::Regex { flags: String::new() }),
                 "cidr" => Some(Kind::Cidr),
@@ -126,6 +132,12 @@ impl Modifiers {
             if let Some(kind) = kind {
                 if this.kind != Kind::Text {
                     return Err((format!("`{word}` with another modifier of its kind"), None));
+                }
+                if word == "re" && this.shape != Shape::Whole {
+                    return Err((
+                        "`re` takes the value as it is written".into(),
+                        Some("put `re` first".into()),
+                    ));
                 }
                 this.kind = kind;
                 continue;
@@ -145,14 +157,11 @@ impl Modifiers {
                         ));
                     }
                 },
-                "utf16le" | "wide" => this.encodings.push(Encoding::Utf16Le),
-                "utf16be" => this.encodings.push(Encoding::Utf16Be),
-                "utf16" => this.encodings.push(Encoding::Utf16),
-                "base64" => this.encodings.push(Encoding::Base64),
-                "base64offset" => this.encodings.push(Encoding::Base64Offset),
-                _ if LATER.contains(&word) => {
-                    return Err((format!("`{word}` is not supported yet"), None));
-                }
+                "utf16le" | "wide" => this.encoding(Encoding::Utf16Le, word)?,
+                "utf16be" => this.encoding(Encoding::Utf16Be, word)?,
+                "utf16" => this.encoding(Encoding::Utf16, word)?,
+                "base64" => this.encoding(Encoding::Base64, word)?,
+                "base64offset" => this.encoding(Encoding::Base64Offset, word)?,
                 _ => {
                     let near = super::spelling::nearest(word, KNOWN.iter().copied());
                     let help = near.map(|known| format!("did you mean `{known}`?"));
@@ -163,37 +172,50 @@ impl Modifiers {
         this.check()
     }
 
+    /// Modifiers are applied in the order written, so an encoding must see the value without wildcards.
+    fn encoding(&mut self, encoding: Encoding, word: &str) -> Result<(), (String, Option<String>)> {
+        if let Some(shape) = self.shape.word() {
+            return Err((
+                format!("`{word}` behind `{shape}` would encode its wildcards"),
+                Some(format!("write `{word}|{shape}`")),
+            ));
+        }
+        self.encodings.push(encoding);
+        Ok(())
+    }
+
     fn check(self) -> Result<Self, (String, Option<String>)> {
         let text_only = self.windash || !self.encodings.is_empty() || self.expand;
-        if self.kind != Kind::Text && text_only {
+        if (self.kind != Kind::Text || self.time.is_some()) && text_only {
             let message = "`expand`, `windash` and encodings are for text, not with `re`, `cidr`, \
-                           `exists`, `fieldref` or a comparison";
+                           `exists`, `fieldref`, a comparison or a part of a date";
             return Err((message.into(), None));
         }
-        if self.shape != Shape::Whole && !matches!(self.kind, Kind::Text | Kind::FieldRef) {
+        let shaped = matches!(self.kind, Kind::Text | Kind::FieldRef | Kind::Regex { .. });
+        if let Some(word) = self.shape.word()
+            && (!shaped || self.time.is_some())
+        {
             return Err((
-                "`contains`, `startswith` and `endswith` are for text".into(),
-                Some("a regular expression is found anywhere; anchor it with `^` or `$`".into()),
+                format!("`{word}` is for text, `re` and `fieldref`"),
+                Some(format!("leave `{word}` out")),
             ));
         }
-        if self.kind == Kind::FieldRef && self.shape != Shape::Whole {
-            return Err((
-                "`fieldref` with `contains`, `startswith` or `endswith` is not supported yet"
-                    .into(),
-                None,
-            ));
+        if self.time.is_some() && !matches!(self.kind, Kind::Text | Kind::Number(_)) {
+            return Err(("a part of a date is a number: it can only be compared".into(), None));
         }
-        let encoded = |e| self.encodings.contains(&e);
-        if encoded(Encoding::Base64Offset) && self.shape != Shape::Contains {
+        if self.cased && !matches!(self.kind, Kind::Text | Kind::FieldRef) {
+            let help = matches!(self.kind, Kind::Regex { .. })
+                .then(|| "a regular expression is case-sensitive already".into());
+            return Err(("`cased` is for text".into(), help));
+        }
+        if self.encodings.contains(&Encoding::Base64Offset) && self.shape != Shape::Contains {
             return Err((
                 "`base64offset` without `contains` can never match".into(),
                 Some("write `base64offset|contains`".into()),
             ));
         }
-        if (encoded(Encoding::Utf16Le) || encoded(Encoding::Utf16Be) || encoded(Encoding::Utf16))
-            && !encoded(Encoding::Base64)
-            && !encoded(Encoding::Base64Offset)
-        {
+        let readable = |e: &Encoding| matches!(e, Encoding::Base64 | Encoding::Base64Offset);
+        if self.encodings.last().is_some_and(|last| !readable(last)) {
             return Err((
                 "a UTF-16 modifier without `base64` or `base64offset` behind it".into(),
                 Some("log values are text; encode to Base64 what you look for".into()),
@@ -210,15 +232,45 @@ impl Modifiers {
         lists: &Lists,
     ) -> Result<Vec<Test>, (String, Option<String>)> {
         if matches!(node.value, Value::Null) && self.kind == Kind::Text {
-            return Ok(vec![Test::Null]);
+            let plain = self.shape == Shape::Whole && self.time.is_none() && !self.expand;
+            if plain && !self.windash && self.encodings.is_empty() {
+                return Ok(vec![Test::Null]);
+            }
+            return Err((
+                "null is no text".into(),
+                Some("write the field without modifiers: `field: null`".into()),
+            ));
         }
         let Some(text) = node.scalar_text(source) else {
             return Err((format!("expected a value, found {}", node.kind()), None));
         };
+        if let Some(part) = self.time {
+            let comparison = match self.kind {
+                Kind::Number(comparison) => Some(comparison),
+                _ => None,
+            };
+            let range = part.range();
+            return match text.trim().parse::<i64>() {
+                Ok(number) if range.contains(&number) => {
+                    Ok(vec![Test::Time { part, comparison, number }])
+                }
+                _ => Err((
+                    format!("`{text}` is no {}", part.as_str()),
+                    Some(format!("a number from {} to {}", range.start(), range.end())),
+                )),
+            };
+        }
         match &self.kind {
             Kind::Text => self.text(&text, node, lists),
             Kind::Regex { flags } => {
-                let expression = if flags.is_empty() { text } else { format!("(?{flags}){text}") };
+                let mut expression = match self.shape {
+                    Shape::Whole | Shape::Contains => text,
+                    Shape::StartsWith => format!(r"\A(?:{text})"),
+                    Shape::EndsWith => format!(r"(?:{text})\z"),
+                };
+                if !flags.is_empty() {
+                    expression = format!("(?{flags}){expression}");
+                }
                 match Expression::new(&expression) {
                     Ok(expression) => Ok(vec![Test::Regex(expression)]),
                     Err(error) => {
@@ -243,7 +295,11 @@ impl Modifiers {
                 Value::Bool(wanted) => Ok(vec![Test::Exists(wanted)]),
                 _ => Err(("`exists` takes `true` or `false`".into(), None)),
             },
-            Kind::FieldRef => Ok(vec![Test::SameAs { field: text, cased: self.cased }]),
+            Kind::FieldRef => Ok(vec![Test::SameAs {
+                field: text,
+                cased: self.cased,
+                shape: self.shape,
+            }]),
             Kind::Number(comparison) => {
                 // YAML knows more notations than logs do: `0x10`, `1_000`.
                 let number = Number::parse(text.trim()).or_else(|| match node.value {
@@ -296,36 +352,58 @@ impl Modifiers {
 /// `%name%` stands for each entry of the list of that name; text around it stays, and `\%` is a percent
 /// sign.
 fn expand(text: &str, lists: &Lists) -> Result<Vec<Pattern>, (String, Option<String>)> {
-    let mut signs = Vec::new();
-    for (at, _) in text.match_indices('%') {
-        if !text[..at].ends_with('\\') {
-            signs.push(at);
-        }
-    }
-    let (open, close) = match signs.as_slice() {
-        [] => {
-            return Err((
-                "`expand` on a value without a `%placeholder%`".into(),
-                Some("write the list's name between percent signs".into()),
-            ));
-        }
-        [open, close] => (*open, *close),
-        [_] => return Err(("a placeholder without its closing `%`".into(), None)),
-        _ => return Err(("more than one placeholder in a value".into(), None)),
-    };
-    let name = &text[open + 1..close];
-    let Some(entries) = lists.get(name) else {
-        let known: Vec<&str> = lists.keys().map(String::as_str).collect();
-        let help = if known.is_empty() {
-            "no lists are there; put one into `lists/`".to_owned()
-        } else {
-            format!("lists that are there: {}", known.join(", "))
+    let mut parts: Vec<Vec<String>> = Vec::new();
+    let (mut rest, mut placeholders) = (text, 0);
+    while let Some(open) = find_percent(rest) {
+        parts.push(vec![unescape(&rest[..open])]);
+        let Some(close) = find_percent(&rest[open + 1..]) else {
+            return Err(("a placeholder without its closing `%`".into(), Some(
+                "a percent sign that is meant as such is written `\\%`".into(),
+            )));
         };
-        return Err((format!("no list for the placeholder `%{name}%`"), Some(help)));
-    };
-    let plain = |text: &str| text.replace("\\%", "%");
-    let (before, after) = (plain(&text[..open]), plain(&text[close + 1..]));
-    Ok(entries.iter().map(|entry| Pattern::parse(&format!("{before}{entry}{after}"))).collect())
+        let name = &rest[open + 1..open + 1 + close];
+        let Some(entries) = lists.get(name) else {
+            let near = super::spelling::nearest(name, lists.keys().map(String::as_str));
+            let known: Vec<&str> = lists.keys().map(String::as_str).collect();
+            let help = match near {
+                Some(near) => format!("did you mean `%{near}%`?"),
+                None if known.is_empty() => "no lists are there; put one into `lists/`".to_owned(),
+                None => format!("lists that are there: {}", known.join(", ")),
+            };
+            return Err((format!("no list for the placeholder `%{name}%`"), Some(help)));
+        };
+        parts.push(entries.clone());
+        placeholders += 1;
+        rest = &rest[open + close + 2..];
+    }
+    if placeholders == 0 {
+        return Err((
+            "`expand` on a value without a `%placeholder%`".into(),
+            Some("write the list's name between percent signs".into()),
+        ));
+    }
+    parts.push(vec![unescape(rest)]);
+    let total = parts.iter().fold(1_usize, |total, part| total.saturating_mul(part.len()));
+    if total > super::rule::MAX_TESTS {
+        return Err((format!("these lists come to {total} values"), None));
+    }
+    let mut texts = vec![String::new()];
+    for part in &parts {
+        texts = texts
+            .iter()
+            .flat_map(|text| part.iter().map(move |entry| format!("{text}{entry}")))
+            .collect();
+    }
+    Ok(texts.iter().map(|text| Pattern::parse(text)).collect())
+}
+
+/// The first percent sign that is not escaped.
+fn find_percent(text: &str) -> Option<usize> {
+    text.match_indices('%').map(|(at, _)| at).find(|&at| !text[..at].ends_with('\\'))
+}
+
+fn unescape(text: &str) -> String {
+    text.replace("\\%", "%")
 }
 
 /// Windows programs take any of these for the dash in front of an option.
@@ -390,14 +468,20 @@ fn encode(
                 Some("escape it with a backslash, or leave the encoding out".into()),
             ));
         };
-        let wide =
-            |order: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(order).collect::<Vec<u8>>();
+        // UTF-16 of text; what was encoded before is not text any more, but for Base64.
+        let wide = |values: &[Vec<u8>], order: fn(u16) -> [u8; 2]| -> Vec<Vec<u8>> {
+            let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
+            values.iter().map(|v| text(v).encode_utf16().flat_map(order).collect()).collect()
+        };
         let mut values = vec![text.as_bytes().to_vec()];
         for encoding in encodings {
             values = match encoding {
-                Encoding::Utf16Le => vec![wide(u16::to_le_bytes)],
-                Encoding::Utf16Be => vec![wide(u16::to_be_bytes)],
-                Encoding::Utf16 => vec![[vec![0xff, 0xfe], wide(u16::to_le_bytes)].concat()],
+                Encoding::Utf16Le => wide(&values, u16::to_le_bytes),
+                Encoding::Utf16Be => wide(&values, u16::to_be_bytes),
+                Encoding::Utf16 => wide(&values, u16::to_le_bytes)
+                    .into_iter()
+                    .map(|bytes| [vec![0xff, 0xfe], bytes].concat())
+                    .collect(),
                 Encoding::Base64 => {
                     values.iter().map(|bytes| STANDARD.encode(bytes).into_bytes()).collect()
                 }
@@ -502,6 +586,16 @@ mod tests {
             ("contains", "'ΔΟΣ'", "ΟΔΟΣΑ", true),
             ("", "'a?b'", "aİb", true),
             ("re", "'^\\w{32}$'", "0123456789abcdef0123456789abcdef", true),
+            ("re|startswith", "'a|b'", "bc", true),
+            ("re|startswith", "'a|b'", "cb", false),
+            ("re|i|endswith", "'a|b'", "cB", true),
+            ("hour", "8", "2026-11-20T08:12:44Z", true),
+            ("hour|gte", "20", "2026-11-20T19:59:59+02:00", false),
+            ("week", "47", "2026-11-20", true),
+            ("minute|lt", "13", "2026-11-20 08:12:44", true),
+            ("year", "2026", "soon", false),
+            ("expand", "'%ok%-%ok%'", "one-tango", true),
+            ("expand", "'%ok%-%ok%'", "one-", false),
         ];
         for (modifiers, yaml, value, expected) in cases {
             assert_eq!(passes(modifiers, yaml, value), expected, "|{modifiers}: {yaml} on {value}");
@@ -522,7 +616,14 @@ mod tests {
             ("expand", "'%nolist%'", "no list"),
             ("wide", "x", "UTF-16"),
             ("base64", "'a*'", "wildcard"),
-            ("hour", "3", "not supported yet"),
+            ("hour", "24", "no hour"),
+            ("hour|minute", "3", "another part of a date"),
+            ("contains|base64offset", "foo", "would encode its wildcards"),
+            ("base64|wide", "foo", "UTF-16"),
+            ("contains|re", "foo", "as it is written"),
+            ("re|cased", "foo", "`cased` is for text"),
+            ("cidr|contains", "10.0.0.0/8", "`contains` is for text"),
+            ("contains", "null", "null is no text"),
             ("base64offset|contains", "a", "too short"),
         ];
         for (modifiers, yaml, message) in cases {

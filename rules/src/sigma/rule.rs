@@ -1,55 +1,114 @@
-//! A YAML document → a rule.
+//! A YAML document → a rule, a correlation or a filter.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
-use model::{Level, LogSource, RuleInfo};
+use model::{LogSource, RuleInfo};
 
 use super::condition::{self, Condition};
+use super::correlation::{self, Correlation};
 use super::detection::{self, Search};
+use super::filter::{self, Filter};
+use super::meta::{self, Meta};
 use super::yaml::{self, Node, Value};
-use crate::diagnostic::{Diagnostic, Source};
+use crate::diagnostic::{Diagnostic, Severity, Source};
 
 /// Lists by name, for `%placeholders%`.
 pub type Lists = BTreeMap<String, Vec<String>>;
 
+/// A search identifier with its definition.
+#[derive(Clone, Debug)]
+pub struct Selection {
+    /// Its name.
+    pub name: String,
+    /// What it asks.
+    pub search: Search,
+    /// Where its name stands.
+    pub span: Range<usize>,
+    /// The file of both: a filter's selections are not written where the rule is.
+    pub source: Arc<Source>,
+}
+
 /// A rule as its author wrote it, understood.
 #[derive(Clone, Debug)]
 pub struct Rule {
-    /// What findings say of it.
-    pub info: Arc<RuleInfo>,
-    /// What it sees and why it matters.
-    pub description: Option<String>,
-    /// When it is wrong.
-    pub false_positives: Vec<String>,
-    /// What to do when it fires (a field of this product's own).
-    pub response: Vec<String>,
+    /// What it says of itself.
+    pub meta: Meta,
     /// Which events it is for.
     pub logsource: LogSource,
-    /// Search identifiers, in the order written.
-    pub searches: Vec<(String, Search)>,
+    /// `logsource.definition`: what the source has to be set up for.
+    pub definition: Option<String>,
+    /// Search identifiers, in the order written; behind them those of the filters on it.
+    pub selections: Vec<Selection>,
     /// The condition; several in a list are alternatives.
     pub condition: Condition,
-    /// Where it was read.
-    pub source: Arc<Source>,
-    /// The document's first byte in it.
-    pub offset: usize,
+    /// Where the condition stands.
+    pub condition_span: Range<usize>,
+    /// How many of the selections are the rule's own.
+    pub own_selections: usize,
 }
 
-/// Reads the rules of a source. Every mistake becomes a diagnostic; a rule with an error is left out, the
-/// others are returned.
-pub fn parse(source: &Arc<Source>, lists: &Lists, problems: &mut Vec<Diagnostic>) -> Vec<Rule> {
+impl Rule {
+    /// What findings say of it.
+    pub const fn info(&self) -> &Arc<RuleInfo> {
+        &self.meta.info
+    }
+
+    /// Where it was read.
+    pub const fn source(&self) -> &Arc<Source> {
+        &self.meta.source
+    }
+
+    /// The fields that it names, each once, in order.
+    pub fn fields(&self) -> Vec<&str> {
+        let mut items = Vec::new();
+        self.selections.iter().for_each(|selection| selection.search.items(&mut items));
+        let mut names: Vec<&str> = items.iter().filter_map(|item| item.field.as_deref()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}
+
+/// What a source holds.
+#[derive(Clone, Debug, Default)]
+pub struct Documents {
+    /// Its rules.
+    pub rules: Vec<Rule>,
+    /// Its correlations.
+    pub correlations: Vec<Correlation>,
+    /// Its filters.
+    pub filters: Vec<Filter>,
+}
+
+/// Reads a source. Every mistake becomes a diagnostic; a document with an error is left out, the others are
+/// returned.
+pub fn parse(source: &Arc<Source>, lists: &Lists, problems: &mut Vec<Diagnostic>) -> Documents {
+    let mut read = Documents::default();
     let documents = match yaml::documents(source) {
         Ok(documents) => documents,
         Err(problem) => {
             problems.push(*problem);
-            return Vec::new();
+            return read;
         }
     };
     if documents.is_empty() {
         problems.push(Diagnostic::error(source, 0..0, "no rule in this file"));
     }
-    documents.iter().filter_map(|document| rule(document, source, lists, problems)).collect()
+    for document in &documents {
+        if !matches!(document.value, Value::Map(_)) {
+            let message = "a rule is a map with `title`, `logsource` and `detection`";
+            problems.push(Diagnostic::error(source, document.span.clone(), message));
+        } else if document.get("correlation").is_some() {
+            read.correlations.extend(correlation::read(document, source, problems));
+        } else if document.get("filter").is_some() {
+            read.filters.extend(filter::read(document, source, lists, problems));
+        } else {
+            read.rules.extend(rule(document, source, lists, problems));
+        }
+    }
+    read
 }
 
 /// Most tests that a rule may come to when its condition is written out.
@@ -62,63 +121,69 @@ fn rule(
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Rule> {
     let before = errors(problems);
-    let error = |node: &Node, message: &str| Diagnostic::error(source, node.span.clone(), message);
-    if !matches!(document.value, Value::Map(_)) {
-        problems.push(error(document, "a rule is a map with `title`, `logsource` and `detection`"));
-        return None;
-    }
-    for (kind, what) in [("correlation", "correlation rules"), ("filter", "filters")] {
-        if let Some((key, _)) = document.entry(kind) {
-            problems.push(error(key, &format!("{what} are not supported yet")));
-            return None;
-        }
-    }
     if let Some((key, _)) = document.entry("action") {
         problems.push(
-            error(key, "`action` is not Sigma 2 any more").with_help(
-                "write each rule out, or make it a rule with several search identifiers",
-            ),
+            Diagnostic::error(source, key.span.clone(), "`action` is not Sigma 2 any more")
+                .with_help(
+                    "write each rule out, or make it a rule with several search identifiers",
+                ),
         );
         return None;
     }
-    let text = |key: &str| {
-        document.get(key).and_then(|node| node.scalar_text(source)).filter(|text| !text.is_empty())
-    };
-    let texts = |key: &str| -> Vec<String> {
-        let items = document.get(key).map(Node::items).unwrap_or_default();
-        items.iter().filter_map(|node| node.scalar_text(source)).collect()
-    };
-    let first = Node { span: document.span.start..document.span.start + 1, ..document.clone() };
-    let title = text("title");
-    if title.is_none() {
-        problems.push(error(&first, "a rule needs a `title`"));
-    }
-    let level = match document.get("level") {
-        None => Level::Medium,
-        Some(node) => match node.scalar_text(source).unwrap_or_default().parse::<Level>() {
-            Ok(level) => level,
-            Err(unknown) => {
-                problems.push(error(node, &unknown.to_string()));
-                Level::Medium
-            }
-        },
-    };
-    let logsource = match document.entry("logsource") {
+    let meta = meta::read(document, source, &["logsource", "detection"], problems);
+    let first = document.span.start..document.span.start + 1;
+    let (logsource, definition) = match document.entry("logsource") {
         None => {
-            problems.push(error(&first, "a rule needs a `logsource`"));
-            LogSource::default()
+            problems.push(Diagnostic::error(source, first.clone(), "a rule needs a `logsource`"));
+            (LogSource::default(), None)
         }
-        Some((key, node)) => read_logsource(key, node, source, problems),
+        Some((key, node)) => (
+            read_logsource(key, node, source, problems),
+            node.get("definition").and_then(|node| node.scalar_text(source)),
+        ),
     };
     let Some((key, detection)) = document.entry("detection") else {
-        problems.push(error(&first, "a rule needs a `detection`"));
+        problems.push(Diagnostic::error(source, first, "a rule needs a `detection`"));
         return None;
     };
+    let detection = read_detection(key, detection, &[], source, lists, problems)?;
+    if errors(problems) > before {
+        return None;
+    }
+    Some(Rule {
+        meta: meta?,
+        logsource,
+        definition,
+        own_selections: detection.selections.len(),
+        selections: detection.selections,
+        condition: detection.condition,
+        condition_span: detection.condition_span,
+    })
+}
+
+/// Search identifiers and the condition over them.
+pub(super) struct Detection {
+    pub(super) selections: Vec<Selection>,
+    pub(super) condition: Condition,
+    pub(super) condition_span: Range<usize>,
+}
+
+/// Reads a `detection`, or the part of a `filter` that is like one; keys in `other` are not searches.
+pub(super) fn read_detection(
+    key: &Node,
+    detection: &Node,
+    other: &[&str],
+    source: &Arc<Source>,
+    lists: &Lists,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<Detection> {
+    let before = errors(problems);
+    let error = |node: &Node, message: &str| Diagnostic::error(source, node.span.clone(), message);
     let Value::Map(entries) = &detection.value else {
-        problems.push(error(key, "`detection` is a map of search identifiers and a `condition`"));
+        problems.push(error(key, "this is a map of search identifiers and a `condition`"));
         return None;
     };
-    let mut searches = Vec::new();
+    let mut selections = Vec::new();
     for (key, node) in entries {
         let Some(name) = key.scalar_text(source) else {
             problems.push(error(key, "a search identifier has to be text"));
@@ -132,9 +197,11 @@ fn rule(
                         .with_help("write a correlation rule instead"),
                 );
             }
+            _ if other.contains(&name.as_str()) => {}
             _ => {
                 if let Some(search) = detection::read(node, source, lists, problems) {
-                    searches.push((name, search));
+                    let (span, source) = (key.span.clone(), Arc::clone(source));
+                    selections.push(Selection { name, search, span, source });
                 }
             }
         }
@@ -143,12 +210,12 @@ fn rule(
     if errors(problems) > before {
         return None;
     }
-    let names: Vec<&str> = searches.iter().map(|(name, _)| name.as_str()).collect();
+    let names: Vec<&str> = selections.iter().map(|selection| selection.name.as_str()).collect();
     let condition = read_condition(key, detection, &names, source, problems)?;
     if errors(problems) > before {
         return None;
     }
-    let sizes: Vec<usize> = searches.iter().map(|(_, search)| search.size()).collect();
+    let sizes: Vec<usize> = selections.iter().map(|selection| selection.search.size()).collect();
     if condition.size(&sizes) > MAX_TESTS {
         problems.push(
             error(key, &format!("this comes to more than {MAX_TESTS} tests"))
@@ -156,26 +223,16 @@ fn rule(
         );
         return None;
     }
-    let title = title?;
-    let id = text("id").unwrap_or_else(|| title.clone());
-    Some(Rule {
-        info: Arc::new(RuleInfo { id, title, level, tags: texts("tags") }),
-        description: text("description").map(|text| text.trim().to_owned()),
-        false_positives: texts("falsepositives"),
-        response: texts("response"),
-        logsource,
-        searches,
-        condition,
-        source: Arc::clone(source),
-        offset: document.span.start,
-    })
+    let condition_span =
+        detection.get("condition").map_or_else(|| key.span.clone(), |node| node.span.clone());
+    Some(Detection { selections, condition, condition_span })
 }
 
-fn errors(problems: &[Diagnostic]) -> usize {
-    problems.iter().filter(|p| p.severity == crate::diagnostic::Severity::Error).count()
+pub(super) fn errors(problems: &[Diagnostic]) -> usize {
+    problems.iter().filter(|p| p.severity == Severity::Error).count()
 }
 
-fn read_logsource(
+pub(super) fn read_logsource(
     key: &Node,
     node: &Node,
     source: &Arc<Source>,
@@ -252,12 +309,12 @@ fn read_condition(
 
 /// Where in the source a part of a scalar stands: exact where the scalar is written on one line without
 /// escapes, the whole scalar otherwise.
-fn locate(
+pub(super) fn locate(
     source: &Source,
     node: &Node,
     text: &str,
-    within: std::ops::Range<usize>,
-) -> std::ops::Range<usize> {
+    within: Range<usize>,
+) -> Range<usize> {
     let written = source.text.get(node.span.clone()).unwrap_or_default();
     match written.find(text) {
         Some(at) => {
@@ -270,12 +327,14 @@ fn locate(
 
 #[cfg(test)]
 mod tests {
+    use model::Level;
+
     use super::*;
 
     fn read(text: &str) -> (Vec<Rule>, Vec<String>) {
         let source = Arc::new(Source { name: "r.yml".into(), text: text.into() });
         let mut problems = Vec::new();
-        let rules = parse(&source, &Lists::new(), &mut problems);
+        let rules = parse(&source, &Lists::new(), &mut problems).rules;
         (rules, problems.iter().map(ToString::to_string).collect())
     }
 
@@ -285,8 +344,8 @@ mod tests {
     fn a_rule_is_read() {
         let (rules, problems) = read(GOOD);
         assert_eq!(problems, Vec::<String>::new());
-        assert_eq!(rules[0].info.level, Level::High);
-        assert_eq!(rules[0].info.tags, ["attack.t1059"]);
+        assert_eq!(rules[0].info().level, Level::High);
+        assert_eq!(rules[0].info().tags, ["attack.t1059"]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
+use jiff::fmt::temporal::Pieces;
 use regex_automata::meta;
 use regex_automata::util::syntax;
 
@@ -72,6 +73,105 @@ impl Comparison {
     }
 }
 
+/// Where a value stands in what it is compared with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Shape {
+    /// It is the whole.
+    #[default]
+    Whole,
+    /// `contains`
+    Contains,
+    /// `startswith`
+    StartsWith,
+    /// `endswith`
+    EndsWith,
+}
+
+impl Shape {
+    /// The modifier.
+    pub const fn word(self) -> Option<&'static str> {
+        match self {
+            Self::Whole => None,
+            Self::Contains => Some("contains"),
+            Self::StartsWith => Some("startswith"),
+            Self::EndsWith => Some("endswith"),
+        }
+    }
+
+    /// Does `needle` stand so in `text`?
+    pub fn holds(self, text: &str, needle: &str) -> bool {
+        match self {
+            Self::Whole => text == needle,
+            Self::Contains => text.contains(needle),
+            Self::StartsWith => text.starts_with(needle),
+            Self::EndsWith => text.ends_with(needle),
+        }
+    }
+}
+
+/// A part of a date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TimePart {
+    /// 0 to 59.
+    Minute,
+    /// 0 to 23.
+    Hour,
+    /// Of the month.
+    Day,
+    /// Of the year, as ISO 8601 counts them.
+    Week,
+    /// 1 to 12.
+    Month,
+    /// The year.
+    Year,
+}
+
+impl TimePart {
+    const ALL: [Self; 6] =
+        [Self::Minute, Self::Hour, Self::Day, Self::Week, Self::Month, Self::Year];
+
+    /// The modifier.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Minute => "minute",
+            Self::Hour => "hour",
+            Self::Day => "day",
+            Self::Week => "week",
+            Self::Month => "month",
+            Self::Year => "year",
+        }
+    }
+
+    pub(super) fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|part| part.as_str() == word)
+    }
+
+    pub(super) const fn range(self) -> std::ops::RangeInclusive<i64> {
+        match self {
+            Self::Minute => 0..=59,
+            Self::Hour => 0..=23,
+            Self::Day => 1..=31,
+            Self::Week => 1..=53,
+            Self::Month => 1..=12,
+            Self::Year => -9999..=9999,
+        }
+    }
+
+    /// This part of the date in `text`, as it is written: nothing is converted (Modifiers, "Time").
+    fn read(self, text: &str) -> Option<i64> {
+        let pieces = Pieces::parse(text.trim()).ok()?;
+        let (date, time) = (pieces.date(), pieces.time());
+        Some(match self {
+            Self::Minute => time?.minute().into(),
+            Self::Hour => time?.hour().into(),
+            Self::Day => date.day().into(),
+            Self::Week => date.iso_week_date().week().into(),
+            Self::Month => date.month().into(),
+            Self::Year => date.year().into(),
+        })
+    }
+}
+
 /// A regular expression, compiled once. Two are equal if they are written alike.
 #[derive(Clone, Debug)]
 pub struct Expression {
@@ -124,12 +224,23 @@ pub enum Test {
     Exists(bool),
     /// The field is absent or null.
     Null,
-    /// The value equals that of another field; `cased` as above.
+    /// A part of the date that the value is compares so to the number; `None`: equals it.
+    Time {
+        /// Which part.
+        part: TimePart,
+        /// How.
+        comparison: Option<Comparison>,
+        /// To what.
+        number: i64,
+    },
+    /// The value of another field stands in this one's; `cased` as above.
     SameAs {
         /// The other field.
         field: String,
         /// With regard to case?
         cased: bool,
+        /// Where it stands.
+        shape: Shape,
     },
 }
 
@@ -147,6 +258,9 @@ impl Test {
             Self::Regex(expression) => expression.engine.is_match(value),
             Self::Cidr(net) => value.parse::<IpAddr>().is_ok_and(|ip| net.contains(&ip)),
             Self::Number(comparison, number) => number.compared(*comparison, value.trim()),
+            Self::Time { part, comparison, number } => part.read(value).is_some_and(|found| {
+                comparison.map_or(found == *number, |comparison| comparison.holds(&found, number))
+            }),
             Self::Exists(wanted) => *wanted,
             Self::Null | Self::SameAs { .. } => false,
         }

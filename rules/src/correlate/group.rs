@@ -1,0 +1,136 @@
+//! The hits of a correlation by group, bounded whatever comes.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasher as _, Hasher as _};
+
+use jiff::Timestamp;
+
+use super::plan::Node;
+use super::{Hit, MAX_GROUP, MAX_HITS};
+
+/// The values of `group-by`.
+pub(super) type Key = Box<[Box<str>]>;
+
+/// What orders the hits of a group: time, then what is the same on every machine.
+type Order = (Timestamp, usize, u128);
+
+#[derive(Debug)]
+pub(super) struct Group<T> {
+    pub(super) hits: BTreeMap<Order, Hit<T>>,
+    hash: u64,
+}
+
+/// All groups of a correlation.
+#[derive(Debug)]
+pub(super) struct Groups<T> {
+    groups: HashMap<Key, Group<T>>,
+    total: usize,
+    /// Groups whose hash is this or higher are not kept.
+    ceiling: Option<u64>,
+    /// Groups of which older hits were given up.
+    shortened: BTreeMap<Key, u64>,
+}
+
+impl<T> Default for Groups<T> {
+    fn default() -> Self {
+        Self { groups: HashMap::new(), total: 0, ceiling: None, shortened: BTreeMap::new() }
+    }
+}
+
+/// Most groups that one hit may belong to, where its fields have several values.
+const MAX_KEYS: usize = 64;
+/// Most groups that are named as shortened.
+const MAX_NAMED: usize = 5;
+
+impl<T: Clone> Groups<T> {
+    pub(super) fn add(&mut self, node: &Node, hit: Hit<T>) {
+        for key in keys(&node.group[hit.member], &hit) {
+            self.add_to(key, hit.clone());
+        }
+    }
+
+    fn add_to(&mut self, key: Key, hit: Hit<T>) {
+        let hash = self.groups.get(&key).map_or_else(|| hash(&key), |group| group.hash);
+        if self.ceiling.is_some_and(|ceiling| hash >= ceiling) {
+            return;
+        }
+        let group =
+            self.groups.entry(key.clone()).or_insert_with(|| Group { hits: BTreeMap::new(), hash });
+        if group.hits.insert((hit.time, hit.member, hit.id), hit).is_some() {
+            return;
+        }
+        self.total += 1;
+        if group.hits.len() > MAX_GROUP {
+            group.hits.pop_first();
+            self.total -= 1;
+            *self.shortened.entry(key).or_default() += 1;
+        }
+        while self.total > MAX_HITS {
+            // The group with the highest hash; which one that is does not depend on who came first.
+            let Some(key) =
+                self.groups.iter().max_by_key(|(_, group)| group.hash).map(|(key, _)| key.clone())
+            else {
+                break;
+            };
+            if let Some(group) = self.groups.remove(&key) {
+                self.total -= group.hits.len();
+                self.ceiling = Some(group.hash);
+            }
+        }
+    }
+
+    pub(super) fn notices(&self, title: &str) -> Vec<String> {
+        let mut notices = Vec::new();
+        if self.ceiling.is_some() {
+            notices.push(format!(
+                "{title}: more than {MAX_HITS} matches; some groups were not correlated"
+            ));
+        }
+        let kept = self.shortened.iter().filter(|(key, _)| self.groups.contains_key(*key));
+        for (key, dropped) in kept.take(MAX_NAMED) {
+            notices.push(format!(
+                "{title}: of the group {} only the newest {MAX_GROUP} matches were correlated, {dropped} older ones \
+                 were not",
+                key.join(", ")
+            ));
+        }
+        notices
+    }
+
+    /// The groups, in a fixed order.
+    pub(super) fn into_sorted(self) -> impl Iterator<Item = (Key, Vec<Hit<T>>)> {
+        let sorted: BTreeMap<Key, Group<T>> = self.groups.into_iter().collect();
+        sorted.into_iter().map(|(key, group)| (key, group.hits.into_values().collect()))
+    }
+}
+
+/// The groups that a hit belongs to: one for each combination of its values. None where a value is missing:
+/// that two events lack the same thing does not join them.
+fn keys<T>(group: &[usize], hit: &Hit<T>) -> Vec<Key> {
+    let mut keys: Vec<Vec<Box<str>>> = vec![Vec::new()];
+    for &at in group {
+        let Some(values) = hit.captures.get(at) else { return Vec::new() };
+        keys = keys
+            .iter()
+            .flat_map(|key| {
+                values.iter().map(move |value| {
+                    let mut key = key.clone();
+                    key.push(value.clone());
+                    key
+                })
+            })
+            .take(MAX_KEYS)
+            .collect();
+    }
+    keys.into_iter().map(Vec::into_boxed_slice).collect()
+}
+
+/// The same on every machine and in every run.
+pub(super) fn hash(key: &[Box<str>]) -> u64 {
+    let mut hasher = foldhash::quality::FixedState::with_seed(0).build_hasher();
+    for part in key {
+        hasher.write_usize(part.len());
+        hasher.write(part.as_bytes());
+    }
+    hasher.finish()
+}

@@ -1,0 +1,166 @@
+//! Matches → correlations, over event time.
+//!
+//! ```text
+//! match of a rule ──▶ hit: time, identity, the fields that correlations group by
+//!   hits ──▶ per correlation, per group: the newest, in order of time    (bounded, see below)
+//!   all in ──▶ windows that slide over each group ──▶ bursts ──▶ fires
+//!              a fire is a hit of the correlations that are made of it
+//! ```
+//!
+//! A *window* ends at an event and reaches back by the timespan, both ends included. A *burst* is a run of events
+//! of a group at each of which the condition holds for the window that ends there; it fires once. So one
+//! incident is one finding, however long it lasts. Nothing depends on the order of arrival: what is kept of
+//! the hits, when there are too many, is decided by their times and by a hash of their group alone.
+//!
+//! **Bounds.** Of a group the newest [`MAX_GROUP`] hits are kept, of a correlation [`MAX_HITS`]; where there are
+//! more, whole groups are given up, those with the highest hash. Both are told ([`Outcome::notices`]).
+
+mod group;
+mod plan;
+mod window;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+pub(crate) use plan::Plan;
+
+use self::group::Groups;
+use crate::compile::RuleSet;
+use crate::link::LinkedCorrelation;
+
+/// Most hits kept of a group: the newest.
+pub const MAX_GROUP: usize = 10_000;
+/// Most hits kept of a correlation.
+pub const MAX_HITS: usize = 100_000;
+/// Most values of a field that a hit may have; of more, these are the first.
+const MAX_VALUES: usize = 16;
+
+/// The values that an event has for the fields that correlations ask for, by the rule's captures.
+pub type Captures = Arc<[Vec<Box<str>>]>;
+
+/// A match, as correlations see it.
+#[derive(Clone, Debug)]
+pub(crate) struct Hit<T> {
+    pub(crate) time: Timestamp,
+    /// The event's identity: the same event twice is one hit.
+    pub(crate) id: u128,
+    /// Which of the correlation's members it is a match of.
+    pub(crate) member: usize,
+    pub(crate) captures: Captures,
+    pub(crate) payload: T,
+}
+
+/// A correlation has fired.
+#[derive(Clone, Debug)]
+pub struct Fire<'a, T> {
+    /// Which.
+    pub correlation: &'a LinkedCorrelation,
+    /// Its index in [`RuleSet::correlations`].
+    pub index: usize,
+    /// The group: field and value, in the order of `group-by`.
+    pub group: Vec<(&'a str, String)>,
+    /// The first event of the first window.
+    pub from: Timestamp,
+    /// The event at which the condition first held.
+    pub at: Timestamp,
+    /// The last event of the burst.
+    pub to: Timestamp,
+    /// The highest value that was reached; for temporal correlations the number of rules.
+    pub count: f64,
+    /// What the caller gave along with the hits of the burst, in order of time.
+    pub hits: Vec<T>,
+    /// Identity: the same burst has the same, as long as its first event is the same.
+    pub id: u128,
+}
+
+/// What correlating came to.
+#[derive(Debug)]
+pub struct Outcome<'a, T> {
+    /// What has fired, in order of its end.
+    pub fires: Vec<Fire<'a, T>>,
+    /// What was left out, and why.
+    pub notices: Vec<String>,
+}
+
+/// Gathers hits and correlates them.
+#[derive(Debug)]
+pub struct Correlator<'a, T> {
+    set: &'a RuleSet,
+    groups: Vec<Groups<T>>,
+    untimed: u64,
+}
+
+impl<'a, T: Clone> Correlator<'a, T> {
+    /// A correlator for the correlations of `set`.
+    pub fn new(set: &'a RuleSet) -> Self {
+        let groups = set.correlations().iter().map(|_| Groups::default()).collect();
+        Self { set, groups, untimed: 0 }
+    }
+
+    /// Takes a match of the rule with this index. `id` is the event's identity.
+    pub fn add(
+        &mut self,
+        rule: usize,
+        time: Option<Timestamp>,
+        id: u128,
+        captures: &Captures,
+        payload: &T,
+    ) {
+        let plan = self.set.plan();
+        let Some(time) = time else {
+            self.untimed += u64::from(plan.is_listened_to(rule));
+            return;
+        };
+        for &(correlation, member) in plan.listeners(rule) {
+            let hit = Hit { time, id, member, captures: Arc::clone(captures), payload: payload.clone() };
+            self.groups[correlation].add(&plan.nodes[correlation], hit);
+        }
+    }
+
+    /// Correlates what has been taken. `payload` makes of a fire what goes along with it as a hit of another
+    /// correlation.
+    pub fn finish(mut self, mut payload: impl FnMut(&Fire<'a, T>) -> T) -> Outcome<'a, T> {
+        let plan = self.set.plan();
+        let mut outcome = Outcome { fires: Vec::new(), notices: Vec::new() };
+        for (index, correlation) in self.set.correlations().iter().enumerate() {
+            let groups = std::mem::take(&mut self.groups[index]);
+            let title = &correlation.correlation.meta.info.title;
+            outcome.notices.extend(groups.notices(title));
+            let node = &plan.nodes[index];
+            let mut fires = Vec::new();
+            for (key, group) in groups.into_sorted() {
+                for burst in window::bursts(correlation, node, group) {
+                    fires.push(burst.into_fire(correlation, index, &key));
+                }
+            }
+            for (fire, captures) in fires {
+                if !node.listeners.is_empty() {
+                    let payload = payload(&fire);
+                    for &(outer, member) in &node.listeners {
+                        let hit = Hit {
+                            time: fire.at,
+                            id: fire.id,
+                            member,
+                            captures: Arc::clone(&captures),
+                            payload: payload.clone(),
+                        };
+                        self.groups[outer].add(&plan.nodes[outer], hit);
+                    }
+                }
+                outcome.fires.push(fire);
+            }
+        }
+        outcome.fires.sort_by(|a, b| {
+            let id = |fire: &Fire<'_, T>| Arc::clone(&fire.correlation.correlation.meta.info);
+            (a.to, &id(a).id, a.from, a.id).cmp(&(b.to, &id(b).id, b.from, b.id))
+        });
+        if self.untimed > 0 {
+            outcome.notices.push(format!(
+                "{} matches without a time could not be correlated",
+                self.untimed
+            ));
+        }
+        outcome
+    }
+}

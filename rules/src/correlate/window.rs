@@ -1,0 +1,364 @@
+//! Windows that slide over the hits of a group, and the bursts that they make.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::plan::Node;
+use super::{Captures, Fire, Hit, MAX_VALUES};
+use crate::link::LinkedCorrelation;
+use crate::sigma::{Bound, Comparison, CorrelationCondition, CorrelationKind};
+
+/// A run of events at each of which the condition holds.
+#[derive(Debug)]
+pub(super) struct Burst<T> {
+    hits: Vec<Hit<T>>,
+    at: Timestamp,
+    to: Timestamp,
+    count: f64,
+    captures: Captures,
+}
+
+impl<T: Clone> Burst<T> {
+    pub(super) fn into_fire<'a>(
+        self,
+        correlation: &'a LinkedCorrelation,
+        index: usize,
+        key: &[Box<str>],
+    ) -> (Fire<'a, T>, Captures) {
+        let written = &correlation.correlation;
+        let names = written.group_by.iter().map(String::as_str);
+        let group = names.zip(key.iter().map(ToString::to_string)).collect();
+        let first = self.hits.first();
+        let fire = Fire {
+            correlation,
+            index,
+            group,
+            from: first.map_or(self.at, |hit| hit.time),
+            at: self.at,
+            to: self.to,
+            count: self.count,
+            // Two groups may begin with the same event.
+            id: first.map_or(0, |hit| hit.id) ^ u128::from(super::group::hash(key)),
+            hits: self.hits.into_iter().map(|hit| hit.payload).collect(),
+        };
+        (fire, self.captures)
+    }
+}
+
+/// The bursts of a group; `hits` are in order of time.
+pub(super) fn bursts<T: Clone>(
+    linked: &LinkedCorrelation,
+    node: &Node,
+    hits: Vec<Hit<T>>,
+) -> Vec<Burst<T>> {
+    let correlation = &linked.correlation;
+    let rule = Condition::of(linked);
+    let mut window = Window::new(correlation.kind, linked.members.len(), node);
+    let mut found = Vec::new();
+    // Of the run that goes on: its first hit, when it began to hold, and the highest value.
+    let mut run: Option<(usize, Timestamp, f64)> = None;
+    let mut close = |run: &mut Option<(usize, Timestamp, f64)>, end: usize| {
+        if let Some((from, at, count)) = run.take()
+            && rule.allows(count)
+        {
+            let own = &hits[from..end];
+            let to = own.last().map_or(at, |hit| hit.time);
+            let captures = captures(node, own);
+            found.push(Burst { hits: own.to_vec(), at, to, count, captures });
+        }
+    };
+    let (mut start, mut next) = (0, 0);
+    while let Some(hit) = hits.get(next) {
+        // All that happened at one time is seen at once.
+        let now = hit.time;
+        let first = next;
+        while hits.get(next).is_some_and(|hit| hit.time == now) {
+            window.push(&hits[next]);
+            next += 1;
+        }
+        while now.duration_since(hits[start].time) > correlation.timespan {
+            window.pop(&hits[start]);
+            start += 1;
+        }
+        match window.value(now, correlation.timespan) {
+            Some(value) if rule.holds(value, &window) => {
+                run = match run {
+                    Some((from, at, count)) => Some((from, at, count.max(value))),
+                    None => Some((start, now, value)),
+                };
+            }
+            _ => close(&mut run, first),
+        }
+    }
+    close(&mut run, hits.len());
+    found
+}
+
+/// What the outer correlations want to know of a fire.
+fn captures<T>(node: &Node, hits: &[Hit<T>]) -> Captures {
+    let mut captures: Vec<Vec<Box<str>>> = Vec::new();
+    for (capture, inner) in node.inner.iter().enumerate() {
+        let mut values: Vec<Box<str>> = Vec::new();
+        for hit in hits {
+            let at = match node.in_group[capture] {
+                Some(place) => node.group[hit.member][place],
+                None => inner[hit.member],
+            };
+            for value in hit.captures.get(at).into_iter().flatten() {
+                if values.len() < MAX_VALUES && !values.contains(value) {
+                    values.push(value.clone());
+                }
+            }
+        }
+        captures.push(values);
+    }
+    Arc::from(captures)
+}
+
+/// When a window holds, and when the highest value of a burst is allowed.
+struct Condition<'a> {
+    written: &'a CorrelationCondition,
+    kind: CorrelationKind,
+    members: usize,
+}
+
+impl<'a> Condition<'a> {
+    fn of(linked: &'a LinkedCorrelation) -> Self {
+        Self {
+            written: &linked.correlation.condition,
+            kind: linked.correlation.kind,
+            members: linked.members.len(),
+        }
+    }
+
+    /// Is this about a count, which grows while a burst goes on?
+    const fn counts(&self) -> bool {
+        matches!(
+            self.kind,
+            CorrelationKind::EventCount
+                | CorrelationKind::ValueCount
+                | CorrelationKind::Temporal
+                | CorrelationKind::TemporalOrdered
+        )
+    }
+
+    /// Does the window hold? Of a count only what bounds it from below is asked, and of an exact one that it
+    /// is reached: an upper bound is for the whole burst.
+    fn holds<T>(&self, value: f64, window: &Window<'_, T>) -> bool {
+        #[expect(clippy::cast_precision_loss, reason = "a handful of rules")]
+        let all = self.members as f64;
+        match self.written {
+            CorrelationCondition::Rules(condition) if self.kind == CorrelationKind::Temporal => {
+                condition.eval(&|member| window.members[member] > 0)
+            }
+            CorrelationCondition::Rules(_) => value >= all,
+            CorrelationCondition::Bounds(bounds) if bounds.is_empty() => value >= all,
+            CorrelationCondition::Bounds(bounds) if self.counts() => {
+                value >= 1.0 && bounds.iter().all(|bound| lower(*bound).holds(value))
+            }
+            CorrelationCondition::Bounds(bounds) => bounds.iter().all(|bound| bound.holds(value)),
+        }
+    }
+
+    fn allows(&self, highest: f64) -> bool {
+        match self.written {
+            CorrelationCondition::Bounds(bounds) if self.counts() => {
+                bounds.iter().all(|bound| bound.is_lower() || bound.holds(highest))
+            }
+            _ => true,
+        }
+    }
+}
+
+/// What a bound asks of a count that is still growing.
+const fn lower(bound: Bound) -> Bound {
+    match bound.comparison {
+        Some(Comparison::Greater | Comparison::GreaterOrEqual) => bound,
+        Some(Comparison::Less | Comparison::LessOrEqual) => {
+            Bound { comparison: Some(Comparison::GreaterOrEqual), number: 1.0 }
+        }
+        None => Bound { comparison: Some(Comparison::GreaterOrEqual), number: bound.number },
+    }
+}
+
+/// What is in the window, kept up to date as it slides.
+struct Window<'n, T> {
+    kind: CorrelationKind,
+    node: &'n Node,
+    /// By event: how many hits of it are here.
+    events: HashMap<u128, usize>,
+    /// By value, or combination of values.
+    values: HashMap<Vec<Box<str>>, usize>,
+    /// Sorted.
+    numbers: Vec<f64>,
+    /// By member: hits.
+    members: Vec<usize>,
+    chains: Chains,
+    hits: std::marker::PhantomData<T>,
+}
+
+impl<'n, T> Window<'n, T> {
+    fn new(kind: CorrelationKind, members: usize, node: &'n Node) -> Self {
+        Self {
+            kind,
+            node,
+            events: HashMap::new(),
+            values: HashMap::new(),
+            numbers: Vec::new(),
+            members: vec![0; members],
+            chains: Chains { best: vec![VecDeque::new(); members] },
+            hits: std::marker::PhantomData,
+        }
+    }
+
+    fn push(&mut self, hit: &Hit<T>) {
+        self.members[hit.member] += 1;
+        match self.kind {
+            CorrelationKind::EventCount => *self.events.entry(hit.id).or_default() += 1,
+            CorrelationKind::ValueCount => {
+                for value in self.combinations(hit) {
+                    *self.values.entry(value).or_default() += 1;
+                }
+            }
+            CorrelationKind::ValueSum
+            | CorrelationKind::ValueAvg
+            | CorrelationKind::ValuePercentile(_) => {
+                for number in self.numbers_of(hit) {
+                    let at = self.numbers.partition_point(|other| *other < number);
+                    self.numbers.insert(at, number);
+                }
+            }
+            CorrelationKind::Temporal => {}
+            CorrelationKind::TemporalOrdered => self.chains.push(hit),
+        }
+    }
+
+    fn pop(&mut self, hit: &Hit<T>) {
+        self.members[hit.member] -= 1;
+        match self.kind {
+            CorrelationKind::EventCount => take(&mut self.events, &hit.id),
+            CorrelationKind::ValueCount => {
+                for value in self.combinations(hit) {
+                    take(&mut self.values, &value);
+                }
+            }
+            CorrelationKind::ValueSum
+            | CorrelationKind::ValueAvg
+            | CorrelationKind::ValuePercentile(_) => {
+                for number in self.numbers_of(hit) {
+                    let at = self.numbers.partition_point(|other| *other < number);
+                    self.numbers.remove(at);
+                }
+            }
+            CorrelationKind::Temporal | CorrelationKind::TemporalOrdered => {}
+        }
+    }
+
+    /// What is compared; `None` where there is nothing to compare.
+    #[expect(clippy::cast_precision_loss, reason = "counts are small")]
+    fn value(&self, now: Timestamp, timespan: SignedDuration) -> Option<f64> {
+        let count = self.numbers.len();
+        match self.kind {
+            CorrelationKind::EventCount => Some(self.events.len() as f64),
+            CorrelationKind::ValueCount => Some(self.values.len() as f64),
+            CorrelationKind::ValueSum => (count > 0).then(|| self.numbers.iter().sum()),
+            CorrelationKind::ValueAvg => {
+                (count > 0).then(|| self.numbers.iter().sum::<f64>() / count as f64)
+            }
+            CorrelationKind::ValuePercentile(percentile) => {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "a rank: from 0 to the number of values"
+                )]
+                let rank = (percentile / 100.0 * count as f64).ceil() as usize;
+                self.numbers.get(rank.max(1) - 1).copied()
+            }
+            CorrelationKind::Temporal => {
+                Some(self.members.iter().filter(|hits| **hits > 0).count() as f64)
+            }
+            CorrelationKind::TemporalOrdered => Some(self.chains.longest(now, timespan) as f64),
+        }
+    }
+
+    /// The values of the correlation's fields: each of one field; of several, those that go together.
+    fn combinations(&self, hit: &Hit<T>) -> Vec<Vec<Box<str>>> {
+        let mut all: Vec<Vec<Box<str>>> = vec![Vec::new()];
+        for &at in &self.node.fields[hit.member] {
+            let values = hit.captures.get(at).map(Vec::as_slice).unwrap_or_default();
+            all = all
+                .iter()
+                .flat_map(|before| {
+                    values.iter().map(move |value| {
+                        let mut combination = before.clone();
+                        combination.push(value.clone());
+                        combination
+                    })
+                })
+                .take(MAX_VALUES)
+                .collect();
+        }
+        all
+    }
+
+    fn numbers_of(&self, hit: &Hit<T>) -> Vec<f64> {
+        let at = self.node.fields[hit.member].first();
+        let values = at.and_then(|at| hit.captures.get(*at)).into_iter().flatten();
+        let numbers = values.filter_map(|value| value.trim().parse::<f64>().ok());
+        numbers.filter(|number| number.is_finite()).take(MAX_VALUES).collect()
+    }
+}
+
+fn take<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(key);
+        }
+    }
+}
+
+/// For each length the chains of matches in the listed order that began last: they stay in the window longest.
+struct Chains {
+    best: Vec<VecDeque<Chain>>,
+}
+
+#[derive(Clone, Copy)]
+struct Chain {
+    began: Timestamp,
+    /// The event at its end: one event is not two steps.
+    last: u128,
+}
+
+impl Chains {
+    /// Takes a hit; those of one time come in the order of their members.
+    fn push<T>(&mut self, hit: &Hit<T>) {
+        let began = match hit.member.checked_sub(1) {
+            None => Some(hit.time),
+            Some(before) => {
+                self.best[before].iter().find(|chain| chain.last != hit.id).map(|chain| chain.began)
+            }
+        };
+        let Some(began) = began else { return };
+        let best = &mut self.best[hit.member];
+        best.retain(|chain| chain.last != hit.id || chain.began > began);
+        if best.iter().all(|chain| chain.last != hit.id) {
+            let at = best.partition_point(|chain| chain.began > began);
+            best.insert(at, Chain { began, last: hit.id });
+            // A second one, for the event that ends the first.
+            best.truncate(2);
+        }
+    }
+
+    /// The number of steps of the longest chain that is within the timespan.
+    fn longest(&self, now: Timestamp, timespan: SignedDuration) -> usize {
+        let is_here =
+            |chain: &Chain| now.duration_since(chain.began) <= timespan;
+        (0..self.best.len())
+            .rev()
+            .find(|&step| self.best[step].front().is_some_and(is_here))
+            .map_or(0, |step| step + 1)
+    }
+}
