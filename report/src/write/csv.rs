@@ -13,7 +13,7 @@ pub struct Csv<W: io::Write> {
 }
 
 /// The header: [`Row`]'s fields.
-const COLUMNS: [&str; 23] = [
+const COLUMNS: [&str; 24] = [
     "finding_id",
     "rule_id",
     "rule_title",
@@ -37,6 +37,7 @@ const COLUMNS: [&str; 23] = [
     "artifact",
     "artifact_offset",
     "correlated_count",
+    "correlated",
 ];
 
 impl<W: io::Write> Csv<W> {
@@ -84,7 +85,8 @@ impl<W: io::Write> Write for Csv<W> {
         let tags = row.tags.join(" ");
         let evidence = evidence(row.evidence);
         let offset = row.artifact_offset.to_string();
-        let correlated = row.correlated_count.to_string();
+        let correlated: Vec<&str> = row.correlated.iter().map(|part| part.finding_id).collect();
+        let correlated = correlated.join(" ");
         let text = |cell: Option<&'_ str>| cell.unwrap_or_default().to_owned();
         let cells = [
             row.finding_id.to_owned(),
@@ -109,6 +111,7 @@ impl<W: io::Write> Write for Csv<W> {
             evidence,
             row.artifact.to_owned(),
             offset,
+            row.correlated_count.to_string(),
             correlated,
         ];
         self.out.write_record(cells.iter().map(|cell| inert(cell)))?;
