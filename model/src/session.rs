@@ -80,6 +80,17 @@ pub enum SessionKind {
 }
 
 impl SessionKind {
+    /// Every kind.
+    pub const ALL: [Self; 7] = [
+        Self::Shell,
+        Self::PortForward,
+        Self::PortForwardRemote,
+        Self::Ssh,
+        Self::EcsExec,
+        Self::InteractiveCommand,
+        Self::NoninteractiveCommand,
+    ];
+
     /// The kind that AWS's own documents open. A custom document may do anything: `None`, which a reader
     /// must not take for "shell".
     pub fn of_document(document: Option<&str>, target: Option<&str>) -> Option<Self> {

@@ -22,11 +22,16 @@ pub enum Severity {
     Error,
 }
 
+/// The code of everything that no lint found: it cannot be understood.
+pub const INVALID: &str = "invalid";
+
 /// A message about a place in a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     /// How bad.
     pub severity: Severity,
+    /// Which lint found it, such as `no-level`; [`INVALID`] for what cannot be understood.
+    pub code: &'static str,
     /// What is wrong, in lower case, without a period.
     pub message: String,
     /// The file.
@@ -46,6 +51,7 @@ impl Diagnostic {
         let span = start..text.ceil_char_boundary(span.end.max(start));
         Self {
             severity: Severity::Error,
+            code: INVALID,
             message: message.into(),
             source: Arc::clone(source),
             span,
@@ -58,6 +64,16 @@ impl Diagnostic {
     pub fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
+    }
+
+    /// What a lint found: a warning.
+    pub fn lint(
+        code: &'static str,
+        source: &Arc<Source>,
+        span: Range<usize>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self { code, ..Self::error(source, span, message).warning() }
     }
 
     /// A warning instead of an error.

@@ -5,6 +5,7 @@
 //! compile/   Rules ──▶ RuleSet: one field table, shared predicates, automata per field, programs
 //! evaluate/  RuleSet × Event ──▶ matches with their evidence
 //! correlate/ matches ──▶ correlations: how many, which, in what order, within a timespan
+//! check/     what is probably not meant as it is written
 //! link       documents that speak of one another: filters, correlations
 //! calendar   the calendars that `calendar.<name>` fields are answered from
 //! ```
@@ -12,6 +13,7 @@
 //! Pure: text and bytes in, values out. Who reads files and clocks is not this crate.
 
 mod calendar;
+pub mod check;
 pub mod compile;
 pub mod correlate;
 mod diagnostic;
@@ -23,7 +25,7 @@ pub mod sigma;
 pub use calendar::{Calendar, Calendars};
 pub use compile::{FieldTable, RuleSet, SlotId};
 pub use correlate::{Correlator, Fire};
-pub use diagnostic::{Diagnostic, Severity, Source};
+pub use diagnostic::{Diagnostic, INVALID, Severity, Source};
 pub use evaluate::{Evaluator, Event, Match, Pivot, Slots};
 pub use link::{LinkedCorrelation, Member};
 pub use pack::{Pack, PackFile};

@@ -9,6 +9,7 @@
 //!       ──▶ matches, with the predicates that held as evidence
 //! ```
 
+mod explain;
 mod json;
 mod oracle;
 mod slots;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 use model::{EventKind, Evidence};
 
+pub use explain::{Explanation, ItemTrace, SelectionTrace, Trace, explain};
 pub use json::{BadJson, fill as fill_from_json};
 pub use oracle::full_scan;
 pub use slots::{Slots, ValueKind};

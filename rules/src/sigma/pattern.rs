@@ -1,5 +1,7 @@
 //! Text with wildcards: `*` any characters, `?` any one, `\` takes their meaning away.
 
+use std::fmt::{self, Write as _};
+
 /// A piece of a pattern.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Part {
@@ -188,6 +190,27 @@ impl Pattern {
             Some(Part::Literal(text)) => text.push(c),
             _ => self.parts.push(Part::Literal(c.to_string())),
         }
+    }
+}
+
+/// As it would be written in a rule.
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for part in &self.parts {
+            match part {
+                Part::One => f.write_char('?')?,
+                Part::Many => f.write_char('*')?,
+                Part::Literal(text) => {
+                    for c in text.chars() {
+                        if matches!(c, '*' | '?') {
+                            f.write_char('\\')?;
+                        }
+                        f.write_char(c)?;
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is tested of one value.
 
+use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use jiff::fmt::temporal::Pieces;
 use regex_automata::meta;
 use regex_automata::util::syntax;
 
-use super::pattern::{Pattern, fold};
+use super::pattern::{Part, Pattern, fold};
 
 /// A number of a rule: whole numbers exactly, others as floating point (its bits, to be hashable).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -263,6 +264,68 @@ impl Test {
             }),
             Self::Exists(wanted) => *wanted,
             Self::Null | Self::SameAs { .. } => false,
+        }
+    }
+}
+
+/// What is asked, in words: ``is `x` ``, ``contains `x` ``, `is below 7`.
+impl fmt::Display for Test {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let case = |cased: bool| if cased { " (case-sensitive)" } else { "" };
+        match self {
+            Self::Pattern { pattern, cased } => {
+                let (word, text) = match pattern.parts() {
+                    [] => ("is", String::new()),
+                    [Part::Literal(text)] => ("is", text.clone()),
+                    [Part::Many] => return f.write_str("has a value"),
+                    [Part::Many, Part::Literal(text), Part::Many] => ("contains", text.clone()),
+                    [Part::Literal(text), Part::Many] => ("starts with", text.clone()),
+                    [Part::Many, Part::Literal(text)] => ("ends with", text.clone()),
+                    _ => ("is like", pattern.to_string()),
+                };
+                write!(f, "{word} `{text}`{}", case(*cased))
+            }
+            Self::Regex(expression) => write!(f, "matches /{}/", expression.source()),
+            Self::Cidr(net) => write!(f, "is in {net}"),
+            Self::Number(comparison, number) => write!(f, "is {comparison} {number}"),
+            Self::Exists(true) => f.write_str("is there"),
+            Self::Exists(false) => f.write_str("is not there"),
+            Self::Null => f.write_str("has no value"),
+            Self::Time { part, comparison: Some(comparison), number } => {
+                write!(f, "has {} {comparison} {number}", part.as_str())
+            }
+            Self::Time { part, comparison: None, number } => {
+                write!(f, "has {} {number}", part.as_str())
+            }
+            Self::SameAs { field, cased, shape } => {
+                let word = match shape {
+                    Shape::Whole => "is",
+                    Shape::Contains => "contains",
+                    Shape::StartsWith => "starts with",
+                    Shape::EndsWith => "ends with",
+                };
+                write!(f, "{word} the value of {field}{}", case(*cased))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Less => "below",
+            Self::LessOrEqual => "at most",
+            Self::Greater => "above",
+            Self::GreaterOrEqual => "at least",
+        })
+    }
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole(whole) => whole.fmt(f),
+            Self::Real(bits) => f64::from_bits(*bits).fmt(f),
         }
     }
 }
