@@ -28,6 +28,10 @@ pub(crate) enum Command {
     Commands(CommandsArgs),
     /// Show sessions as they went: who, where, each command, and what was found or hidden.
     Timeline(TimelineArgs),
+    /// Check, test, explain, list and begin rules.
+    Rules(crate::rules::args::RulesArgs),
+    /// Say what rules would have found: per day, by whom, and what changes against the rules in use.
+    Backtest(crate::backtest::BacktestArgs),
     /// Print a completion script for a shell.
     Completions(CompletionsArgs),
     /// Print the manual page (roff).

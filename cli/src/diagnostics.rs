@@ -3,7 +3,7 @@
 use std::io::IsTerminal as _;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
-use rules::{Diagnostic, Severity};
+use rules::{Diagnostic, INVALID, Severity};
 
 use crate::exit::tell;
 
@@ -19,14 +19,20 @@ pub(crate) fn show(problems: &[Diagnostic]) {
     };
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     for problem in problems.iter().take(SHOWN) {
-        tell(&render(problem, &renderer));
+        tell(&rendered(problem, &renderer));
     }
     if problems.len() > SHOWN {
         tell(&format!("… and {} more", problems.len() - SHOWN));
     }
 }
 
-fn render(problem: &Diagnostic, renderer: &Renderer) -> String {
+/// A problem in its source, for standard output.
+pub(crate) fn render(problem: &Diagnostic) -> String {
+    // Whoever prints it takes the colours out where they are not wanted.
+    rendered(problem, &Renderer::styled())
+}
+
+fn rendered(problem: &Diagnostic, renderer: &Renderer) -> String {
     let level = match problem.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -36,7 +42,11 @@ fn render(problem: &Diagnostic, renderer: &Renderer) -> String {
     let snippet = Snippet::source(text)
         .path(problem.source.name.as_str())
         .annotation(AnnotationKind::Primary.span(problem.span.start..end));
-    let mut group = level.primary_title(problem.message.as_str()).element(snippet);
+    let message = match problem.code {
+        INVALID => problem.message.clone(),
+        code => format!("{} [{code}]", problem.message),
+    };
+    let mut group = level.primary_title(message.as_str()).element(snippet);
     if let Some(help) = &problem.help {
         group = group.element(Level::HELP.message(help.as_str()));
     }

@@ -1,12 +1,14 @@
 //! The terminal shell: arguments → verbs → exit code. One file for each subcommand.
 
 mod args;
+mod backtest;
 mod commands;
 mod completions;
 mod diagnostics;
 mod exit;
 mod input;
 mod man;
+mod rules;
 mod scan;
 mod timeline;
 
@@ -23,6 +25,8 @@ fn main() -> ExitCode {
         Command::Scan(args) => scan::run(&args),
         Command::Commands(args) => commands::run(&args),
         Command::Timeline(args) => timeline::run(&args),
+        Command::Rules(args) => rules::run(&args),
+        Command::Backtest(args) => backtest::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man => man::run(),
     };

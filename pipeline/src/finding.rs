@@ -227,7 +227,11 @@ pub(crate) fn of_fire(fire: &Fire<'_, Arc<Finding>>, masker: Masker) -> Finding 
         rule: Arc::clone(&hit.rule),
         time: hit.time,
         event_id: hit.event_id.clone(),
-        about: hit.command.clone().or_else(|| hit.target.clone()).or_else(|| hit.event_name.clone()),
+        about: hit
+            .command
+            .clone()
+            .or_else(|| hit.target.clone())
+            .or_else(|| hit.event_name.clone()),
         place: hit.place.clone(),
     });
     Finding {

@@ -5,12 +5,19 @@
 //! commands transcripts ──ingest──▶ the commands that people ran
 //! pack     where the rules come from: a directory, or the pack that is embedded
 //! cases    the tests beside a rule: event or command line → does it fire?
+//! explain  why a rule fires on what is in a file, or does not
+//! backtest what other rules would have found
+//! catalogue, template   rules as documentation, and where a new one begins
 //! ```
 
+pub mod backtest;
 pub mod cases;
+pub mod catalogue;
 pub mod commands;
 mod events;
+pub mod explain;
 mod finding;
 pub mod pack;
 pub mod scan;
 mod seen;
+pub mod template;

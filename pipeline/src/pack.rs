@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rules::{Pack, PackFile};
 
@@ -50,10 +50,95 @@ fn read(path: &Path, out: &mut Vec<PackFile>) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads a pack from a directory, or the embedded one.
+/// A pack's files, and which of them were asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Opened {
+    /// All files of the pack, its lists and calendars among them.
+    pub files: Vec<PackFile>,
+    /// The file or directory that was asked for, where that is a part of the pack.
+    pub part: Option<String>,
+}
+
+impl Opened {
+    /// Was the file of this name asked for?
+    pub fn is_asked_for(&self, name: &str) -> bool {
+        let Some(part) = &self.part else { return true };
+        let rules = crate::cases::tested_file(name).unwrap_or_else(|| name.to_owned());
+        let asked = crate::cases::tested_file(part).unwrap_or_else(|| part.clone());
+        rules
+            .strip_prefix(asked.as_str())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+}
+
+/// The pack that `path` is, or is a part of; without a path the embedded one, which has no cases.
+pub fn open(path: Option<&Path>) -> io::Result<Opened> {
+    let Some(path) = path else { return Ok(Opened { files: embedded(), part: None }) };
+    let root = root_of(path);
+    let files = files(&root)?;
+    let part = (root != path).then(|| shown(path));
+    // A path that does not lie below its pack as it is written was found by its absolute name.
+    let part = match part {
+        Some(part) if !files.iter().any(|file| file.path.starts_with(&part)) => {
+            Some(shown(&path.canonicalize()?))
+        }
+        part => part,
+    };
+    Ok(Opened { files, part })
+}
+
+fn shown(path: &Path) -> String {
+    path.to_string_lossy().replace('\\', "/").trim_end_matches('/').to_owned()
+}
+
+/// How far up a pack is looked for.
+const MAX_UP: usize = 4;
+
+/// The directory of the pack that `path` belongs to: the nearest with lists or calendars, else itself.
+fn root_of(path: &Path) -> PathBuf {
+    let is_root = |directory: &Path| {
+        directory.join("lists").is_dir()
+            || directory.join("calendars.yml").is_file()
+            || directory.join("calendars.yaml").is_file()
+    };
+    let above = path.ancestors().take(MAX_UP).filter(|above| !above.as_os_str().is_empty());
+    if let Some(root) = above.map(Path::to_owned).find(|above| is_root(above)) {
+        return root;
+    }
+    let real = path.canonicalize().unwrap_or_default();
+    let found = real.ancestors().take(MAX_UP).find(|above| is_root(above));
+    found.map_or_else(|| path.to_owned(), Path::to_owned)
+}
+
+/// Reads a pack from a directory or a part of one, or the embedded one. Of a part's pack the lists and calendars
+/// are read as well, the other rules are not.
 pub fn load(path: Option<&Path>) -> io::Result<Pack> {
-    Ok(Pack::read(match path {
-        Some(path) => files(path)?,
-        None => embedded(),
-    }))
+    let opened = open(path)?;
+    let is_help = |name: &str| {
+        let mut parts = name.rsplit('/');
+        matches!(parts.next(), Some("calendars.yml" | "calendars.yaml"))
+            || parts.next() == Some("lists")
+    };
+    let part = opened.clone();
+    let wanted = |file: &PackFile| is_help(&file.path) || part.is_asked_for(&file.path);
+    Ok(Pack::read(opened.files.into_iter().filter(wanted)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_pack_finds_its_lists() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules.d");
+        let whole = load(Some(&root)).unwrap();
+        let part = load(Some(&root.join("sessions"))).unwrap();
+        let one = load(Some(&root.join("sessions/role-without-mfa.yml"))).unwrap();
+        for pack in [&whole, &part, &one] {
+            assert_eq!(pack.lists.len(), whole.lists.len());
+            assert!(pack.problems.is_empty(), "{:?}", pack.problems);
+        }
+        assert!(whole.rules.len() > part.rules.len() && part.rules.len() > one.rules.len());
+        assert_eq!(one.rules.len(), 1);
+    }
 }

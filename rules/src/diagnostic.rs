@@ -85,7 +85,16 @@ impl Diagnostic {
 
     /// Line and column, from 1, in characters.
     pub fn line_column(&self) -> (usize, usize) {
-        let before = self.source.text.get(..self.span.start).unwrap_or_default();
+        self.place_of(self.span.start)
+    }
+
+    /// The same of the end: one behind the last character.
+    pub fn end_line_column(&self) -> (usize, usize) {
+        self.place_of(self.span.end)
+    }
+
+    fn place_of(&self, at: usize) -> (usize, usize) {
+        let before = self.source.text.get(..at).unwrap_or(&self.source.text);
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
         (line, column)

@@ -30,3 +30,4 @@ pub use evaluate::{Evaluator, Event, Match, Pivot, Slots};
 pub use link::{LinkedCorrelation, Member};
 pub use pack::{Pack, PackFile};
 pub use sigma::Rule;
+pub use sigma::spelling::nearest;

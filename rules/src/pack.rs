@@ -105,8 +105,7 @@ fn unknown_fields(rule: &Rule, calendars: &Calendars) -> Vec<Diagnostic> {
     let names = rule.fields();
     let problem = |name: &str, what: &str, known: Vec<&str>| {
         let (text, offset) = (&rule.source().text, rule.meta.span.start);
-        let start =
-            text.get(offset..).and_then(|rest| rest.find(name)).map_or(0, |at| offset + at);
+        let start = text.get(offset..).and_then(|rest| rest.find(name)).map_or(0, |at| offset + at);
         Diagnostic::error(rule.source(), start..start + name.len(), format!("there is no {what}"))
             .with_help(format!("there are: {}", known.join(", ")))
             .warning()

@@ -5,13 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use model::EventKind;
-use ssm_audit_rules as rules;
 use rules::evaluate::{BadJson, fill_from_json, full_scan};
 use rules::sigma::yaml::{self, Node, Value};
 use rules::{
     Correlator, Evaluator, Event, FieldTable, Pack, PackFile, Pivot, RuleSet, Severity, Slots,
     Source,
 };
+use ssm_audit_rules as rules;
 
 struct Json(Vec<u8>);
 

@@ -319,9 +319,8 @@ impl Reader<'_> {
         session.region = text("region");
         session.start = text("start").and_then(|text| ingest::decode::parse_time(&text)).or(time);
         let kind = text("kind");
-        let kind = kind.and_then(|kind| {
-            SessionKind::ALL.into_iter().find(|known| known.as_str() == kind)
-        });
+        let kind =
+            kind.and_then(|kind| SessionKind::ALL.into_iter().find(|known| known.as_str() == kind));
         session.kind = kind.or_else(|| {
             SessionKind::of_document(session.document.as_deref(), session.target.as_deref())
         });

@@ -3,7 +3,9 @@
 use ingest::command::simple::Splitter;
 use ingest::{RawRecord, TranscriptForm, TranscriptHead};
 use jiff::Timestamp;
-use model::{Command, CommandStatus, EventKind, Place, Session};
+use model::{
+    ByteSpan, Command, CommandStatus, Confidence, EventKind, Place, Session, SessionId, ShellFamily,
+};
 use rules::{Event, Pivot, RuleSet};
 
 use crate::events::{Added, CommandEvent, RecordEvent, TranscriptEvent, process_kind};
@@ -32,6 +34,28 @@ pub struct Seen<'a> {
 }
 
 impl Happening {
+    /// A command line, of which nothing else is known.
+    pub fn of_line(line: &str) -> Self {
+        let command = Command {
+            ordinal: 1,
+            text: line.to_owned(),
+            original: None,
+            shell: ShellFamily::Posix,
+            status: CommandStatus::Executed,
+            confidence: Confidence::Certain,
+            reason: "given as it is",
+            user: None,
+            host: None,
+            cwd: None,
+            level: None,
+            time: None,
+            time_end: None,
+            bytes: ByteSpan::default(),
+        };
+        let session = Session::unknown(SessionId::new("case-00000000000000000"));
+        Self::Command(Box::new((command, session)))
+    }
+
     /// When it happened, as far as it says.
     pub fn time(&self) -> Option<Timestamp> {
         match self {
@@ -61,8 +85,7 @@ impl Happening {
                 let kind = EventKind::CloudTrail;
                 let added = Added::new(set, kind);
                 let event = RecordEvent::new(&raw, &added);
-                let pivot =
-                    Pivot { event_source: raw.event_source, event_name: raw.event_name };
+                let pivot = Pivot { event_source: raw.event_source, event_name: raw.event_name };
                 see(Seen { kind, pivot, event: &event, time });
             }
             Self::Command(command) => {
@@ -77,8 +100,14 @@ impl Happening {
                 let parts = programs.iter().map(|program| (process, Some(program)));
                 for (kind, program) in std::iter::once(whole).chain(parts) {
                     let added = Added::new(set, kind);
-                    let event =
-                        CommandEvent { head: &head, command, program, session, time, added: &added };
+                    let event = CommandEvent {
+                        head: &head,
+                        command,
+                        program,
+                        session,
+                        time,
+                        added: &added,
+                    };
                     see(Seen { kind, pivot: Pivot::default(), event: &event, time });
                 }
             }

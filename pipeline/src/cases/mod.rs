@@ -98,6 +98,16 @@ pub fn tested(files: &[PackFile]) -> std::collections::HashSet<String> {
         .collect()
 }
 
+/// What is wrong with the cases among `files`, without running them.
+pub fn check(files: &[PackFile]) -> Vec<Diagnostic> {
+    let mut problems = Vec::new();
+    for file in files.iter().filter(|file| tested_file(&file.path).is_some()) {
+        let source = Arc::new(Source { name: file.path.clone(), text: file.text.clone() });
+        case::read(&source, &mut problems);
+    }
+    problems
+}
+
 /// Runs the cases among `files` against a pack's rules.
 pub fn run(set: &RuleSet, files: &[PackFile]) -> Report {
     let mut report = Report::default();
@@ -143,7 +153,8 @@ struct Tried {
 
 impl<'a> Runner<'a> {
     fn new(set: &'a RuleSet, source: &'a Arc<Source>, file: &str) -> Self {
-        let own = |name: &str| name == file || name.strip_suffix(".yaml") == file.strip_suffix(".yml");
+        let own =
+            |name: &str| name == file || name.strip_suffix(".yaml") == file.strip_suffix(".yml");
         let rules: Vec<usize> =
             (0..set.rules().len()).filter(|at| own(&set.rules()[*at].source().name)).collect();
         let correlations = (0..set.correlations().len())
@@ -222,9 +233,10 @@ impl<'a> Runner<'a> {
             .evidence
             .iter()
             .filter(|(field, value)| {
-                !tried.evidence.iter().any(|own| {
-                    own.field == *field && (value.is_none() || own.value == *value)
-                })
+                !tried
+                    .evidence
+                    .iter()
+                    .any(|own| own.field == *field && (value.is_none() || own.value == *value))
             })
             .map(|(field, value)| match value {
                 Some(value) => format!("{field} = {value}"),
@@ -278,14 +290,13 @@ impl<'a> Runner<'a> {
         let mut trouble = None;
         for (at, happening) in happenings.iter().enumerate() {
             happening.see(self.set, &mut |seen: Seen<'_>| {
-                let result =
-                    evaluator.evaluate(seen.kind, seen.pivot, seen.event, |found| {
-                        correlator.add(found.index, seen.time, at as u128, &found.captures, &());
-                        if subjects.contains(&Subject::Rule(found.index)) {
-                            tried.fired = true;
-                            tried.evidence.extend(found.evidence);
-                        }
-                    });
+                let result = evaluator.evaluate(seen.kind, seen.pivot, seen.event, |found| {
+                    correlator.add(found.index, seen.time, at as u128, &found.captures, &());
+                    if subjects.contains(&Subject::Rule(found.index)) {
+                        tried.fired = true;
+                        tried.evidence.extend(found.evidence);
+                    }
+                });
                 if let Err(error) = result {
                     trouble = Some(error.to_string());
                 }
@@ -425,7 +436,8 @@ mod tests {
         for rule in set.rules() {
             let own = rule.source().name.replace(".yml", ".test.yml");
             for expected in [true, false] {
-                let cases = outcomes.iter().filter(|o| o.source.name == own && o.expected == expected);
+                let cases =
+                    outcomes.iter().filter(|o| o.source.name == own && o.expected == expected);
                 assert!(cases.count() > 0, "{own} has no case with `fires: {expected}`");
             }
         }

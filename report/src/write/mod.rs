@@ -16,8 +16,13 @@ pub use self::csv::Csv;
 pub use commands::CommandRow;
 pub use ndjson::Ndjson;
 pub use row::Row;
-pub use text::{Text, TextOptions};
+pub use text::{Text, TextOptions, style as level_style};
 pub use timeline::{Timeline, Transcript};
+
+/// Writes a value as one line of JSON in which nothing acts on a terminal.
+pub fn json_line(out: &mut dyn io::Write, value: &impl serde::Serialize) -> io::Result<()> {
+    json::write_line(out, value)
+}
 
 /// Takes findings one by one, in the order in which they are to appear.
 pub trait Write {

@@ -59,7 +59,8 @@ impl<W: io::Write> Text<W> {
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 
-pub(super) const fn style(level: Level) -> Style {
+/// How a level is shown.
+pub const fn style(level: Level) -> Style {
     match level {
         Level::Critical => AnsiColor::Red.on_default().bold().invert(),
         Level::High => AnsiColor::Red.on_default().bold(),

@@ -96,9 +96,7 @@ pub const fn own(kind: EventKind) -> &'static [&'static str] {
 /// Can a field of this kind of event have one value only?
 pub(super) fn is_single(kind: EventKind, field: &str) -> bool {
     match kind {
-        EventKind::CloudTrail => {
-            own(kind).contains(&field) && !field.starts_with("resources.")
-        }
+        EventKind::CloudTrail => own(kind).contains(&field) && !field.starts_with("resources."),
         // A line that had to be mended goes along as it was shown.
         EventKind::Command => field != "text" && own(kind).contains(&field),
         EventKind::Transcript => field != "observation" && own(kind).contains(&field),
@@ -118,9 +116,13 @@ pub(super) fn unknown(
     let own = kinds.iter().flat_map(|kind| own(*kind)).map(|name| (*name).to_owned());
     let known: Vec<String> = own.chain(session).chain(calendar).collect();
     let is_known = known.iter().any(|name| match name.strip_suffix(".*") {
-        Some(open) => field.strip_prefix(open).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')),
+        Some(open) => {
+            field.strip_prefix(open).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        }
         // An object is a value too: its own text.
-        None => name.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')),
+        None => {
+            name.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        }
     });
     if is_known {
         return None;

@@ -82,8 +82,7 @@ impl<'r> Logic<'r> {
             }
             Search::Not(inner) => Formula::Not(Box::new(self.search(inner))),
             Search::Item(item) => {
-                let same =
-                    |known: &&Item| known.field == item.field && known.test == item.test;
+                let same = |known: &&Item| known.field == item.field && known.test == item.test;
                 let at = self.tests.iter().position(same).unwrap_or_else(|| {
                     let single = item.field.as_deref().is_some_and(|field| {
                         self.kinds.iter().all(|kind| fields::is_single(*kind, field))

@@ -44,7 +44,10 @@ pub const LINTS: [Lint; 21] = [
     Lint { code: NEVER_MATCHES, about: "no event can match" },
     Lint { code: ALWAYS_MATCHES, about: "every event matches" },
     Lint { code: MATCHES_ABSENCE, about: "an event that has none of the fields matches" },
-    Lint { code: UNBOUNDED_REGEX, about: "an expression that fits anything, or begins or ends with `.*`" },
+    Lint {
+        code: UNBOUNDED_REGEX,
+        about: "an expression that fits anything, or begins or ends with `.*`",
+    },
     Lint { code: EXPIRED, about: "`expires` lies in the past" },
     Lint { code: BAD_DATE, about: "a date that is not written YYYY-MM-DD" },
     Lint { code: BAD_TAG, about: "a tag that is not `namespace.name` in lower case" },
@@ -53,7 +56,10 @@ pub const LINTS: [Lint; 21] = [
     Lint { code: TAXONOMY, about: "a taxonomy other than `sigma`" },
     Lint { code: FILTER_KEEPS, about: "a filter without `not`: it lets only pass what it selects" },
     Lint { code: FILTER_IDLE, about: "a filter that is for no rule here" },
-    Lint { code: SILENCED, about: "a rule that a correlation keeps from being told, in another file" },
+    Lint {
+        code: SILENCED,
+        about: "a rule that a correlation keeps from being told, in another file",
+    },
 ];
 
 const NO_TEST: &str = "no-test";
@@ -151,7 +157,13 @@ impl Checker<'_> {
         } else if !is_uuid(&meta.info.id) {
             let span = Self::value(meta, "id");
             let message = format!("`{}` is no UUID", meta.info.id);
-            self.lint(BAD_ID, &meta.source, span, message, "an id that others could choose too clashes");
+            self.lint(
+                BAD_ID,
+                &meta.source,
+                span,
+                message,
+                "an id that others could choose too clashes",
+            );
         }
         if meta.description.is_none() {
             let help = "what does it see, and why does that matter?";
@@ -273,7 +285,8 @@ impl Checker<'_> {
             }
         }
         let span = rule.condition_span.clone();
-        match logic::verdict(rule, if kinds.is_empty() { &[EventKind::CloudTrail] } else { &kinds }) {
+        match logic::verdict(rule, if kinds.is_empty() { &[EventKind::CloudTrail] } else { &kinds })
+        {
             logic::Verdict::Never => self.lint(
                 NEVER_MATCHES,
                 rule.source(),
@@ -363,8 +376,7 @@ impl Checker<'_> {
                 Member::Correlation(at) => &self.pack.correlations[*at].correlation.meta,
             };
             if meta.source.name != correlation.meta.source.name {
-                let message =
-                    format!("`{}` is not told on its own any more", meta.info.title);
+                let message = format!("`{}` is not told on its own any more", meta.info.title);
                 let help = "write `generate: true` if it shall be, `generate: false` if not";
                 let span = reference.span.clone();
                 self.lint(SILENCED, &correlation.meta.source, span, message, help);

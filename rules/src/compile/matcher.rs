@@ -108,7 +108,9 @@ impl Matcher {
                     this.same.push((id, same));
                 }
                 Test::Regex(expression) => regexes.push((id, expression.source())),
-                Test::Cidr(_) | Test::Number(..) | Test::Time { .. } => this.others.push((id, test.clone())),
+                Test::Cidr(_) | Test::Number(..) | Test::Time { .. } => {
+                    this.others.push((id, test.clone()))
+                }
                 Test::Pattern { pattern, cased } => {
                     let texts = if *cased { &mut this.cased } else { &mut this.folded };
                     if let Some(text) = pattern.as_literal() {

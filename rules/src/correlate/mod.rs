@@ -113,7 +113,8 @@ impl<'a, T: Clone> Correlator<'a, T> {
             return;
         };
         for &(correlation, member) in plan.listeners(rule) {
-            let hit = Hit { time, id, member, captures: Arc::clone(captures), payload: payload.clone() };
+            let hit =
+                Hit { time, id, member, captures: Arc::clone(captures), payload: payload.clone() };
             self.groups[correlation].add(&plan.nodes[correlation], hit);
         }
     }
@@ -156,10 +157,9 @@ impl<'a, T: Clone> Correlator<'a, T> {
             (a.to, &id(a).id, a.from, a.id).cmp(&(b.to, &id(b).id, b.from, b.id))
         });
         if self.untimed > 0 {
-            outcome.notices.push(format!(
-                "{} matches without a time could not be correlated",
-                self.untimed
-            ));
+            outcome
+                .notices
+                .push(format!("{} matches without a time could not be correlated", self.untimed));
         }
         outcome
     }

@@ -36,8 +36,10 @@ struct RulePart {
 
 impl Plan {
     pub(crate) fn new(correlations: &[LinkedCorrelation]) -> Self {
-        let mut plan =
-            Self { nodes: correlations.iter().map(|_| Node::default()).collect(), ..Self::default() };
+        let mut plan = Self {
+            nodes: correlations.iter().map(|_| Node::default()).collect(),
+            ..Self::default()
+        };
         // What is made of others comes behind them, so that its wishes are known first.
         for (at, linked) in correlations.iter().enumerate().rev() {
             let correlation = &linked.correlation;

@@ -354,8 +354,7 @@ impl Chains {
 
     /// The number of steps of the longest chain that is within the timespan.
     fn longest(&self, now: Timestamp, timespan: SignedDuration) -> usize {
-        let is_here =
-            |chain: &Chain| now.duration_since(chain.began) <= timespan;
+        let is_here = |chain: &Chain| now.duration_since(chain.began) <= timespan;
         (0..self.best.len())
             .rev()
             .find(|&step| self.best[step].front().is_some_and(is_here))

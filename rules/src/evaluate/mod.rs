@@ -25,8 +25,8 @@ pub use oracle::full_scan;
 pub use slots::{Slots, ValueKind};
 
 use crate::compile::{
-    Compiled, Expr, FieldTable, Matcher, Partition, PredicateId, RuleSet, Scratch,
-    SlotId, run_program,
+    Compiled, Expr, FieldTable, Matcher, Partition, PredicateId, RuleSet, Scratch, SlotId,
+    run_program,
 };
 use crate::correlate::Captures;
 use crate::sigma::{Rule, Test};

@@ -51,7 +51,8 @@ impl CorrelationKind {
             "value_count" => Self::ValueCount,
             "value_sum" => Self::ValueSum,
             "value_avg" => Self::ValueAvg,
-            "value_percentile" | "value_median" => Self::ValuePercentile(50.0),
+            "value_percentile" => Self::ValuePercentile(0.0),
+            "value_median" => Self::ValuePercentile(50.0),
             "temporal" => Self::Temporal,
             "temporal_ordered" => Self::TemporalOrdered,
             _ => return None,
@@ -401,6 +402,10 @@ impl Reader<'_> {
                         Some(number) => bounds.push(Bound { comparison, number }),
                         None => self.error(value, "this has to be a number", None),
                     }
+                }
+                if matches!(kind, CorrelationKind::ValuePercentile(n) if n <= 0.0) {
+                    let help = "write `percentile: 95`; for the middle one there is `value_median`";
+                    self.error(node, "which percentile?", Some(help));
                 }
                 if bounds.is_empty() && !kind.is_temporal() {
                     self.error(node, "how many?", Some("one of gt, gte, lt, lte, eq"));

@@ -173,9 +173,8 @@ impl Reader<'_> {
                 Ok(tests) => {
                     if nodes.len() > 1 && tests == [Test::Null] {
                         let message = "`null` in a list of values";
-                        let problem =
-                            Diagnostic::error(self.source, value.span.clone(), message)
-                                .with_help("Sigma asks for a search identifier of its own");
+                        let problem = Diagnostic::error(self.source, value.span.clone(), message)
+                            .with_help("Sigma asks for a search identifier of its own");
                         self.problems.push(problem.warning());
                     }
                     self.tests += tests.len();

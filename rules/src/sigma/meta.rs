@@ -138,7 +138,8 @@ pub(super) fn read(
     own: &[&str],
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Meta> {
-    let error = |node: &Node, message: String| Diagnostic::error(source, node.span.clone(), message);
+    let error =
+        |node: &Node, message: String| Diagnostic::error(source, node.span.clone(), message);
     let text = |key: &str| {
         document.get(key).and_then(|node| node.scalar_text(source)).filter(|text| !text.is_empty())
     };
@@ -173,7 +174,8 @@ pub(super) fn read(
         let part = |key: &str| item.get(key).and_then(|node| node.scalar_text(source));
         match (part("id"), part("type")) {
             (Some(id), Some(kind)) => related.push(Related { id, kind }),
-            _ => problems.push(error(item, "a related rule has an `id` and a `type`".into()).warning()),
+            _ => problems
+                .push(error(item, "a related rule has an `id` and a `type`".into()).warning()),
         }
     }
     let mut custom = Vec::new();

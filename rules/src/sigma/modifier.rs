@@ -295,11 +295,13 @@ impl Modifiers {
                 Value::Bool(wanted) => Ok(vec![Test::Exists(wanted)]),
                 _ => Err(("`exists` takes `true` or `false`".into(), None)),
             },
-            Kind::FieldRef => Ok(vec![Test::SameAs {
-                field: text,
-                cased: self.cased,
-                shape: self.shape,
-            }]),
+            Kind::FieldRef if !matches!(node.value, Value::Text(_)) => Err((
+                format!("`fieldref` takes the name of a field, this is {}", node.kind()),
+                Some("a name that looks like something else is put in quotes".into()),
+            )),
+            Kind::FieldRef => {
+                Ok(vec![Test::SameAs { field: text, cased: self.cased, shape: self.shape }])
+            }
             Kind::Number(comparison) => {
                 // YAML knows more notations than logs do: `0x10`, `1_000`.
                 let number = Number::parse(text.trim()).or_else(|| match node.value {
@@ -357,9 +359,10 @@ fn expand(text: &str, lists: &Lists) -> Result<Vec<Pattern>, (String, Option<Str
     while let Some(open) = find_percent(rest) {
         parts.push(vec![unescape(&rest[..open])]);
         let Some(close) = find_percent(&rest[open + 1..]) else {
-            return Err(("a placeholder without its closing `%`".into(), Some(
-                "a percent sign that is meant as such is written `\\%`".into(),
-            )));
+            return Err((
+                "a placeholder without its closing `%`".into(),
+                Some("a percent sign that is meant as such is written `\\%`".into()),
+            ));
         };
         let name = &rest[open + 1..open + 1 + close];
         let Some(entries) = lists.get(name) else {
@@ -397,9 +400,10 @@ fn expand(text: &str, lists: &Lists) -> Result<Vec<Pattern>, (String, Option<Str
     Ok(texts.iter().map(|text| Pattern::parse(text)).collect())
 }
 
-/// The first percent sign that is not escaped.
+/// The first percent sign that is not escaped. Two backslashes in front are one, and no escape.
 fn find_percent(text: &str) -> Option<usize> {
-    text.match_indices('%').map(|(at, _)| at).find(|&at| !text[..at].ends_with('\\'))
+    let escapes = |at: usize| text[..at].chars().rev().take_while(|c| *c == '\\').count();
+    text.match_indices('%').map(|(at, _)| at).find(|&at| escapes(at) % 2 == 0)
 }
 
 fn unescape(text: &str) -> String {
@@ -413,11 +417,10 @@ const MAX_DASHES: usize = 4;
 
 /// Variants with each kind of dash in place of those that begin an option.
 fn windash(pattern: &Pattern) -> Vec<Pattern> {
-    // Where an option begins: a dash with a letter behind it and no word in front.
+    // Where an option begins: a dash with a word behind it and none in front. Of `--run` that is the second.
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let begins = |before: Option<char>, c: char, after: Option<char>| {
-        DASHES.contains(&c)
-            && before.is_none_or(|c| !c.is_alphanumeric() && !DASHES.contains(&c))
-            && after.is_some_and(char::is_alphanumeric)
+        DASHES.contains(&c) && !before.is_some_and(is_word) && after.is_some_and(is_word)
     };
     // The variant, and the number of options in it.
     let vary = |pattern: &Pattern, choose: &dyn Fn(usize) -> char| {

@@ -1,7 +1,7 @@
 //! What was probably meant by a word that is not known.
 
 /// The word that was probably meant: two edits away at most, and not most of a short one.
-pub(crate) fn nearest<'w>(word: &str, known: impl Iterator<Item = &'w str>) -> Option<&'w str> {
+pub fn nearest<'w>(word: &str, known: impl Iterator<Item = &'w str>) -> Option<&'w str> {
     /// Longer words are not compared: it costs the product of their lengths.
     const LONGEST: usize = 64;
     let length = word.chars().count();

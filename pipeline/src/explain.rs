@@ -1,0 +1,151 @@
+//! `rules explain`: of everything in a file, why a rule fires on it or does not.
+
+use std::io;
+
+use ingest::source::Local;
+use ingest::{Limits, Problem, RawRecord, Sink, TranscriptHead, Want};
+use model::{Command, EventKind, Place, Session, SessionId};
+use rules::RuleSet;
+use rules::evaluate::{Explanation, explain};
+
+use crate::cases::{Happening, Seen};
+
+/// What explaining a file came to.
+#[derive(Debug, Default)]
+pub struct Explained {
+    /// Events that the rule is for.
+    pub events: u64,
+    /// Events that the rule is not for.
+    pub others: u64,
+    /// Events on which it fires.
+    pub fires: u64,
+    /// The event that it fires on, or that comes nearest to it.
+    pub nearest: Option<Nearest>,
+    /// What could not be read.
+    pub problems: Vec<Problem>,
+}
+
+/// An event, and what the rule came to on it.
+#[derive(Debug)]
+pub struct Nearest {
+    /// What happened, in a line.
+    pub what: String,
+    /// Where it was read.
+    pub place: Option<Place>,
+    /// The kind of event.
+    pub kind: EventKind,
+    /// What the rule came to.
+    pub explanation: Explanation,
+    distance: usize,
+}
+
+/// Explains a rule on everything that `local` holds.
+pub fn file(set: &RuleSet, rule: usize, local: &Local, limits: &Limits) -> io::Result<Explained> {
+    let mut reading = Reading { set, rule, explained: Explained::default() };
+    match ingest::open(local.name(), local.open()?, limits) {
+        Ok(opened) => {
+            ingest::decode(opened, Want::All, limits, &mut reading);
+        }
+        Err(problem) => reading.problem(problem),
+    }
+    Ok(reading.explained)
+}
+
+/// Explains a rule on one thing that happened.
+pub fn happening(set: &RuleSet, rule: usize, happening: &Happening) -> Explained {
+    let mut reading = Reading { set, rule, explained: Explained::default() };
+    reading.happening(happening, None);
+    reading.explained
+}
+
+struct Reading<'a> {
+    set: &'a RuleSet,
+    rule: usize,
+    explained: Explained,
+}
+
+impl Reading<'_> {
+    fn happening(&mut self, happening: &Happening, place: Option<&Place>) {
+        let Self { set, rule, explained } = self;
+        happening.see(set, &mut |seen: Seen<'_>| {
+            let Ok(Some(explanation)) = explain(set, *rule, seen.kind, seen.event) else {
+                explained.others += 1;
+                return;
+            };
+            explained.events += 1;
+            explained.fires += u64::from(explanation.fires);
+            let distance = distance(&explanation);
+            if explained.nearest.as_ref().is_none_or(|nearest| distance < nearest.distance) {
+                explained.nearest = Some(Nearest {
+                    what: what(happening),
+                    place: place.cloned(),
+                    kind: seen.kind,
+                    explanation,
+                    distance,
+                });
+            }
+        });
+    }
+}
+
+/// How far from firing: how many selections have to be the other way, roughly.
+fn distance(explanation: &Explanation) -> usize {
+    if explanation.fires {
+        return 0;
+    }
+    let used = explanation.selections.iter().filter(|selection| selection.is_used);
+    if used.clone().any(|selection| selection.decides) {
+        return 1;
+    }
+    2 + used.filter(|selection| !selection.holds).count()
+}
+
+fn what(happening: &Happening) -> String {
+    match happening {
+        Happening::Record(record) => {
+            let text = |key: &str| record[key].as_str().unwrap_or("?").to_owned();
+            format!("{} of {} at {}", text("eventName"), text("eventSource"), text("eventTime"))
+        }
+        Happening::Command(command) => format!("> {}", command.0.text),
+        Happening::Transcript(transcript) => {
+            format!("the transcript of {}", transcript.1.id)
+        }
+    }
+}
+
+fn session(head: &TranscriptHead) -> Session {
+    let unknown = || SessionId::new(&*head.place.artifact);
+    let mut session = Session::unknown(head.session_id.clone().unwrap_or_else(unknown));
+    session.start = head.first_event;
+    session.target.clone_from(&head.target);
+    session
+}
+
+impl Sink for Reading<'_> {
+    fn record(&mut self, raw: &RawRecord<'_>) {
+        let place = Place::new("", raw.offset);
+        match serde_json::from_slice(raw.bytes) {
+            Ok(record) => self.happening(&Happening::Record(record), Some(&place)),
+            Err(error) => self.explained.problems.push(Problem {
+                place,
+                kind: ingest::ProblemKind::Failed,
+                reason: format!("a broken record: {error}"),
+            }),
+        }
+    }
+
+    fn command(&mut self, head: &TranscriptHead, command: Command) {
+        let place = Place::new(head.place.artifact.clone(), command.bytes.start);
+        let happening = Happening::Command(Box::new((command, session(head))));
+        self.happening(&happening, Some(&place));
+    }
+
+    fn transcript(&mut self, head: &TranscriptHead) {
+        let happening = Happening::Transcript(Box::new((head.clone(), session(head))));
+        self.happening(&happening, Some(&head.place));
+    }
+
+    fn problem(&mut self, problem: Problem) {
+        self.explained.problems.push(problem);
+    }
+}
