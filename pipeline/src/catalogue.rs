@@ -192,8 +192,14 @@ fn label(tag: &str) -> String {
         "soc2" => format!("SOC 2 {upper}"),
         "pci-dss" => format!("PCI DSS 4.0 {name}"),
         "iso-27001" => format!("ISO/IEC 27001:2022 {upper}"),
-        "nist-800-53" => format!("NIST SP 800-53 {upper}"),
-        "hipaa" => format!("HIPAA § {name}"),
+        "nist-800-53" => match upper.split_once('.') {
+            Some((control, part)) => format!("NIST SP 800-53 {control}({part})"),
+            None => format!("NIST SP 800-53 {upper}"),
+        },
+        "hipaa" => match name.rsplit_once('.') {
+            Some((section, part)) => format!("HIPAA § {section}({part})"),
+            None => format!("HIPAA § {name}"),
+        },
         _ => inline(tag),
     }
 }

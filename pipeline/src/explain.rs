@@ -1,9 +1,9 @@
 //! `rules explain`: of everything in a file, why a rule fires on it or does not.
 
-use std::io;
+use std::sync::Arc;
 
-use ingest::source::Local;
-use ingest::{Limits, Problem, RawRecord, Sink, TranscriptHead, Want};
+use ingest::source::Found;
+use ingest::{Limits, Problem, ProblemKind, RawRecord, Sink, TranscriptHead, Want};
 use model::{Command, EventKind, Place, Session, SessionId};
 use rules::RuleSet;
 use rules::evaluate::{Explanation, explain};
@@ -36,24 +36,33 @@ pub struct Nearest {
     pub kind: EventKind,
     /// What the rule came to.
     pub explanation: Explanation,
-    distance: usize,
 }
 
-/// Explains a rule on everything that `local` holds.
-pub fn file(set: &RuleSet, rule: usize, local: &Local, limits: &Limits) -> io::Result<Explained> {
-    let mut reading = Reading { set, rule, explained: Explained::default() };
-    match ingest::open(local.name(), local.open()?, limits) {
-        Ok(opened) => {
-            ingest::decode(opened, Want::All, limits, &mut reading);
+/// Explains a rule on everything that was found.
+pub fn files(set: &RuleSet, rule: usize, found: Found, limits: &Limits) -> Explained {
+    let mut reading =
+        Reading { set, rule, explained: Explained::default(), artifact: Arc::from("") };
+    for local in found.artifacts {
+        reading.artifact = local.name();
+        let opened = local.open().map_err(|error| Problem {
+            place: Place::new(local.name(), 0),
+            kind: ProblemKind::Failed,
+            reason: error.to_string(),
+        });
+        match opened.and_then(|reader| ingest::open(local.name(), reader, limits)) {
+            Ok(opened) => {
+                ingest::decode(opened, Want::All, limits, &mut reading);
+            }
+            Err(problem) => reading.problem(problem),
         }
-        Err(problem) => reading.problem(problem),
     }
-    Ok(reading.explained)
+    reading.explained
 }
 
 /// Explains a rule on one thing that happened.
 pub fn happening(set: &RuleSet, rule: usize, happening: &Happening) -> Explained {
-    let mut reading = Reading { set, rule, explained: Explained::default() };
+    let mut reading =
+        Reading { set, rule, explained: Explained::default(), artifact: Arc::from("") };
     reading.happening(happening, None);
     reading.explained
 }
@@ -62,11 +71,12 @@ struct Reading<'a> {
     set: &'a RuleSet,
     rule: usize,
     explained: Explained,
+    artifact: Arc<str>,
 }
 
 impl Reading<'_> {
     fn happening(&mut self, happening: &Happening, place: Option<&Place>) {
-        let Self { set, rule, explained } = self;
+        let Self { set, rule, explained, .. } = self;
         happening.see(set, &mut |seen: Seen<'_>| {
             let Ok(Some(explanation)) = explain(set, *rule, seen.kind, seen.event) else {
                 explained.others += 1;
@@ -74,30 +84,17 @@ impl Reading<'_> {
             };
             explained.events += 1;
             explained.fires += u64::from(explanation.fires);
-            let distance = distance(&explanation);
-            if explained.nearest.as_ref().is_none_or(|nearest| distance < nearest.distance) {
+            let distance = explanation.distance;
+            if explained.nearest.as_ref().is_none_or(|nearest| distance < nearest.explanation.distance) {
                 explained.nearest = Some(Nearest {
                     what: what(happening),
                     place: place.cloned(),
                     kind: seen.kind,
                     explanation,
-                    distance,
                 });
             }
         });
     }
-}
-
-/// How far from firing: how many selections have to be the other way, roughly.
-fn distance(explanation: &Explanation) -> usize {
-    if explanation.fires {
-        return 0;
-    }
-    let used = explanation.selections.iter().filter(|selection| selection.is_used);
-    if used.clone().any(|selection| selection.decides) {
-        return 1;
-    }
-    2 + used.filter(|selection| !selection.holds).count()
 }
 
 fn what(happening: &Happening) -> String {
@@ -123,12 +120,12 @@ fn session(head: &TranscriptHead) -> Session {
 
 impl Sink for Reading<'_> {
     fn record(&mut self, raw: &RawRecord<'_>) {
-        let place = Place::new("", raw.offset);
+        let place = Place::new(Arc::clone(&self.artifact), raw.offset);
         match serde_json::from_slice(raw.bytes) {
             Ok(record) => self.happening(&Happening::Record(record), Some(&place)),
             Err(error) => self.explained.problems.push(Problem {
                 place,
-                kind: ingest::ProblemKind::Failed,
+                kind: ProblemKind::Failed,
                 reason: format!("a broken record: {error}"),
             }),
         }

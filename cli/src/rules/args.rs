@@ -131,11 +131,11 @@ pub(crate) struct ExplainArgs {
     /// The rule: its file, or its id, name, title or file name in the pack.
     #[arg(value_name = "RULE")]
     pub(crate) rule: String,
-    /// What happened: a file of CloudTrail records or a transcript, or `-` for standard input.
+    /// What happened: files or directories of CloudTrail records or transcripts, or `-` for standard input.
     #[arg(value_name = "EVENT", required_unless_present = "line")]
-    pub(crate) event: Option<PathBuf>,
-    /// A command line, instead of a file.
-    #[arg(long = "command", value_name = "LINE", conflicts_with = "event")]
+    pub(crate) events: Vec<PathBuf>,
+    /// A command line, instead of files.
+    #[arg(long = "command", value_name = "LINE", conflicts_with = "events")]
     pub(crate) line: Option<String>,
     /// Rules: a directory. Default: the pack that ships, where RULE is no file.
     #[arg(long, value_name = "DIR", env = "SSM_AUDIT_RULES")]

@@ -4,8 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
-use ingest::Limits;
-use ingest::source::Local;
+use ingest::{Limits, ProblemKind};
 use model::Visible;
 use pipeline::cases::Happening;
 use pipeline::explain::{self, Explained, Nearest};
@@ -41,19 +40,22 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Outcome, Failure> {
     } else {
         find(&set, &args.rule)?
     };
-    let explained = match (&args.line, &args.event) {
-        (Some(line), _) => explain::happening(&set, rule, &Happening::of_line(line)),
-        (None, Some(path)) => {
-            let local =
-                if path.as_os_str() == "-" { Local::Stdin } else { Local::File(path.clone()) };
-            explain::file(&set, rule, &local, &Limits::default()).map_err(|error| {
-                Failure::usage(format!("{}: {error}", Visible(&path.to_string_lossy())))
-            })?
+    let explained = match &args.line {
+        Some(line) => explain::happening(&set, rule, &Happening::of_line(line)),
+        None => {
+            let found = ingest::source::find(&args.events);
+            if let Some(unreadable) = found.unreadable.first() {
+                let (path, error) = (Visible(&unreadable.path), &unreadable.error);
+                return Err(Failure::usage(format!("{path}: {error}")));
+            }
+            explain::files(&set, rule, found, &Limits::default())
         }
-        (None, None) => return Err(Failure::usage("what happened? Give EVENT or --command")),
     };
     for problem in &explained.problems {
-        tell(&format!("not read: {}", Visible(&problem.reason)));
+        if problem.kind == ProblemKind::Failed {
+            let place = problem.place.to_string();
+            tell(&format!("not read: {}: {}", Visible(&place), Visible(&problem.reason)));
+        }
     }
     let masker = Masker { reveal: args.reveal };
     let mut out = anstream::stdout();
@@ -108,8 +110,8 @@ fn show(out: &mut dyn Write, rule: &Rule, explained: &Explained, masker: Masker)
     writeln!(out, "{colour}{verdict}{colour:#}: {BOLD}{title}{BOLD:#}")?;
     writeln!(out, "  {DIM}{}{DIM:#}", Visible(&rule.source().name))?;
     let what = masker.text(what);
-    let place = place.as_ref().map_or_else(String::new, |place| format!(", byte {}", place.offset));
-    writeln!(out, "  on {}{DIM}{place}{DIM:#}", Visible(&what))?;
+    let place = place.as_ref().map_or_else(String::new, |place| format!("  {place}"));
+    writeln!(out, "  on {}{DIM}{}{DIM:#}", Visible(&what), Visible(&place))?;
     if explained.events > 1 {
         let which = if explained.fires > 0 { "one of those" } else { "the nearest" };
         writeln!(

@@ -17,6 +17,8 @@ use crate::sigma::{Item, Rule, Search, Test, fold};
 pub struct Explanation {
     /// Did it match?
     pub fires: bool,
+    /// How many tests would have had to come out the other way for it to match; 0 if it did.
+    pub distance: usize,
     /// By selection, in the rule's order; behind them those of the filters on it.
     pub selections: Vec<SelectionTrace>,
 }
@@ -114,6 +116,7 @@ impl Explainer<'_> {
             .iter()
             .map(|selection| self.search(&selection.search, &selection.source))
             .collect();
+        let distance = distance(&rule.condition, &traces, true);
         let held: Vec<bool> = traces.iter().map(Trace::holds).collect();
         let fires = rule.condition.eval(&|at| held[at]);
         let mut used = Vec::new();
@@ -131,7 +134,7 @@ impl Explainer<'_> {
                 trace,
             })
             .collect();
-        Explanation { fires, selections }
+        Explanation { fires, distance, selections }
     }
 
     fn search(&self, search: &Search, source: &Arc<Source>) -> Trace {
@@ -172,7 +175,7 @@ impl Explainer<'_> {
         values.truncate(shown);
         ItemTrace {
             field: item.field.clone(),
-            test: item.test.to_string(),
+            test: words(item, source),
             holds,
             is_present,
             values,
@@ -185,4 +188,48 @@ impl Explainer<'_> {
 /// What the condition would come to if one selection were the other way.
 fn flips(condition: &Condition, at: usize, held: &[bool]) -> bool {
     condition.eval(&|other| held[other] != (other == at))
+}
+
+/// What is asked, in words; text in the letters of the rule, not as it is compared.
+fn words(item: &Item, source: &Source) -> String {
+    let words = item.test.to_string();
+    let written = source.text.get(item.span.clone()).unwrap_or_default();
+    let written = written.trim().trim_matches(['\'', '"']);
+    let folded = fold(written);
+    match words.split_once('`') {
+        Some((before, rest)) if rest == format!("{folded}`") => format!("{before}`{written}`"),
+        _ => words,
+    }
+}
+
+/// How many tests have to come out the other way for the condition to come to `wanted`.
+fn distance(condition: &Condition, traces: &[Trace], wanted: bool) -> usize {
+    let each = |items: &[Condition], wanted| -> Vec<usize> {
+        items.iter().map(|item| distance(item, traces, wanted)).collect()
+    };
+    match condition {
+        Condition::Search(at) => traces[*at].distance(wanted),
+        Condition::Not(inner) => distance(inner, traces, !wanted),
+        Condition::And(items) => fold_distances(&each(items, wanted), wanted),
+        Condition::Or(items) => fold_distances(&each(items, wanted), !wanted),
+    }
+}
+
+/// All of them are needed, or the nearest one.
+fn fold_distances(distances: &[usize], all: bool) -> usize {
+    if all { distances.iter().sum() } else { distances.iter().copied().min().unwrap_or(1) }
+}
+
+impl Trace {
+    fn distance(&self, wanted: bool) -> usize {
+        let each = |items: &[Self]| -> Vec<usize> {
+            items.iter().map(|item| item.distance(wanted)).collect()
+        };
+        match self {
+            Self::All(items) => fold_distances(&each(items), wanted),
+            Self::Any(items) => fold_distances(&each(items), !wanted),
+            Self::Not(inner) => inner.distance(!wanted),
+            Self::Item(item) => usize::from(item.holds != wanted),
+        }
+    }
 }

@@ -231,6 +231,16 @@ pub(super) fn read(
         custom,
         source: Arc::clone(source),
         title_span: document.get("title").map_or(document.span.clone(), |node| node.span.clone()),
-        span: document.span.clone(),
+        span: extent(document, source),
     })
+}
+
+/// The bytes of a document: to the line that begins the next one. A map's own span does not tell where it ends.
+fn extent(document: &Node, source: &Source) -> Range<usize> {
+    let start = document.span.start;
+    let rest = source.text.get(start..).unwrap_or_default();
+    let next = rest.match_indices("\n---").map(|(at, _)| at + 1).find(|at| {
+        rest[at + 3..].chars().next().is_none_or(char::is_whitespace)
+    });
+    start..next.map_or(source.text.len(), |next| start + next)
 }
