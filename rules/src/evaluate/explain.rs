@@ -229,7 +229,12 @@ impl Trace {
             Self::All(items) => fold_distances(&each(items), wanted),
             Self::Any(items) => fold_distances(&each(items), !wanted),
             Self::Not(inner) => inner.distance(!wanted),
-            Self::Item(item) => usize::from(item.holds != wanted),
+            Self::Item(item) if item.holds == wanted => 0,
+            // What an event is about weighs more than how it went.
+            Self::Item(item) => match item.field.as_deref() {
+                Some("eventName" | "Image" | "text") => 3,
+                _ => 1,
+            },
         }
     }
 }
