@@ -14,7 +14,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("pipeline", &["model", "ingest", "rules", "report"]),
     ("lambda", &["model", "ingest", "rules", "report", "pipeline"]),
     ("cli", &["model", "ingest", "rules", "report", "pipeline"]),
-    ("benches", &["ingest"]),
+    ("benches", &["model", "ingest", "rules", "pipeline"]),
 ];
 
 /// Crates that may be used in these rooms only, each with the law that says so.

@@ -1,3 +1,4 @@
-//! What the benchmarks share: the made-up CloudTrail traffic.
+//! What the benchmarks share: the made-up CloudTrail traffic, and many rules made of a few.
 
+pub mod mutate;
 pub mod traffic;

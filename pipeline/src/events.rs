@@ -97,6 +97,22 @@ impl<'a> Added<'a> {
     }
 }
 
+/// [`Added`] by kind of event, each made when it is first asked for: a kind that never comes costs nothing.
+pub(crate) struct AddedByKind<'a> {
+    set: &'a RuleSet,
+    kinds: [OnceCell<Added<'a>>; EventKind::ALL.len()],
+}
+
+impl<'a> AddedByKind<'a> {
+    pub(crate) fn new(set: &'a RuleSet) -> Self {
+        Self { set, kinds: Default::default() }
+    }
+
+    pub(crate) fn of(&self, kind: EventKind) -> &Added<'a> {
+        self.kinds[kind as usize].get_or_init(|| Added::new(self.set, kind))
+    }
+}
+
 /// A CloudTrail record.
 pub(crate) struct RecordEvent<'a> {
     pub(crate) raw: &'a RawRecord<'a>,

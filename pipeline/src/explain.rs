@@ -1,14 +1,17 @@
 //! `rules explain`: of everything in a file, why a rule fires on it or does not.
 
+use std::io;
 use std::sync::Arc;
 
 use ingest::source::Found;
 use ingest::{Limits, Problem, ProblemKind, RawRecord, Sink, TranscriptHead, Want};
-use model::{Command, EventKind, Place, Session, SessionId};
+use model::{Command, EventKind, Finding, Place, Session, SessionId};
 use rules::RuleSet;
+use rules::correlate::Peak;
 use rules::evaluate::{Explanation, explain};
 
 use crate::cases::{Happening, Seen};
+use crate::scan::{self, Observer, Options};
 
 /// What explaining a file came to.
 #[derive(Debug, Default)]
@@ -59,6 +62,53 @@ pub fn files(set: &RuleSet, rule: usize, found: Found, limits: &Limits) -> Expla
     reading.explained
 }
 
+/// What explaining a correlation came to.
+#[derive(Debug, Default)]
+pub struct Correlated {
+    /// How often it fires.
+    pub fires: usize,
+    /// How many events match each of its rules, in the order of the correlation's `rules`.
+    pub matches: Vec<u64>,
+    /// How far its groups came, the farthest first.
+    pub peaks: Vec<Peak>,
+    /// What could not be read.
+    pub problems: Vec<Problem>,
+}
+
+/// Explains a correlation on everything that was found.
+pub fn correlation(
+    set: &RuleSet,
+    index: usize,
+    find: Found,
+    options: &Options,
+) -> io::Result<Correlated> {
+    let mut watch = Watch { problems: Vec::new() };
+    let watched = scan::correlations(find, set, options, index, &mut watch)?;
+    let fires = watched.fires;
+    Ok(Correlated {
+        fires,
+        matches: watched.matches,
+        peaks: watched.peaks,
+        problems: watch.problems,
+    })
+}
+
+struct Watch {
+    problems: Vec<Problem>,
+}
+
+impl Observer for Watch {
+    fn finding(&mut self, _: &Finding) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn problem(&mut self, problem: &Problem) {
+        self.problems.push(problem.clone());
+    }
+
+    fn artifact(&mut self, _: u64) {}
+}
+
 /// Explains a rule on one thing that happened.
 pub fn happening(set: &RuleSet, rule: usize, happening: &Happening) -> Explained {
     let mut reading =
@@ -85,7 +135,11 @@ impl Reading<'_> {
             explained.events += 1;
             explained.fires += u64::from(explanation.fires);
             let distance = explanation.distance;
-            if explained.nearest.as_ref().is_none_or(|nearest| distance < nearest.explanation.distance) {
+            if explained
+                .nearest
+                .as_ref()
+                .is_none_or(|nearest| distance < nearest.explanation.distance)
+            {
                 explained.nearest = Some(Nearest {
                     what: what(happening),
                     place: place.cloned(),

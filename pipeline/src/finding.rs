@@ -48,10 +48,17 @@ fn transcript_name<'a>(head: &'a TranscriptHead, session: &'a Session) -> &'a [u
     }
 }
 
-/// The identity of a command.
-pub(crate) fn command_id(head: &TranscriptHead, session: &Session, command: &Command) -> u128 {
+/// The identity of a command, or of a program that it starts: these are events of their own. `program` counts
+/// them from 1; 0 is the line.
+pub(crate) fn command_id(
+    head: &TranscriptHead,
+    session: &Session,
+    command: &Command,
+    program: usize,
+) -> u128 {
     let transcript = transcript_name(head, session);
-    number(&[b"command", transcript, &command.ordinal.to_le_bytes()])
+    let ordinal = command.ordinal.to_le_bytes();
+    number(&[b"command", transcript, &ordinal, &program.to_le_bytes()])
 }
 
 /// The identity of a transcript.
@@ -211,29 +218,35 @@ pub(crate) fn of_fire(fire: &Fire<'_, Arc<Finding>>, masker: Masker) -> Finding 
         value: Some(value.clone()),
         selection: "group-by".to_owned(),
     });
-    let count = Evidence {
+    let reached = Evidence {
         field: written.kind.as_str().to_owned(),
         value: Some(fire.count.to_string()),
         selection: "condition".to_owned(),
     };
-    let mut evidence: Vec<Evidence> = group.chain([count]).collect();
+    let mut evidence: Vec<Evidence> = group.chain([reached]).collect();
     masker.evidence(&mut evidence);
-    let number = hits.len();
-    let ends = hits.iter().enumerate().filter(|(at, _)| {
+    let mut parts: Vec<Correlated> = Vec::new();
+    let mut count = 0;
+    for hit in hits {
+        // Of a correlation in a correlation what happened is told, not that it was one.
+        if hit.correlated.is_empty() {
+            parts.push(part(hit));
+            count += 1;
+        } else {
+            parts.extend(hit.correlated.iter().cloned());
+            count += hit.correlated_count;
+        }
+    }
+    parts.sort_by(|a, b| (a.time, &a.id).cmp(&(b.time, &b.id)));
+    // Several programs of one line are one line.
+    let before = parts.len();
+    parts.dedup_by(|a, b| a.id == b.id);
+    count -= (before - parts.len()) as u64;
+    let number = parts.len();
+    let ends = parts.into_iter().enumerate().filter(|(at, _)| {
         number <= LISTED || *at < LISTED.div_ceil(2) || number - at <= LISTED / 2
     });
-    let correlated = ends.map(|(_, hit)| Correlated {
-        id: hit.id.clone(),
-        rule: Arc::clone(&hit.rule),
-        time: hit.time,
-        event_id: hit.event_id.clone(),
-        about: hit
-            .command
-            .clone()
-            .or_else(|| hit.target.clone())
-            .or_else(|| hit.event_name.clone()),
-        place: hit.place.clone(),
-    });
+    let correlated = ends.map(|(_, part)| part);
     Finding {
         id: id(&[info.id.as_bytes(), b"correlation", &fire.id.to_le_bytes()]),
         rule: Arc::new(info),
@@ -252,6 +265,18 @@ pub(crate) fn of_fire(fire: &Fire<'_, Arc<Finding>>, masker: Masker) -> Finding 
         evidence,
         place: hits.last().map_or_else(|| Place::new("", 0), |hit| hit.place.clone()),
         correlated: correlated.collect(),
-        correlated_count: number as u64,
+        correlated_count: count,
+    }
+}
+
+fn part(hit: &Finding) -> Correlated {
+    let about = [&hit.command, &hit.target, &hit.event_name];
+    Correlated {
+        id: hit.id.clone(),
+        rule: Arc::clone(&hit.rule),
+        time: hit.time,
+        event_id: hit.event_id.clone(),
+        about: about.into_iter().flatten().next().cloned(),
+        place: hit.place.clone(),
     }
 }

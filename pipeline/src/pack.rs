@@ -75,7 +75,17 @@ impl Opened {
 pub fn open(path: Option<&Path>) -> io::Result<Opened> {
     let Some(path) = path else { return Ok(Opened { files: embedded(), part: None }) };
     let root = root_of(path);
-    let files = files(&root)?;
+    let mut files = files(&root)?;
+    if root == path && path.is_file() {
+        // On its own, but for its cases, or the rule that it is the cases of.
+        let name = shown(path);
+        let stem = name.trim_end_matches(".yml").trim_end_matches(".test").to_owned();
+        for other in [format!("{stem}.yml"), format!("{stem}.test.yml")] {
+            if other != name && Path::new(&other).is_file() {
+                read(Path::new(&other), &mut files)?;
+            }
+        }
+    }
     let part = (root != path).then(|| shown(path));
     // A path that does not lie below its pack as it is written was found by its absolute name.
     let part = match part {

@@ -1,6 +1,7 @@
 //! Documents that speak of one another: filters are laid on their rules, correlations find their members.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::correlate::MAX_GROUP;
@@ -243,20 +244,21 @@ fn members(
 /// What can be wrong when the members are known.
 fn check(correlation: &Correlation, own: &[Member], problems: &mut Vec<Diagnostic>) -> bool {
     let source = &correlation.meta.source;
-    let mut wrong = |message: String, help: &str| {
-        let span = correlation.rules_span.clone();
+    let mut wrong = |span: &Range<usize>, message: String, help: &str| {
+        let span = span.clone();
         problems.push(Diagnostic::error(source, span, message).with_help(help));
         false
     };
     if correlation.kind.is_temporal() && own.len() < 2 {
         return wrong(
+            &correlation.rules_span,
             format!("`{}` needs two rules at least", correlation.kind.as_str()),
             "to count the matches of one, use `event_count`",
         );
     }
     let twice = own.iter().enumerate().any(|(at, member)| own[..at].contains(member));
     if twice && correlation.kind != CorrelationKind::TemporalOrdered {
-        return wrong("a rule is named twice".into(), "name each once");
+        return wrong(&correlation.rules_span, "a rule is named twice".into(), "name each once");
     }
     match &correlation.condition {
         CorrelationCondition::Bounds(bounds) => {
@@ -268,6 +270,7 @@ fn check(correlation: &Correlation, own: &[Member], problems: &mut Vec<Diagnosti
             );
             if counts && bounds.iter().any(|bound| bound.number > most) {
                 return wrong(
+                    &correlation.condition_span,
                     format!("more than {MAX_GROUP} matches of a group are not kept"),
                     "ask for fewer, in a shorter timespan",
                 );
@@ -282,6 +285,7 @@ fn check(correlation: &Correlation, own: &[Member], problems: &mut Vec<Diagnosti
             };
             if correlation.kind == CorrelationKind::TemporalOrdered && !conjunction {
                 return wrong(
+                    &correlation.condition_span,
                     "in order, only all of the rules can be asked for".into(),
                     "use `temporal` for other conditions",
                 );

@@ -114,6 +114,14 @@ pub(crate) struct TestArgs {
     pub(crate) require_coverage: bool,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shell {
+    /// bash and its like, on Linux.
+    Posix,
+    /// PowerShell, on Windows.
+    Powershell,
+}
+
 const EXPLAIN_EXAMPLES: &str = "\
 Examples:
   ssm-audit rules explain rules.d/sessions/role-without-mfa.yml event.json
@@ -137,6 +145,9 @@ pub(crate) struct ExplainArgs {
     /// A command line, instead of files.
     #[arg(long = "command", value_name = "LINE", conflicts_with = "events")]
     pub(crate) line: Option<String>,
+    /// The shell that the command line is for.
+    #[arg(long, value_enum, default_value_t = Shell::Posix, requires = "line")]
+    pub(crate) shell: Shell,
     /// Rules: a directory. Default: the pack that ships, where RULE is no file.
     #[arg(long, value_name = "DIR", env = "SSM_AUDIT_RULES")]
     pub(crate) rules: Option<PathBuf>,

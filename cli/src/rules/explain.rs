@@ -4,16 +4,18 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
-use ingest::{Limits, ProblemKind};
-use model::Visible;
+use ingest::{Limits, Problem, ProblemKind};
+use model::{ShellFamily, Visible};
 use pipeline::cases::Happening;
-use pipeline::explain::{self, Explained, Nearest};
+use pipeline::explain::{self, Correlated, Explained, Nearest};
+use pipeline::pack::Opened;
+use pipeline::scan::Options;
 use report::mask::Masker;
 use rules::evaluate::{ItemTrace, SelectionTrace, Trace};
-use rules::sigma::Meta;
-use rules::{Rule, RuleSet};
+use rules::sigma::{CorrelationCondition, Meta};
+use rules::{LinkedCorrelation, Member, Rule, RuleSet};
 
-use super::args::ExplainArgs;
+use super::args::{ExplainArgs, Shell};
 use crate::diagnostics;
 use crate::exit::{Failure, Outcome, tell};
 
@@ -32,39 +34,74 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Outcome, Failure> {
     }
     let set = RuleSet::compile(pack);
     let rule = if file.is_file() {
-        let own = |rule: &Rule| opened.is_asked_for(&rule.source().name);
-        set.rules()
-            .iter()
-            .position(own)
+        of_file(&set, &opened)
             .ok_or_else(|| Failure::usage(format!("no rule without errors in {}", args.rule)))?
     } else {
         find(&set, &args.rule)?
     };
-    let explained = match &args.line {
-        Some(line) => explain::happening(&set, rule, &Happening::of_line(line)),
-        None => {
-            let found = ingest::source::find(&args.events);
-            if let Some(unreadable) = found.unreadable.first() {
+    let found = || {
+        let found = ingest::source::find(&args.events);
+        match found.unreadable.first() {
+            None => Ok(found),
+            Some(unreadable) => {
                 let (path, error) = (Visible(&unreadable.path), &unreadable.error);
-                return Err(Failure::usage(format!("{path}: {error}")));
+                Err(Failure::usage(format!("{path}: {error}")))
             }
-            explain::files(&set, rule, found, &Limits::default())
         }
     };
-    for problem in &explained.problems {
-        if problem.kind == ProblemKind::Failed {
-            let place = problem.place.to_string();
-            tell(&format!("not read: {}: {}", Visible(&place), Visible(&problem.reason)));
+    let rule = match rule {
+        Member::Rule(rule) => rule,
+        Member::Correlation(index) => {
+            if args.line.is_some() {
+                return Err(Failure::usage(
+                    "a correlation is about several events; give files instead of --command",
+                ));
+            }
+            let told = explain::correlation(&set, index, found()?, &Options::default())?;
+            tell_problems(&told.problems);
+            show_correlation(&mut anstream::stdout(), &set.correlations()[index], &told)?;
+            return Ok(if told.fires > 0 { Outcome::Done } else { Outcome::Findings });
         }
-    }
+    };
+    let explained = match &args.line {
+        Some(line) => {
+            let shell = match args.shell {
+                Shell::Posix => ShellFamily::Posix,
+                Shell::Powershell => ShellFamily::PowerShell,
+            };
+            explain::happening(&set, rule, &Happening::of_line(line, shell))
+        }
+        None => explain::files(&set, rule, found()?, &Limits::default()),
+    };
+    tell_problems(&explained.problems);
     let masker = Masker { reveal: args.reveal };
     let mut out = anstream::stdout();
     show(&mut out, &set.rules()[rule], &explained, masker)?;
     Ok(if explained.fires > 0 { Outcome::Done } else { Outcome::Findings })
 }
 
+fn tell_problems(problems: &[Problem]) {
+    for problem in problems.iter().filter(|problem| problem.kind == ProblemKind::Failed) {
+        let place = problem.place.to_string();
+        tell(&format!("not read: {}: {}", Visible(&place), Visible(&problem.reason)));
+    }
+}
+
+/// What is told of a file: its correlation, else its first rule.
+fn of_file(set: &RuleSet, opened: &Opened) -> Option<Member> {
+    let own = |meta: &Meta| opened.is_asked_for(&meta.source.name);
+    let mut correlations = (0..set.correlations().len())
+        .filter(|at| own(&set.correlations()[*at].correlation.meta))
+        .map(|at| (Member::Correlation(at), set.is_correlation_told(at)))
+        .collect::<Vec<_>>();
+    // What is told comes first.
+    correlations.sort_by_key(|(_, told)| !told);
+    let rules = (0..set.rules().len()).filter(|at| own(&set.rules()[*at].meta)).map(Member::Rule);
+    correlations.into_iter().map(|(member, _)| member).chain(rules).next()
+}
+
 /// A rule by its id, name, title or the name of its file.
-fn find(set: &RuleSet, wanted: &str) -> Result<usize, Failure> {
+fn find(set: &RuleSet, wanted: &str) -> Result<Member, Failure> {
     let stem = |meta: &Meta| {
         let file = meta.source.name.rsplit('/').next().unwrap_or_default();
         file.rsplit_once('.').map_or(file, |(stem, _)| stem).to_owned()
@@ -74,17 +111,19 @@ fn find(set: &RuleSet, wanted: &str) -> Result<usize, Failure> {
             || meta.info.title.eq_ignore_ascii_case(wanted)
             || stem(meta) == wanted
     };
-    if let Some(at) = set.rules().iter().position(|rule| fits(&rule.meta)) {
-        return Ok(at);
-    }
-    let correlation = set.correlations().iter().find(|linked| fits(&linked.correlation.meta));
-    if let Some(linked) = correlation {
-        let parts: Vec<&str> =
-            linked.correlation.rules.iter().map(|rule| rule.text.as_str()).collect();
-        return Err(Failure::usage(format!(
-            "`{wanted}` is a correlation: it is about several events; explain one of its rules: {}",
-            parts.join(", ")
-        )));
+    // Of a file with several documents what is told is meant.
+    let rules = || {
+        let fitting = (0..set.rules().len()).filter(|at| fits(&set.rules()[*at].meta));
+        fitting.map(|at| (Member::Rule(at), set.is_told(at)))
+    };
+    let correlations = || {
+        let all = 0..set.correlations().len();
+        let fitting = all.filter(|at| fits(&set.correlations()[*at].correlation.meta));
+        fitting.map(|at| (Member::Correlation(at), set.is_correlation_told(at)))
+    };
+    let told = correlations().chain(rules()).find(|(_, told)| *told);
+    if let Some((member, _)) = told.or_else(|| correlations().chain(rules()).next()) {
+        return Ok(member);
     }
     let stems: Vec<String> = set.rules().iter().map(|rule| stem(&rule.meta)).collect();
     let near = rules::nearest(wanted, stems.iter().map(String::as_str));
@@ -207,4 +246,75 @@ fn show_item(
         Visible(&asked),
         Visible(&value),
     )
+}
+
+/// Groups shown of a correlation.
+const GROUPS: usize = 5;
+
+fn show_correlation(
+    out: &mut dyn Write,
+    linked: &LinkedCorrelation,
+    told: &Correlated,
+) -> io::Result<()> {
+    let correlation = &linked.correlation;
+    let title = Visible(&correlation.meta.info.title);
+    let (colour, verdict) = if told.fires > 0 { (GOOD, "fires") } else { (BAD, "does not fire") };
+    let times = if told.fires > 1 { format!(", {} times", told.fires) } else { String::new() };
+    writeln!(out, "{colour}{verdict}{colour:#}: {BOLD}{title}{BOLD:#}{times}")?;
+    writeln!(out, "  {DIM}{}{DIM:#}\n", Visible(&correlation.meta.source.name))?;
+    let asked = match &correlation.condition {
+        CorrelationCondition::Rules(_) => "the condition below".to_owned(),
+        CorrelationCondition::Bounds(bounds) if bounds.is_empty() => {
+            format!("all {} of its rules", linked.members.len())
+        }
+        CorrelationCondition::Bounds(bounds) => {
+            let words = bounds.iter().map(|bound| match bound.comparison {
+                Some(comparison) => format!("{comparison} {}", bound.number),
+                None => format!("exactly {}", bound.number),
+            });
+            words.collect::<Vec<_>>().join(" and ")
+        }
+    };
+    let fields = if correlation.fields.is_empty() {
+        String::new()
+    } else {
+        format!(" of {}", correlation.fields.join(", "))
+    };
+    let span = correlation.timespan.as_secs();
+    let kind = correlation.kind.as_str();
+    writeln!(out, "  asked: {kind}{fields}, {asked}, within {span} s")?;
+    for (reference, matches) in correlation.rules.iter().zip(&told.matches) {
+        let colour = if *matches > 0 { GOOD } else { BAD };
+        let name = Visible(&reference.text);
+        writeln!(out, "    {colour}{matches:>6}{colour:#} matches of {name}")?;
+    }
+    if told.peaks.is_empty() && told.matches.iter().any(|matches| *matches > 0) {
+        let fields = correlation.group_by.join(", ");
+        writeln!(out, "  none of these events has all of {fields}, so they belong to no group")?;
+    }
+    for peak in told.peaks.iter().take(GROUPS) {
+        let group: Vec<String> =
+            peak.group.iter().map(|(field, value)| format!("{field} = {value}")).collect();
+        let group = if group.is_empty() { "all together".into() } else { group.join(", ") };
+        writeln!(out, "\n  {}", Visible(&group))?;
+        writeln!(out, "    reached {} from {} to {}", peak.value, peak.from, peak.to)?;
+        let few = correlation.rules.len() <= GROUPS;
+        let members = correlation.rules.iter().zip(&peak.members);
+        for (reference, count) in members.filter(|(_, count)| few || **count > 0) {
+            let colour = if *count > 0 { GOOD } else { BAD };
+            writeln!(out, "    {colour}{count:>6}{colour:#} of {}", Visible(&reference.text))?;
+        }
+    }
+    if told.peaks.len() > GROUPS {
+        writeln!(
+            out,
+            "\n  {DIM}… and {} groups that came less far{DIM:#}",
+            told.peaks.len() - GROUPS
+        )?;
+    }
+    if let CorrelationCondition::Rules(_) = correlation.condition {
+        let rest = &correlation.meta.source.text[correlation.condition_span.start..];
+        writeln!(out, "\n  {DIM}{}{DIM:#}", Visible(rest.lines().next().unwrap_or_default()))?;
+    }
+    Ok(())
 }

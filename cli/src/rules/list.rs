@@ -4,8 +4,8 @@ use std::io::{self, Write as _};
 
 use model::{Level, Visible};
 use report::write::level_style;
-use rules::Pack;
-use rules::sigma::Meta;
+use rules::RuleSet;
+use rules::sigma::{Filter, Meta};
 use serde::Serialize;
 
 use super::args::{ListArgs, ListFormat};
@@ -18,18 +18,21 @@ struct Row<'a> {
     title: &'a str,
     level: Level,
     kind: &'static str,
+    /// Is it told on its own, or only a part of correlations?
+    told: bool,
     logsource: String,
     tags: &'a [String],
     owner: Option<&'a str>,
     file: &'a str,
 }
 
-fn row<'a>(meta: &'a Meta, kind: &'static str, logsource: String) -> Row<'a> {
+fn row<'a>(meta: &'a Meta, kind: &'static str, told: bool, logsource: String) -> Row<'a> {
     Row {
         id: &meta.info.id,
         title: &meta.info.title,
         level: meta.info.level,
         kind,
+        told,
         logsource,
         tags: &meta.info.tags,
         owner: meta.owner.as_deref(),
@@ -37,20 +40,27 @@ fn row<'a>(meta: &'a Meta, kind: &'static str, logsource: String) -> Row<'a> {
     }
 }
 
-fn rows(pack: &Pack) -> Vec<Row<'_>> {
-    let rules = pack.rules.iter().map(|rule| row(&rule.meta, "rule", rule.logsource.to_string()));
-    let correlations = pack.correlations.iter().map(|linked| {
+fn rows<'a>(set: &'a RuleSet, filters: &'a [Filter]) -> Vec<Row<'a>> {
+    let rules = set
+        .rules()
+        .iter()
+        .enumerate()
+        .map(|(at, rule)| row(&rule.meta, "rule", set.is_told(at), rule.logsource.to_string()));
+    let correlations = set.correlations().iter().enumerate().map(|(at, linked)| {
         let correlation = &linked.correlation;
-        row(&correlation.meta, "correlation", correlation.kind.as_str().to_owned())
+        let told = set.is_correlation_told(at);
+        row(&correlation.meta, "correlation", told, correlation.kind.as_str().to_owned())
     });
-    let filters = pack.filters.iter().map(|f| row(&f.meta, "filter", f.logsource.to_string()));
+    let filters = filters.iter().map(|f| row(&f.meta, "filter", false, f.logsource.to_string()));
     rules.chain(correlations).chain(filters).collect()
 }
 
 pub(crate) fn run(args: &ListArgs) -> Result<Outcome, Failure> {
     let (opened, pack) = super::open(args.path.as_deref())?;
     diagnostics::show(&pack.problems);
-    let mut rows = rows(&pack);
+    let filters = pack.filters.clone();
+    let set = RuleSet::compile(pack);
+    let mut rows = rows(&set, &filters);
     rows.retain(|row| {
         opened.is_asked_for(row.file)
             && row.level >= args.level
@@ -58,6 +68,10 @@ pub(crate) fn run(args: &ListArgs) -> Result<Outcome, Failure> {
     });
     rows.sort_by_key(|row| (std::cmp::Reverse(row.level), row.file, row.title));
     let mut out = anstream::stdout();
+    let parts = rows.iter().filter(|row| !row.told && row.kind != "filter").count();
+    if args.format == ListFormat::Text {
+        rows.retain(|row| row.told || row.kind == "filter");
+    }
     for row in &rows {
         match args.format {
             ListFormat::Json => report::write::json_line(&mut io::stdout(), row)?,
@@ -76,7 +90,13 @@ pub(crate) fn run(args: &ListArgs) -> Result<Outcome, Failure> {
         }
     }
     if args.format == ListFormat::Text {
-        writeln!(out, "{} rules, correlations and filters", rows.len())?;
+        let count = |kind: &str| rows.iter().filter(|row| row.kind == kind).count();
+        let (rules, correlations, filters) = (count("rule"), count("correlation"), count("filter"));
+        writeln!(
+            out,
+            "{rules} rules, {correlations} correlations, {filters} filters; {parts} parts of correlations are not \
+             told on their own"
+        )?;
     }
     Ok(Outcome::Done)
 }

@@ -156,14 +156,18 @@ fn text(report: &Report, args: &TestArgs) -> io::Result<()> {
         for of in &report.coverage {
             let gaps = gaps(of);
             if !gaps.is_empty() {
-                let file = Visible(&of.file);
-                writeln!(out, "{file}: selections not seen both ways: {}", gaps.join(", "))?;
+                let (file, rule) = (Visible(&of.file), Visible(&of.rule));
+                let gaps = gaps.join(", ");
+                writeln!(out, "{file}: {rule}: selections not seen both ways: {gaps}")?;
             }
         }
     }
     let failed = report.outcomes.iter().filter(|outcome| outcome.failure.is_some()).count();
     let passed = report.outcomes.len() - failed;
     let colour = if failed > 0 { BAD } else { GOOD };
+    if selections == 0 {
+        return writeln!(out, "{colour}{passed} passed, {failed} failed{colour:#}");
+    }
     writeln!(
         out,
         "{colour}{passed} passed, {failed} failed{colour:#}; {seen} of {selections} selections seen to hold and not \

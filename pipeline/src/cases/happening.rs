@@ -35,12 +35,12 @@ pub struct Seen<'a> {
 
 impl Happening {
     /// A command line, of which nothing else is known.
-    pub fn of_line(line: &str) -> Self {
+    pub fn of_line(line: &str, shell: ShellFamily) -> Self {
         let command = Command {
             ordinal: 1,
             text: line.to_owned(),
             original: None,
-            shell: ShellFamily::Posix,
+            shell,
             status: CommandStatus::Executed,
             confidence: Confidence::Certain,
             reason: "given as it is",

@@ -288,10 +288,13 @@ impl<'a> Runner<'a> {
         let mut evaluator = Evaluator::new(self.set);
         let mut correlator = Correlator::new(self.set);
         let mut trouble = None;
-        for (at, happening) in happenings.iter().enumerate() {
+        let mut at = 0_u128;
+        for happening in happenings {
             happening.see(self.set, &mut |seen: Seen<'_>| {
+                // Each program of a line is an event of its own.
+                at += 1;
                 let result = evaluator.evaluate(seen.kind, seen.pivot, seen.event, |found| {
-                    correlator.add(found.index, seen.time, at as u128, &found.captures, &());
+                    correlator.add(found.index, seen.time, at, &found.captures, &());
                     if subjects.contains(&Subject::Rule(found.index)) {
                         tried.fired = true;
                         tried.evidence.extend(found.evidence);

@@ -24,11 +24,11 @@ use model::{
     Command, EventKind, Finding, Level, Observation, Place, Session, SessionId, SessionKind,
 };
 use report::mask::Masker;
-use rules::correlate::Captures;
-use rules::{Correlator, Evaluator, RuleSet};
+use rules::correlate::{Captures, Peak};
+use rules::{Correlator, Evaluator, Member, RuleSet};
 
 use self::reading::Reading;
-use crate::events::Added;
+use crate::events::AddedByKind;
 use crate::finding;
 use crate::seen::Seen;
 
@@ -136,35 +136,81 @@ pub fn scan(
     options: &Options,
     observer: &mut dyn Observer,
 ) -> io::Result<Summary> {
-    let mut scan = Scan {
-        set,
-        options,
-        seen: Arc::new(Seen::new()),
-        sessions: BTreeMap::new(),
-        transcripts: BTreeSet::new(),
-        told: HashSet::new(),
-        correlator: Some(Correlator::new(set)),
-        failed: HashSet::new(),
-        skipped: HashSet::new(),
-        summary: Summary::default(),
-    };
-    for unreadable in found.unreadable {
-        let place = Place::new(unreadable.path, 0);
-        let reason = unreadable.error.to_string();
-        scan.trouble(&Problem { place, kind: ProblemKind::Failed, reason }, observer);
-    }
-    for (path, what) in found.left_out {
-        let place = Place::new(path, 0);
-        scan.trouble(
-            &Problem { place, kind: ProblemKind::Skipped, reason: what.to_owned() },
-            observer,
-        );
-    }
-    scan.summary.artifacts = found.artifacts.len() as u64;
-    let deferred = scan.pass(Pass::Records, found.artifacts, observer)?;
-    scan.pass(Pass::Transcripts, deferred, observer)?;
+    let mut scan = Scan::new(set, options);
+    scan.read(found, observer)?;
     scan.correlate(observer)?;
     Ok(scan.finish())
+}
+
+/// What became of one correlation.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    pub(crate) fires: usize,
+    /// By member.
+    pub(crate) matches: Vec<u64>,
+    pub(crate) peaks: Vec<Peak>,
+}
+
+/// Scans for how far a correlation comes.
+pub(crate) fn correlations(
+    found: Found,
+    set: &RuleSet,
+    options: &Options,
+    index: usize,
+    observer: &mut dyn Observer,
+) -> io::Result<Watched> {
+    let mut scan = Scan::new(set, options);
+    scan.correlator = scan.correlator.map(|correlator| correlator.watching(index));
+    scan.read(found, observer)?;
+    let members = &set.correlations()[index].members;
+    let matches = |member: &Member| match member {
+        Member::Rule(at) => scan.hits.get(at).copied().unwrap_or(0),
+        Member::Correlation(_) => 0,
+    };
+    let mut matches: Vec<u64> = members.iter().map(matches).collect();
+    let outcome = scan.correlated();
+    for fire in &outcome.fires {
+        for (member, count) in members.iter().zip(&mut matches) {
+            *count += u64::from(*member == Member::Correlation(fire.index));
+        }
+    }
+    let fires = outcome.fires.iter().filter(|fire| fire.index == index).count();
+    Ok(Watched { fires, matches, peaks: outcome.peaks })
+}
+
+impl<'a> Scan<'a> {
+    fn new(set: &'a RuleSet, options: &'a Options) -> Self {
+        Self {
+            set,
+            options,
+            seen: Arc::new(Seen::new()),
+            sessions: BTreeMap::new(),
+            transcripts: BTreeSet::new(),
+            told: HashSet::new(),
+            correlator: Some(Correlator::new(set)),
+            hits: BTreeMap::new(),
+            failed: HashSet::new(),
+            skipped: HashSet::new(),
+            summary: Summary::default(),
+        }
+    }
+
+    fn read(&mut self, found: Found, observer: &mut dyn Observer) -> io::Result<()> {
+        for unreadable in found.unreadable {
+            let place = Place::new(unreadable.path, 0);
+            let reason = unreadable.error.to_string();
+            self.trouble(&Problem { place, kind: ProblemKind::Failed, reason }, observer);
+        }
+        for (path, what) in found.left_out {
+            let place = Place::new(path, 0);
+            let reason = what.to_owned();
+            self.trouble(&Problem { place, kind: ProblemKind::Skipped, reason }, observer);
+        }
+        self.summary.artifacts = found.artifacts.len() as u64;
+        let deferred = self.pass(Pass::Records, found.artifacts, observer)?;
+        self.pass(Pass::Transcripts, deferred, observer)?;
+        Ok(())
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -183,6 +229,8 @@ struct Scan<'a> {
     told: HashSet<u128>,
     /// The matches that correlations are made of.
     correlator: Option<Correlator<'a, Arc<Finding>>>,
+    /// How many there were, by rule.
+    hits: BTreeMap<usize, u64>,
     /// Artifacts of which something could not be read.
     failed: HashSet<Arc<str>>,
     /// Artifacts of which something was left out, by design.
@@ -321,7 +369,7 @@ impl IntoWork for Work {
     }
 }
 
-impl Scan<'_> {
+impl<'a> Scan<'a> {
     /// Reads artifacts; returns those that belong to the next pass.
     fn pass<T: IntoWork>(
         &mut self,
@@ -430,6 +478,7 @@ impl Scan<'_> {
                 Told::Finding(found) => self.finding(found, true, observer)?,
                 Told::Mark(found) => self.finding(found, !self.options.timeline, observer)?,
                 Told::Hit(hit) => {
+                    *self.hits.entry(hit.rule).or_default() += 1;
                     if let Some(correlator) = &mut self.correlator {
                         correlator.add(hit.rule, hit.time, hit.id, &hit.captures, &hit.finding);
                     }
@@ -496,11 +545,17 @@ impl Scan<'_> {
         observer.finding(finding)
     }
 
-    /// Tells what the matches come to together.
-    fn correlate(&mut self, observer: &mut dyn Observer) -> io::Result<()> {
-        let Some(correlator) = self.correlator.take() else { return Ok(()) };
+    /// What the matches come to together.
+    fn correlated(&mut self) -> rules::correlate::Outcome<'a, Arc<Finding>> {
         let masker = self.options.masker;
-        let outcome = correlator.finish(|fire| Arc::new(finding::of_fire(fire, masker)));
+        let correlator = self.correlator.take().unwrap_or_else(|| Correlator::new(self.set));
+        correlator.finish(|fire| Arc::new(finding::of_fire(fire, masker)))
+    }
+
+    /// Tells it.
+    fn correlate(&mut self, observer: &mut dyn Observer) -> io::Result<()> {
+        let masker = self.options.masker;
+        let outcome = self.correlated();
         for fire in outcome.fires.iter().filter(|fire| self.set.is_correlation_told(fire.index)) {
             self.finding(&finding::of_fire(fire, masker), true, observer)?;
         }
@@ -590,11 +645,7 @@ impl Shared<'_> {
             send,
             listening: true,
             evaluator,
-            records: Added::new(self.set, EventKind::CloudTrail),
-            commands: Added::new(self.set, EventKind::Command),
-            linux: Added::new(self.set, EventKind::LinuxProcess),
-            windows: Added::new(self.set, EventKind::WindowsProcess),
-            transcripts: Added::new(self.set, EventKind::Transcript),
+            added: AddedByKind::new(self.set),
             splitter: Splitter::new(),
             name: opened.name(),
             piece: Piece { problems: trouble.into_iter().collect(), ..Piece::default() },

@@ -7,14 +7,11 @@ use std::sync::mpsc::SyncSender;
 use ingest::command::simple::Splitter;
 use ingest::decode::Record;
 use ingest::{Problem, ProblemKind, RawRecord, Sink, TranscriptHead};
-use model::{
-    Command, CommandStatus, EventKind, Observation, Place, Principal, Session, SessionId,
-    ShellFamily,
-};
+use model::{Command, CommandStatus, EventKind, Observation, Place, Principal, Session, SessionId};
 use rules::{Evaluator, Pivot};
 
 use super::{End, PIECE, Piece, Shared, Told};
-use crate::events::{Added, CommandEvent, RecordEvent, TranscriptEvent, process_kind};
+use crate::events::{AddedByKind, CommandEvent, RecordEvent, TranscriptEvent, process_kind};
 use crate::finding;
 
 /// One artifact being read by one thread.
@@ -24,11 +21,7 @@ pub(super) struct Reading<'a, 'e, 's> {
     pub(super) send: &'a SyncSender<(usize, Piece)>,
     pub(super) listening: bool,
     pub(super) evaluator: &'a mut Evaluator<'e>,
-    pub(super) records: Added<'a>,
-    pub(super) commands: Added<'a>,
-    pub(super) linux: Added<'a>,
-    pub(super) windows: Added<'a>,
-    pub(super) transcripts: Added<'a>,
+    pub(super) added: AddedByKind<'a>,
     pub(super) splitter: Splitter,
     pub(super) name: Arc<str>,
     pub(super) piece: Piece,
@@ -75,7 +68,7 @@ impl Sink for Reading<'_, '_, '_> {
         if !opens && !self.evaluator.may_match(EventKind::CloudTrail, pivot) {
             return;
         }
-        let event = RecordEvent::new(raw, &self.records);
+        let event = RecordEvent::new(raw, self.added.of(EventKind::CloudTrail));
         if opens && let Some(session) = event.record().and_then(Record::opened_session) {
             self.end.sessions.entry(session.id.clone()).or_insert(session);
         }
@@ -128,7 +121,7 @@ impl Sink for Reading<'_, '_, '_> {
             program: None,
             session: &session,
             time,
-            added: &self.commands,
+            added: self.added.of(EventKind::Command),
         };
         let masker = self.shared.options.masker;
         let told = &mut self.piece.told;
@@ -139,33 +132,33 @@ impl Sink for Reading<'_, '_, '_> {
         }
         let set = self.shared.set;
         let mut matched: Vec<usize> = Vec::new();
-        let mut on_match = |found: rules::Match<'_>| {
-            // A rule may fire on several programs of one line: that is one finding.
-            if matched.contains(&found.index) {
+        let mut on_match = |found: rules::Match<'_>, program: usize| {
+            // A rule may fire on several programs of one line: that is one finding, and several events for
+            // correlations.
+            let known = matched.contains(&found.index);
+            let is_correlated = set.is_correlated(found.index);
+            if known && !is_correlated {
                 return;
             }
             matched.push(found.index);
             let (rule, evidence) = (found.rule.info(), found.evidence);
             let finding =
                 finding::of_command(rule, evidence, head, &command, &session, time, masker);
-            if set.is_correlated(found.index) {
-                let id = finding::command_id(head, &session, &command);
+            if is_correlated {
+                let id = finding::command_id(head, &session, &command, program);
                 told.push(Told::hit(found.index, id, found.captures, time, &finding));
             }
-            if set.is_told(found.index) {
+            if set.is_told(found.index) && !known {
                 told.push(Told::Mark(Box::new(finding)));
             }
         };
         let pivot = Pivot::default();
         // These events are no JSON, so filling them cannot fail.
-        let _ = self.evaluator.evaluate(EventKind::Command, pivot, &event, &mut on_match);
-        event.added = match command.shell {
-            ShellFamily::Posix => &self.linux,
-            ShellFamily::PowerShell => &self.windows,
-        };
-        for program in &programs {
+        let _ = self.evaluator.evaluate(EventKind::Command, pivot, &event, |m| on_match(m, 0));
+        event.added = self.added.of(kind);
+        for (at, program) in programs.iter().enumerate() {
             event.program = Some(program);
-            let _ = self.evaluator.evaluate(kind, pivot, &event, &mut on_match);
+            let _ = self.evaluator.evaluate(kind, pivot, &event, |m| on_match(m, at + 1));
         }
         self.hand_over();
     }
@@ -187,7 +180,8 @@ impl Sink for Reading<'_, '_, '_> {
         self.end.transcripts.extend(head.session_id.clone());
         let session = Arc::new(session_of(head, self.shared.sessions));
         let time = head.first_event.or(session.start).or(head.ended);
-        let event = TranscriptEvent { head, session: &session, time, added: &self.transcripts };
+        let added = self.added.of(EventKind::Transcript);
+        let event = TranscriptEvent { head, session: &session, time, added };
         let told = &mut self.piece.told;
         if self.shared.options.timeline {
             told.push(Told::Transcript(Box::new((head.clone(), Arc::clone(&session)))));

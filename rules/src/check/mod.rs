@@ -16,7 +16,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use model::EventKind;
 
-use crate::diagnostic::{Diagnostic, Source};
+use crate::diagnostic::{Diagnostic, Severity, Source};
 use crate::pack::Pack;
 use crate::sigma::condition::Condition;
 use crate::sigma::{Filter, Item, Meta, Rule, Status, Test};
@@ -32,7 +32,7 @@ pub struct Lint {
 }
 
 /// Every lint.
-pub const LINTS: [Lint; 21] = [
+pub const LINTS: &[Lint] = &[
     Lint { code: NO_TEST, about: "no cases beside the rule" },
     Lint { code: NO_LEVEL, about: "no `level`: it counts as medium" },
     Lint { code: NO_ID, about: "no `id`: findings and lists of exceptions need one that stays" },
@@ -55,6 +55,7 @@ pub const LINTS: [Lint; 21] = [
     Lint { code: NOT_IN_USE, about: "`status: unsupported` or `deprecated`" },
     Lint { code: TAXONOMY, about: "a taxonomy other than `sigma`" },
     Lint { code: FILTER_KEEPS, about: "a filter without `not`: it lets only pass what it selects" },
+    Lint { code: ALIAS_INCOMPLETE, about: "an alias that leaves out one of the rules" },
     Lint { code: FILTER_IDLE, about: "a filter that is for no rule here" },
     Lint {
         code: SILENCED,
@@ -82,6 +83,7 @@ const NOT_IN_USE: &str = "not-in-use";
 const TAXONOMY: &str = "taxonomy";
 const FILTER_KEEPS: &str = "filter-keeps";
 const FILTER_IDLE: &str = "filter-idle";
+const ALIAS_INCOMPLETE: &str = "alias-incomplete";
 const SILENCED: &str = "silenced";
 
 /// What the lints have to know beside the pack.
@@ -227,8 +229,31 @@ impl Checker<'_> {
         self.around.tested.contains(&meta.source.name)
     }
 
+    /// Is it only a part of a correlation in its own file, which is not told on its own?
+    fn is_part(&self, meta: &Meta) -> bool {
+        self.pack.correlations.iter().any(|linked| {
+            linked.correlation.meta.source.name == meta.source.name
+                && linked.correlation.generate != Some(true)
+                && linked.members.iter().any(|member| std::ptr::eq(self.meta_of(*member), meta))
+        })
+    }
+
+    fn meta_of(&self, member: Member) -> &Meta {
+        match member {
+            Member::Rule(at) => &self.pack.rules[at].meta,
+            Member::Correlation(at) => &self.pack.correlations[at].correlation.meta,
+        }
+    }
+
     /// What a rule and a correlation have to have to be told.
     fn told(&mut self, meta: &Meta) {
+        // With a broken correlation in the file it is not known what is a part of it.
+        let broken = self.pack.problems.iter().any(|problem| {
+            problem.severity == Severity::Error && problem.source.name == meta.source.name
+        });
+        if broken || self.is_part(meta) {
+            return;
+        }
         if !meta.has_level {
             let help = "one of informational, low, medium, high, critical";
             self.about(NO_LEVEL, meta, "no `level`: it counts as medium", help);
@@ -246,18 +271,7 @@ impl Checker<'_> {
 
     fn rule(&mut self, rule: &Rule) {
         self.meta(&rule.meta);
-        // A part of a correlation in its own file is not told on its own.
-        let is_part = self.pack.correlations.iter().any(|linked| {
-            linked.correlation.meta.source.name == rule.source().name
-                && linked.members.iter().any(|member| match member {
-                    Member::Rule(at) => std::ptr::eq(&self.pack.rules[*at], rule),
-                    Member::Correlation(_) => false,
-                })
-                && linked.correlation.generate != Some(true)
-        });
-        if !is_part {
-            self.told(&rule.meta);
-        }
+        self.told(&rule.meta);
         let kinds: Vec<EventKind> =
             EventKind::ALL.into_iter().filter(|kind| rule.logsource.applies_to(*kind)).collect();
         let read = kinds.iter().any(|kind| self.around.read.contains(kind));
@@ -367,19 +381,79 @@ impl Checker<'_> {
         let correlation = &linked.correlation;
         self.meta(&correlation.meta);
         self.told(&correlation.meta);
+        self.names(linked);
         if correlation.generate.is_some() {
             return;
         }
         for (member, reference) in linked.members.iter().zip(&correlation.rules) {
-            let meta = match member {
-                Member::Rule(at) => &self.pack.rules[*at].meta,
-                Member::Correlation(at) => &self.pack.correlations[*at].correlation.meta,
-            };
+            let meta = self.meta_of(*member);
             if meta.source.name != correlation.meta.source.name {
                 let message = format!("`{}` is not told on its own any more", meta.info.title);
                 let help = "write `generate: true` if it shall be, `generate: false` if not";
                 let span = reference.span.clone();
                 self.lint(SILENCED, &correlation.meta.source, span, message, help);
+            }
+        }
+    }
+
+    /// The fields that a correlation asks of its members' events.
+    fn names(&mut self, linked: &LinkedCorrelation) {
+        let correlation = &linked.correlation;
+        let source = &correlation.meta.source;
+        let place = |name: &str| {
+            let start = correlation.rules_span.start.min(correlation.condition_span.start);
+            let rest = source.text.get(start..correlation.meta.span.end).unwrap_or_default();
+            let at = rest.find(name).map_or(start, |at| start + at);
+            at..at + name.len()
+        };
+        for (alias, members) in correlation.aliases.iter().zip(&linked.alias_members) {
+            for (index, reference) in correlation.rules.iter().enumerate() {
+                if !members.contains(&index) {
+                    let message =
+                        format!("alias `{}` has no field for `{}`", alias.name, reference.text);
+                    let help = format!("in its events a field `{}` is looked for", alias.name);
+                    self.lint(ALIAS_INCOMPLETE, source, place(&alias.name), message, help);
+                }
+            }
+        }
+        for name in correlation.group_by.iter().chain(&correlation.fields) {
+            for (index, member) in linked.members.iter().enumerate() {
+                let field = linked.field(index, name);
+                let Some(near) = self.unknown_of(*member, field) else { continue };
+                let meta = self.meta_of(*member);
+                let message = format!("no event of `{}` has a field `{field}`", meta.info.title);
+                let help = near.map_or_else(
+                    || "such an event belongs to no group, so this never fires".to_owned(),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                self.lint(UNKNOWN_FIELD, source, place(field), message, help);
+                break;
+            }
+        }
+    }
+
+    /// Does no event of a member have this field? What was probably meant, if that can be told.
+    fn unknown_of(&self, member: Member, field: &str) -> Option<Option<String>> {
+        match member {
+            Member::Rule(at) => {
+                let rule = &self.pack.rules[at];
+                let applies = |kind: &EventKind| rule.logsource.applies_to(*kind);
+                let kinds: Vec<EventKind> = EventKind::ALL.into_iter().filter(applies).collect();
+                if kinds.is_empty() {
+                    return None;
+                }
+                fields::unknown(field, &kinds, &self.pack.calendars)
+            }
+            Member::Correlation(at) => {
+                let linked = &self.pack.correlations[at];
+                if linked.correlation.group_by.iter().any(|own| own == field) {
+                    return None;
+                }
+                let mut near = None;
+                for (index, member) in linked.members.iter().enumerate() {
+                    near = Some(self.unknown_of(*member, linked.field(index, field))?);
+                }
+                near
             }
         }
     }

@@ -2,9 +2,11 @@
 //!
 //! A value is folded once and then: looked up whole in a hash; run once through an automaton that holds
 //! the literals of every pattern (a hit is checked against its pattern, so the automaton may let too much
-//! through and never too little); run once through one engine that holds every regular expression.
+//! through and never too little), among them text that regular expressions need: an expression is run where its
+//! text was found. The few expressions that need no text are run as one engine.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use aho_corasick::{AhoCorasick, MatchKind as LiteralMatchKind};
 use regex_automata::meta;
@@ -12,10 +14,11 @@ use regex_automata::util::syntax;
 use regex_automata::{Input, MatchKind, PatternSet};
 
 use super::{Predicate, PredicateId};
-use crate::sigma::{Part, Pattern, Shape, Test, fold};
+use crate::sigma::{Expression, Part, Pattern, Shape, Test, fold};
 
-/// Size limit of all expressions of a field together; beyond it each is run on its own.
-const ALL_REGEXES: usize = 64 << 20;
+/// Size limit of the expressions of a field that are run together. Beyond it an engine is slower than they are one by
+/// one: its states do not fit its cache.
+const ALL_REGEXES: usize = 4 << 20;
 /// Lazy DFA cache of all expressions of a field. The default thrashes with a few hundred of them.
 const REGEX_CACHE: usize = 16 << 20;
 
@@ -24,7 +27,7 @@ const REGEX_CACHE: usize = 16 << 20;
 pub(crate) struct Matcher {
     folded: Texts,
     cased: Texts,
-    regexes: Vec<Regexes>,
+    regexes: Regexes,
     /// Tested one by one.
     others: Vec<(PredicateId, Test)>,
     /// True if the field has any value that is not null.
@@ -76,6 +79,8 @@ enum Check {
     End,
     /// The whole pattern fits.
     Pattern(Pattern),
+    /// The expression is found, in the value as it is.
+    Regex(Expression),
 }
 
 /// Memory for one value, used again for the next.
@@ -86,17 +91,19 @@ pub(crate) struct Scratch {
     value: u64,
 }
 
-#[derive(Debug)]
+/// Expressions that need no text, run together where that is faster.
+#[derive(Debug, Default)]
 struct Regexes {
-    engine: meta::Regex,
-    owners: Vec<PredicateId>,
+    expressions: Vec<(PredicateId, Expression)>,
+    /// Built when it is first asked; `None` inside: they are too many for one engine.
+    together: OnceLock<Option<meta::Regex>>,
 }
 
 impl Matcher {
     pub(crate) fn build<'a>(predicates: impl Iterator<Item = (usize, &'a Predicate)>) -> Self {
         let mut this = Self::default();
         let mut literals: [Vec<(String, PredicateId, Check)>; 2] = Default::default();
-        let mut regexes = Vec::new();
+        let mut regexes = Regexes::default();
         for (at, Predicate { test, .. }) in predicates {
             let id = PredicateId::try_from(at).unwrap_or(PredicateId::MAX);
             match test {
@@ -107,7 +114,14 @@ impl Matcher {
                     let same = Same { field: field.clone(), cased: *cased, shape: *shape };
                     this.same.push((id, same));
                 }
-                Test::Regex(expression) => regexes.push((id, expression.source())),
+                Test::Regex(expression) => match expression.required() {
+                    Some(texts) => literals[0].extend(
+                        texts
+                            .iter()
+                            .map(|text| (text.clone(), id, Check::Regex(expression.clone()))),
+                    ),
+                    None => regexes.expressions.push((id, expression.clone())),
+                },
                 Test::Cidr(_) | Test::Number(..) | Test::Time { .. } => {
                     this.others.push((id, test.clone()))
                 }
@@ -136,7 +150,7 @@ impl Matcher {
         let [folded, cased] = literals;
         this.folded.build(folded);
         this.cased.build(cased);
-        this.regexes = Regexes::build(&regexes);
+        this.regexes = regexes;
         this
     }
 
@@ -165,16 +179,12 @@ impl Matcher {
     fn value(&self, text: &str, scratch: &mut Scratch, hit: &mut impl FnMut(PredicateId)) {
         if !self.folded.is_empty() {
             // Most values are short and lower case already; folding them is a copy.
-            self.folded.value(&fold(text), scratch, hit);
+            self.folded.value(&fold(text), text, scratch, hit);
         }
         if !self.cased.is_empty() {
-            self.cased.value(text, scratch, hit);
+            self.cased.value(text, text, scratch, hit);
         }
-        for regexes in &self.regexes {
-            let mut found = PatternSet::new(regexes.engine.pattern_len());
-            regexes.engine.which_overlapping_matches(&Input::new(text), &mut found);
-            found.iter().for_each(|pattern| hit(regexes.owners[pattern.as_usize()]));
-        }
+        self.regexes.value(text, hit);
         for (id, test) in &self.others {
             if test.matches(text) {
                 hit(*id);
@@ -209,24 +219,38 @@ impl Texts {
             for (owners, needle) in self.owners.iter_mut().zip(&needles) {
                 let literal = Pattern::literal(needle);
                 for (_, check) in owners {
-                    *check = Check::Pattern(match &*check {
+                    let pattern = match &*check {
                         Check::Found => literal.clone().open_start().open_end(),
                         Check::Start => literal.clone().open_end(),
                         Check::End => literal.clone().open_start(),
                         Check::Pattern(pattern) => pattern.clone(),
-                    });
+                        Check::Regex(_) => continue,
+                    };
+                    *check = Check::Pattern(pattern);
                 }
             }
         }
     }
 
-    fn value(&self, text: &str, scratch: &mut Scratch, hit: &mut impl FnMut(PredicateId)) {
+    /// `text` is what is compared, `original` the value as it is.
+    fn value(
+        &self,
+        text: &str,
+        original: &str,
+        scratch: &mut Scratch,
+        hit: &mut impl FnMut(PredicateId),
+    ) {
         if let Some(ids) = self.whole.get(text) {
             ids.iter().copied().for_each(&mut *hit);
         }
         if self.scan {
             for (id, check) in self.owners.iter().flatten() {
-                if matches!(check, Check::Pattern(pattern) if pattern.matches(text)) {
+                let holds = match check {
+                    Check::Pattern(pattern) => pattern.matches(text),
+                    Check::Regex(expression) => expression.is_match(original),
+                    Check::Found | Check::Start | Check::End => false,
+                };
+                if holds {
                     hit(*id);
                 }
             }
@@ -246,6 +270,7 @@ impl Texts {
                     Check::Start => found.start() == 0,
                     Check::End => found.end() == text.len(),
                     Check::Pattern(pattern) => first && pattern.matches(text),
+                    Check::Regex(expression) => first && expression.is_match(original),
                 };
                 if holds {
                     hit(*id);
@@ -256,27 +281,30 @@ impl Texts {
 }
 
 impl Regexes {
-    /// All expressions in one engine, or in as many as their sizes ask for.
-    fn build(sources: &[(PredicateId, &str)]) -> Vec<Self> {
-        match sources {
-            [] => Vec::new(),
-            _ => match Self::engine(sources) {
-                Some(one) => vec![one],
-                // Each was compiled alone when its rule was read, so halving comes to an end.
-                None if sources.len() == 1 => Vec::new(),
-                None => {
-                    let (a, b) = sources.split_at(sources.len() / 2);
-                    let mut both = Self::build(a);
-                    both.extend(Self::build(b));
-                    both
-                }
-            },
+    fn value(&self, text: &str, hit: &mut impl FnMut(PredicateId)) {
+        if self.expressions.is_empty() {
+            return;
+        }
+        if let Some(engine) = self.together.get_or_init(|| self.build()) {
+            let mut found = PatternSet::new(engine.pattern_len());
+            engine.which_overlapping_matches(&Input::new(text), &mut found);
+            found.iter().for_each(|pattern| hit(self.expressions[pattern.as_usize()].0));
+            return;
+        }
+        for (id, expression) in &self.expressions {
+            if expression.is_match(text) {
+                hit(*id);
+            }
         }
     }
 
-    fn engine(sources: &[(PredicateId, &str)]) -> Option<Self> {
-        let patterns: Vec<&str> = sources.iter().map(|(_, source)| *source).collect();
-        let engine = meta::Regex::builder()
+    fn build(&self) -> Option<meta::Regex> {
+        if self.expressions.len() == 1 {
+            return None;
+        }
+        let patterns: Vec<&str> =
+            self.expressions.iter().map(|(_, expression)| expression.source()).collect();
+        meta::Regex::builder()
             .configure(
                 meta::Config::new()
                     // Every expression that matches is wanted, not the leftmost first.
@@ -286,7 +314,6 @@ impl Regexes {
             )
             .syntax(syntax::Config::new().utf8(true))
             .build_many(&patterns)
-            .ok()?;
-        Some(Self { engine, owners: sources.iter().map(|(id, _)| *id).collect() })
+            .ok()
     }
 }

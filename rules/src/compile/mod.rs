@@ -3,6 +3,7 @@
 //! ```text
 //! Rule ──▶ Expr over predicates      a predicate is one test of one field; equal ones are one
 //!          │                         `fields`: names → slots, resolved once
+//!          ├─▶ anchors               predicates of which one has to hold: which rules to look at
 //!          ├─▶ program               what decides: jumps over predicates, no allocation
 //!          └─▶ (kept)                what explains: which predicates held
 //! predicates of one field ──▶ `matcher`: a hash for whole values, one automaton for all literals,
@@ -12,14 +13,17 @@
 //! Which rules can match at all is decided from two values that a CloudTrail record shows without being
 //! parsed (`eventSource`, `eventName`): see [`crate::evaluate`].
 
+mod anchor;
 mod fields;
 mod matcher;
 mod program;
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use model::EventKind;
 
+pub(crate) use anchor::Anchors;
 pub use fields::{FieldTable, SlotId};
 pub(crate) use matcher::{Matcher, Scratch};
 pub(crate) use program::{Op, compile as compile_program, run as run_program};
@@ -71,6 +75,7 @@ pub(crate) struct Partition {
     /// By slot.
     pub(crate) matchers: Vec<Matcher>,
     pub(crate) rules: Vec<Compiled>,
+    pub(crate) anchors: Anchors,
 }
 
 /// Compiled rules.
@@ -81,8 +86,8 @@ pub struct RuleSet {
     plan: Plan,
     /// By rule, then by correlation: are its matches told on their own?
     told: [Vec<bool>; 2],
-    /// By `EventKind as usize`.
-    partitions: Vec<Option<Partition>>,
+    /// By `EventKind as usize`; compiled when an event of the kind is first met.
+    partitions: Vec<OnceLock<Option<Partition>>>,
     calendars: Calendars,
 }
 
@@ -91,10 +96,7 @@ impl RuleSet {
     pub fn compile(pack: Pack) -> Self {
         let Pack { rules, correlations, calendars, .. } = pack;
         let plan = Plan::new(&correlations);
-        let partitions: Vec<Option<Partition>> = EventKind::ALL
-            .into_iter()
-            .map(|kind| Partition::compile(&rules, &plan, kind))
-            .collect();
+        let partitions = EventKind::ALL.into_iter().map(|_| OnceLock::new()).collect();
         let mut told = [vec![true; rules.len()], vec![true; correlations.len()]];
         // What a correlation is made of is not told beside it, unless one asks for that (`generate`).
         for generate in [false, true] {
@@ -144,6 +146,13 @@ impl RuleSet {
         &self.plan
     }
 
+    /// Compiles the rules for these kinds of event now, not when the first one is met.
+    pub fn warm_up(&self, kinds: &[EventKind]) {
+        for kind in kinds {
+            self.partition(*kind);
+        }
+    }
+
     /// All rules.
     pub fn rules(&self) -> &[Rule] {
         &self.rules
@@ -161,7 +170,7 @@ impl RuleSet {
 
     /// Are there rules for events of `kind`?
     pub fn has(&self, kind: EventKind) -> bool {
-        self.partition(kind).is_some()
+        self.rules.iter().any(|rule| rule.logsource.applies_to(kind))
     }
 
     /// The fields that rules for `kind` name.
@@ -170,7 +179,8 @@ impl RuleSet {
     }
 
     pub(crate) fn partition(&self, kind: EventKind) -> Option<&Partition> {
-        self.partitions.get(kind as usize)?.as_ref()
+        let partition = self.partitions.get(kind as usize)?;
+        partition.get_or_init(|| Partition::compile(&self.rules, &self.plan, kind)).as_ref()
     }
 }
 
@@ -192,14 +202,14 @@ impl Partition {
             return None;
         }
         let Builder { fields, predicates, .. } = builder;
-        let matchers = (0..fields.len())
-            .map(|slot| {
-                Matcher::build(
-                    predicates.iter().enumerate().filter(|(_, p)| p.slot.index() == slot),
-                )
-            })
-            .collect();
-        Some(Self { fields, predicates, matchers, rules: compiled })
+        let mut by_slot: Vec<Vec<(usize, &Predicate)>> = vec![Vec::new(); fields.len()];
+        for (at, predicate) in predicates.iter().enumerate() {
+            by_slot[predicate.slot.index()].push((at, predicate));
+        }
+        let matchers = by_slot.into_iter().map(|own| Matcher::build(own.into_iter())).collect();
+        let exprs = compiled.iter().map(|compiled: &Compiled| &compiled.expr);
+        let anchors = Anchors::build(exprs, &predicates, &fields);
+        Some(Self { fields, predicates, matchers, rules: compiled, anchors })
     }
 }
 

@@ -74,6 +74,21 @@ pub struct Fire<'a, T> {
     pub id: u128,
 }
 
+/// How far a group came.
+#[derive(Clone, Debug)]
+pub struct Peak {
+    /// The group: field and value.
+    pub group: Vec<(String, String)>,
+    /// The highest value of a window.
+    pub value: f64,
+    /// The first event of that window.
+    pub from: Timestamp,
+    /// Its last event.
+    pub to: Timestamp,
+    /// How many of its events are matches of each rule, in the order of the correlation's `rules`.
+    pub members: Vec<usize>,
+}
+
 /// What correlating came to.
 #[derive(Debug)]
 pub struct Outcome<'a, T> {
@@ -81,6 +96,8 @@ pub struct Outcome<'a, T> {
     pub fires: Vec<Fire<'a, T>>,
     /// What was left out, and why.
     pub notices: Vec<String>,
+    /// Of the correlation that was watched: how far its groups came, the farthest first.
+    pub peaks: Vec<Peak>,
 }
 
 /// Gathers hits and correlates them.
@@ -89,13 +106,21 @@ pub struct Correlator<'a, T> {
     set: &'a RuleSet,
     groups: Vec<Groups<T>>,
     untimed: u64,
+    watched: Option<usize>,
 }
 
 impl<'a, T: Clone> Correlator<'a, T> {
     /// A correlator for the correlations of `set`.
     pub fn new(set: &'a RuleSet) -> Self {
         let groups = set.correlations().iter().map(|_| Groups::default()).collect();
-        Self { set, groups, untimed: 0 }
+        Self { set, groups, untimed: 0, watched: None }
+    }
+
+    /// Notes how far the groups of the correlation with this index come, also where it does not fire.
+    #[must_use]
+    pub fn watching(mut self, correlation: usize) -> Self {
+        self.watched = Some(correlation);
+        self
     }
 
     /// Takes a match of the rule with this index. `id` is the event's identity.
@@ -123,7 +148,7 @@ impl<'a, T: Clone> Correlator<'a, T> {
     /// correlation.
     pub fn finish(mut self, mut payload: impl FnMut(&Fire<'a, T>) -> T) -> Outcome<'a, T> {
         let plan = self.set.plan();
-        let mut outcome = Outcome { fires: Vec::new(), notices: Vec::new() };
+        let mut outcome = Outcome { fires: Vec::new(), notices: Vec::new(), peaks: Vec::new() };
         for (index, correlation) in self.set.correlations().iter().enumerate() {
             let groups = std::mem::take(&mut self.groups[index]);
             let title = &correlation.correlation.meta.info.title;
@@ -131,6 +156,14 @@ impl<'a, T: Clone> Correlator<'a, T> {
             let node = &plan.nodes[index];
             let mut fires = Vec::new();
             for (key, group) in groups.into_sorted() {
+                if self.watched == Some(index)
+                    && let Some((value, from, to, members)) =
+                        window::peak(correlation, node, &group)
+                {
+                    let names = correlation.correlation.group_by.iter().cloned();
+                    let group = names.zip(key.iter().map(ToString::to_string)).collect();
+                    outcome.peaks.push(Peak { group, value, from, to, members });
+                }
                 for burst in window::bursts(correlation, node, group) {
                     fires.push(burst.into_fire(correlation, index, &key));
                 }
@@ -156,6 +189,7 @@ impl<'a, T: Clone> Correlator<'a, T> {
             let id = |fire: &Fire<'_, T>| Arc::clone(&fire.correlation.correlation.meta.info);
             (a.to, &id(a).id, a.from, a.id).cmp(&(b.to, &id(b).id, b.from, b.id))
         });
+        outcome.peaks.sort_by(|a, b| b.value.total_cmp(&a.value).then(a.group.cmp(&b.group)));
         if self.untimed > 0 {
             outcome
                 .notices

@@ -105,7 +105,7 @@ impl Plan {
 
 impl LinkedCorrelation {
     /// What a member's events call the field that the correlation calls `name`.
-    fn field<'a>(&'a self, member: usize, name: &'a str) -> &'a str {
+    pub(crate) fn field<'a>(&'a self, member: usize, name: &'a str) -> &'a str {
         let alias = self.correlation.aliases.iter().zip(&self.alias_members);
         alias
             .filter(|(alias, _)| alias.name == name)

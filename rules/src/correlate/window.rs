@@ -55,7 +55,6 @@ pub(super) fn bursts<T: Clone>(
 ) -> Vec<Burst<T>> {
     let correlation = &linked.correlation;
     let rule = Condition::of(linked);
-    let mut window = Window::new(correlation.kind, linked.members.len(), node);
     let mut found = Vec::new();
     // Of the run that goes on: its first hit, when it began to hold, and the highest value.
     let mut run: Option<(usize, Timestamp, f64)> = None;
@@ -69,6 +68,49 @@ pub(super) fn bursts<T: Clone>(
             found.push(Burst { hits: own.to_vec(), at, to, count, captures });
         }
     };
+    slide(linked, node, &hits, |start, first, now, window| {
+        match window.value(now, correlation.timespan) {
+            Some(value) if rule.holds(value, window) => {
+                run = match run {
+                    Some((from, at, count)) => Some((from, at, count.max(value))),
+                    None => Some((start, now, value)),
+                };
+            }
+            _ => close(&mut run, first),
+        }
+    });
+    close(&mut run, hits.len());
+    found
+}
+
+/// The window of a group that came to the highest value: the value, the bounds of its hits, and how many of them
+/// are of each member.
+pub(super) fn peak<T: Clone>(
+    linked: &LinkedCorrelation,
+    node: &Node,
+    hits: &[Hit<T>],
+) -> Option<(f64, Timestamp, Timestamp, Vec<usize>)> {
+    let mut best: Option<(f64, Timestamp, Timestamp, Vec<usize>)> = None;
+    slide(linked, node, hits, |start, _, now, window| {
+        if let Some(value) = window.value(now, linked.correlation.timespan)
+            && best.as_ref().is_none_or(|(highest, ..)| value > *highest)
+        {
+            best = Some((value, hits[start].time, now, window.members.clone()));
+        }
+    });
+    best
+}
+
+/// Slides the window over the hits of a group: calls `at` for each time at which there are some, with the first
+/// hit that is in the window, the first of that time, the time, and the window.
+fn slide<T: Clone>(
+    linked: &LinkedCorrelation,
+    node: &Node,
+    hits: &[Hit<T>],
+    mut at: impl FnMut(usize, usize, Timestamp, &Window<'_, T>),
+) {
+    let correlation = &linked.correlation;
+    let mut window = Window::new(correlation.kind, linked.members.len(), node);
     let (mut start, mut next) = (0, 0);
     while let Some(hit) = hits.get(next) {
         // All that happened at one time is seen at once.
@@ -82,18 +124,8 @@ pub(super) fn bursts<T: Clone>(
             window.pop(&hits[start]);
             start += 1;
         }
-        match window.value(now, correlation.timespan) {
-            Some(value) if rule.holds(value, &window) => {
-                run = match run {
-                    Some((from, at, count)) => Some((from, at, count.max(value))),
-                    None => Some((start, now, value)),
-                };
-            }
-            _ => close(&mut run, first),
-        }
+        at(start, first, now, &window);
     }
-    close(&mut run, hits.len());
-    found
 }
 
 /// What the outer correlations want to know of a fire.

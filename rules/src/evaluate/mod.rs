@@ -4,6 +4,8 @@
 //! pivot values ──▶ which rules could match at all?      (remembered per pair of values)
 //!                  none: done, the event is never parsed
 //! event ──▶ slots: the fields that rules name, nothing else
+//!       ──▶ many rules left: the matchers of the fields that anchors are about; only rules of which
+//!           an anchor holds are looked at
 //!       ──▶ per rule that could match: its program, which asks for predicates;
 //!           the first question about a field runs that field's matcher over its values
 //!       ──▶ matches, with the predicates that held as evidence
@@ -74,6 +76,28 @@ const MAX_EVIDENCE: usize = 16;
 /// Longest value kept as evidence, in bytes.
 const MAX_VALUE: usize = 1024;
 
+/// The rules that an event with certain pivot values may match.
+#[derive(Debug, Default)]
+struct Candidates {
+    /// By their place in the partition, in order.
+    rules: Vec<u32>,
+    /// The same as bits.
+    bits: Vec<u64>,
+    /// Those of them without an anchor.
+    always: Vec<u32>,
+    /// Does one of them look for keywords?
+    keywords: bool,
+}
+
+impl Candidates {
+    fn holds(&self, rule: u32) -> bool {
+        self.bits.get(rule as usize / 64).is_some_and(|bits| bits >> (rule % 64) & 1 == 1)
+    }
+}
+
+/// So few rules are run one by one without asking for their anchors.
+const FEW: usize = 8;
+
 /// Evaluates events against one rule set. Holds scratch memory: one for each thread.
 pub struct Evaluator<'a> {
     set: &'a RuleSet,
@@ -84,8 +108,10 @@ pub struct Evaluator<'a> {
     /// By slot: the event for which its matcher was last run.
     asked: Vec<u64>,
     event: u64,
-    remembered: HashMap<EventKind, HashMap<String, Arc<[u32]>>>,
+    remembered: HashMap<EventKind, HashMap<String, Arc<Candidates>>>,
     key: String,
+    /// The rules to look at, for the event at hand.
+    chosen: Vec<u32>,
     /// What most matches capture.
     nothing: Captures,
 }
@@ -93,30 +119,30 @@ pub struct Evaluator<'a> {
 impl<'a> Evaluator<'a> {
     /// An evaluator for `set`.
     pub fn new(set: &'a RuleSet) -> Self {
-        let most = |count: fn(&Partition) -> usize| {
-            EventKind::ALL
-                .iter()
-                .filter_map(|&kind| set.partition(kind))
-                .map(count)
-                .max()
-                .unwrap_or(0)
-        };
         Self {
             set,
             slots: Slots::default(),
             scratch: Scratch::default(),
-            held: vec![0; most(|partition| partition.predicates.len())],
-            asked: vec![0; most(|partition| partition.matchers.len())],
+            held: Vec::new(),
+            asked: Vec::new(),
             event: 0,
             remembered: HashMap::new(),
             key: String::new(),
+            chosen: Vec::new(),
             nothing: Arc::from(Vec::new()),
         }
     }
 
+    /// Makes room for a partition; what is there stays, since no event has two numbers.
+    fn make_room(&mut self, partition: &Partition) {
+        let (predicates, slots) = (partition.predicates.len(), partition.matchers.len());
+        self.held.resize(predicates.max(self.held.len()), 0);
+        self.asked.resize(slots.max(self.asked.len()), 0);
+    }
+
     /// Could any rule match an event of `kind` with these pivot values?
     pub fn may_match(&mut self, kind: EventKind, pivot: Pivot<'_>) -> bool {
-        !self.candidates(kind, pivot).is_empty()
+        !self.candidates(kind, pivot).rules.is_empty()
     }
 
     /// Evaluates an event; calls `on_match` for every rule that matches, in the set's order.
@@ -129,15 +155,17 @@ impl<'a> Evaluator<'a> {
     ) -> Result<(), BadJson> {
         let candidates = self.candidates(kind, pivot);
         let Some(partition) = self.set.partition(kind) else { return Ok(()) };
-        if candidates.is_empty() {
+        if candidates.rules.is_empty() {
             return Ok(());
         }
-        let keywords = candidates.iter().any(|&at| partition.rules[at as usize].keywords);
+        self.make_room(partition);
         self.slots.clear(partition.fields.len());
-        event.fill(&partition.fields, keywords, &mut self.slots)?;
+        event.fill(&partition.fields, candidates.keywords, &mut self.slots)?;
         self.event += 1;
         let now = self.event;
-        for &at in &*candidates {
+        let mut chosen = std::mem::take(&mut self.chosen);
+        self.choose(partition, &candidates, &mut chosen);
+        for &at in &chosen {
             let compiled = &partition.rules[at as usize];
             let (held, asked, slots) = (&mut self.held, &mut self.asked, &self.slots);
             let scratch = &mut self.scratch;
@@ -153,12 +181,40 @@ impl<'a> Evaluator<'a> {
                 on_match(self.matched(partition, compiled));
             }
         }
+        self.chosen = chosen;
         Ok(())
     }
 
+    /// Of the candidates those of which an anchor holds.
+    fn choose(&mut self, partition: &Partition, candidates: &Candidates, chosen: &mut Vec<u32>) {
+        chosen.clear();
+        if candidates.rules.len() <= FEW {
+            chosen.extend(&candidates.rules);
+            return;
+        }
+        let (now, anchors) = (self.event, &partition.anchors);
+        chosen.extend(&candidates.always);
+        let (held, scratch) = (&mut self.held, &mut self.scratch);
+        for &slot in &anchors.slots {
+            if slot == SlotId::KEYWORDS && !candidates.keywords {
+                continue;
+            }
+            self.asked[slot.index()] = now;
+            ask(partition, slot, &self.slots, scratch, &mut |id| {
+                // A predicate may be reported more than once.
+                if std::mem::replace(&mut held[id as usize], now) != now {
+                    let rules = anchors.rules[id as usize].iter().copied();
+                    chosen.extend(rules.filter(|rule| candidates.holds(*rule)));
+                }
+            });
+        }
+        chosen.sort_unstable();
+        chosen.dedup();
+    }
+
     /// The rules that an event with these pivot values may match.
-    fn candidates(&mut self, kind: EventKind, pivot: Pivot<'_>) -> Arc<[u32]> {
-        let Some(partition) = self.set.partition(kind) else { return Arc::new([]) };
+    fn candidates(&mut self, kind: EventKind, pivot: Pivot<'_>) -> Arc<Candidates> {
+        let Some(partition) = self.set.partition(kind) else { return Arc::default() };
         self.key.clear();
         // The lengths in front keep every pair, and what is not known, apart.
         for value in [pivot.event_source, pivot.event_name] {
@@ -170,38 +226,70 @@ impl<'a> Evaluator<'a> {
             self.key.push_str(value);
         }
         let remembered = self.remembered.entry(kind).or_default();
-        if let Some(rules) = remembered.get(self.key.as_str()) {
-            return Arc::clone(rules);
+        if let Some(candidates) = remembered.get(self.key.as_str()) {
+            return Arc::clone(candidates);
         }
         if remembered.len() >= MAX_REMEMBERED {
             remembered.clear();
         }
-        let known = [
-            (partition.fields.find("eventSource"), pivot.event_source),
-            (partition.fields.find("eventName"), pivot.event_name),
-        ];
-        let rules: Arc<[u32]> = (0_u32..)
-            .zip(&partition.rules)
-            .filter(|(_, compiled)| {
-                possible(&compiled.expr, &|id| {
-                    let predicate = &partition.predicates[id as usize];
-                    let value = known
-                        .iter()
-                        .find(|(slot, _)| *slot == Some(predicate.slot))
-                        .and_then(|(_, value)| *value)?;
-                    match &predicate.test {
-                        Test::SameAs { .. } => None,
-                        test => Some(test.matches(value)),
-                    }
-                }) != Some(false)
-            })
-            .map(|(at, _)| at)
-            .collect();
+        let candidates = Arc::new(self.narrow(partition, pivot));
         // AWS's own names are short; what is longer is not worth the memory.
         if self.key.len() <= MAX_KEY {
-            remembered.insert(self.key.clone(), Arc::clone(&rules));
+            let remembered = self.remembered.entry(kind).or_default();
+            remembered.insert(self.key.clone(), Arc::clone(&candidates));
         }
-        rules
+        candidates
+    }
+
+    fn narrow(&mut self, partition: &Partition, pivot: Pivot<'_>) -> Candidates {
+        self.make_room(partition);
+        let known: Vec<(SlotId, &str)> =
+            [("eventSource", pivot.event_source), ("eventName", pivot.event_name)]
+                .into_iter()
+                .filter_map(|(name, value)| Some((partition.fields.find(name)?, value?)))
+                .collect();
+        // The values alone, as if they were an event.
+        self.slots.clear(partition.fields.len());
+        self.event += 1;
+        let now = self.event;
+        for &(slot, value) in &known {
+            self.slots.push(slot, value);
+            let held = &mut self.held;
+            let matcher = &partition.matchers[slot.index()];
+            matcher.run(std::iter::once(value), true, &mut self.scratch, &mut |id| {
+                held[id as usize] = now;
+            });
+        }
+        let possible = |compiled: &Compiled| {
+            possible(&compiled.expr, &|id| {
+                let predicate = &partition.predicates[id as usize];
+                let is_known = known.iter().any(|(slot, _)| *slot == predicate.slot);
+                match &predicate.test {
+                    Test::SameAs { .. } => None,
+                    _ => is_known.then(|| self.held[id as usize] == now),
+                }
+            }) != Some(false)
+        };
+        let rules: Vec<u32> = (0_u32..)
+            .zip(&partition.rules)
+            .filter(|(_, compiled)| possible(compiled))
+            .map(|(at, _)| at)
+            .collect();
+        let mut bits = vec![0_u64; partition.rules.len().div_ceil(64)];
+        for &rule in &rules {
+            bits[rule as usize / 64] |= 1 << (rule % 64);
+        }
+        let always = &partition.anchors.always;
+        Candidates {
+            keywords: rules.iter().any(|&at| partition.rules[at as usize].keywords),
+            always: rules
+                .iter()
+                .copied()
+                .filter(|rule| always.binary_search(rule).is_ok())
+                .collect(),
+            bits,
+            rules,
+        }
     }
 
     fn matched(&self, partition: &Partition, compiled: &Compiled) -> Match<'a> {

@@ -1,6 +1,6 @@
 //! The values of one event's fields, in memory that is used again for the next.
 
-use crate::compile::SlotId;
+use crate::compile::{FieldTable, SlotId};
 
 /// What a value was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +48,13 @@ impl Slots {
     /// Adds a value, if there is one.
     pub fn push_some(&mut self, slot: SlotId, text: Option<&str>) {
         if let Some(text) = text {
+            self.push(slot, text);
+        }
+    }
+
+    /// Adds a value of the field of this name, if a rule names it.
+    pub fn push_some_of(&mut self, fields: &FieldTable, name: &str, text: &str) {
+        if let Some(slot) = fields.find(name) {
             self.push(slot, text);
         }
     }

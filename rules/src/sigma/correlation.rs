@@ -150,6 +150,8 @@ pub struct Correlation {
     pub fields: Vec<String>,
     /// Where `rules` stands.
     pub rules_span: Range<usize>,
+    /// Where its condition stands; its `type`, if it has none.
+    pub condition_span: Range<usize>,
 }
 
 /// What a correlation may say.
@@ -233,6 +235,12 @@ pub(super) fn read(
         condition,
         fields,
         rules_span,
+        condition_span: node
+            .entry("condition")
+            .or_else(|| node.entry("type"))
+            .map_or(key, |(key, _)| key)
+            .span
+            .clone(),
     })
 }
 

@@ -3,8 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::modifier::Modifiers;
-use super::rule::{Lists, MAX_TESTS};
+use super::modifier::{Modifiers, syntax_error};
+use super::rule::{Lists, MAX_TESTS, locate};
 use super::test::Test;
 use super::yaml::{Node, Value};
 use crate::diagnostic::{Diagnostic, Source};
@@ -77,6 +77,17 @@ impl Reader<'_> {
         let mut problem = Diagnostic::error(self.source, node.span.clone(), message);
         problem.help = help;
         self.problems.push(problem);
+    }
+
+    /// A wrong expression is pointed at inside.
+    fn point_into(&mut self, node: &Node) {
+        if let Some(problem) = self.problems.last_mut()
+            && problem.message.starts_with("not a regular expression")
+            && let Some(text) = node.as_text()
+            && let Some(within) = syntax_error(text)
+        {
+            problem.span = locate(self.source, node, text, within);
+        }
     }
 
     fn definition(&mut self, node: &Node) -> Option<Search> {
@@ -206,6 +217,7 @@ impl Reader<'_> {
                 }
                 Err((message, help)) => {
                     self.problem(value, message, help);
+                    self.point_into(value);
                     complete = false;
                 }
             }

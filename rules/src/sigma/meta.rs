@@ -239,8 +239,9 @@ pub(super) fn read(
 fn extent(document: &Node, source: &Source) -> Range<usize> {
     let start = document.span.start;
     let rest = source.text.get(start..).unwrap_or_default();
-    let next = rest.match_indices("\n---").map(|(at, _)| at + 1).find(|at| {
-        rest[at + 3..].chars().next().is_none_or(char::is_whitespace)
-    });
+    let next = rest
+        .match_indices("\n---")
+        .map(|(at, _)| at + 1)
+        .find(|at| rest[at + 3..].chars().next().is_none_or(char::is_whitespace));
     start..next.map_or(source.text.len(), |next| start + next)
 }

@@ -10,12 +10,14 @@
 //! | `detection` | search identifiers: maps, lists, keywords |
 //! | `modifier` | `field\|modifier\|…` → what to test |
 //! | `pattern` | wildcards and escapes |
+//! | `literals` | text that an expression cannot do without |
 //! | `condition` | `selection and not 1 of filter_*` |
 
 pub mod condition;
 mod correlation;
 mod detection;
 mod filter;
+mod literals;
 mod meta;
 mod modifier;
 mod pattern;

@@ -5,11 +5,12 @@ use std::net::IpAddr;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use ipnet::IpNet;
-use regex_automata::meta;
 
 use super::pattern::Pattern;
 use super::rule::Lists;
-use super::test::{Comparison, Expression, Number, Shape, Test, TimePart};
+use super::test::{
+    BadExpression, Comparison, Expression, Number, REGEX_SIZE, Shape, Test, TimePart,
+};
 use super::yaml::{Node, Value};
 use crate::diagnostic::Source;
 
@@ -274,7 +275,7 @@ impl Modifiers {
                 match Expression::new(&expression) {
                     Ok(expression) => Ok(vec![Test::Regex(expression)]),
                     Err(error) => {
-                        let help = error.size_limit().map(|_| {
+                        let help = matches!(error, BadExpression::TooLarge).then(|| {
                             "`\\w` and its like stand for every alphabet; `[A-Za-z0-9_]` is smaller".into()
                         });
                         Err((regex_message(&error), help))
@@ -521,14 +522,30 @@ fn offsets(bytes: &[u8]) -> [String; 3] {
     })
 }
 
-fn regex_message(error: &meta::BuildError) -> String {
-    if let Some(limit) = error.size_limit() {
-        return format!("the expression needs more than {limit} bytes when compiled");
-    }
-    let text = error.syntax_error().map_or_else(|| error.to_string(), ToString::to_string);
+fn regex_message(error: &BadExpression) -> String {
+    let text = match error {
+        BadExpression::TooLarge => {
+            return format!("the expression needs more than {REGEX_SIZE} bytes when compiled");
+        }
+        BadExpression::Syntax(error) => error.to_string(),
+        BadExpression::Other(error) => error.to_string(),
+    };
     // The last line holds the reason; the lines before repeat the expression.
     let reason = text.lines().last().unwrap_or_default();
     format!("not a regular expression: {}", reason.trim_start_matches("error: "))
+}
+
+/// Where in an expression it ends to be one.
+pub(super) fn syntax_error(expression: &str) -> Option<std::ops::Range<usize>> {
+    match regex_syntax::parse(expression).err()? {
+        regex_syntax::Error::Parse(error) => {
+            Some(error.span().start.offset..error.span().end.offset)
+        }
+        regex_syntax::Error::Translate(error) => {
+            Some(error.span().start.offset..error.span().end.offset)
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -364,7 +364,7 @@ mod tests {
         assert!(problems[0].starts_with("r.yml:4:8: `severe`"), "{}", problems[0]);
         assert!(problems[1].starts_with("r.yml:7:5: unknown modifier"), "{}", problems[1]);
         assert!(problems[1].contains("did you mean `contains`"), "{}", problems[1]);
-        assert!(problems[2].starts_with("r.yml:8:11: not a regular"), "{}", problems[2]);
+        assert!(problems[2].starts_with("r.yml:8:12: not a regular"), "{}", problems[2]);
     }
 
     #[test]

@@ -1,0 +1,107 @@
+//! For each rule a few predicates of which one has to hold if the rule does: its anchors.
+//!
+//! An event asks the fields' matchers once; only rules of which an anchor holds are looked at. What an event
+//! costs then depends on what it is like, not on how many rules there are. An anchor may hold where its rule
+//! does not, never the other way round.
+
+use super::{Expr, FieldTable, Predicate, PredicateId, SlotId};
+use crate::sigma::{Part, Pattern, Test};
+
+/// Rules by their anchors.
+#[derive(Debug, Default)]
+pub(crate) struct Anchors {
+    /// By predicate: the rules that it is an anchor of, by their place in the partition.
+    pub(crate) rules: Vec<Vec<u32>>,
+    /// The fields of those predicates.
+    pub(crate) slots: Vec<SlotId>,
+    /// Rules without: looked at on every event.
+    pub(crate) always: Vec<u32>,
+}
+
+impl Anchors {
+    pub(crate) fn build<'e>(
+        exprs: impl Iterator<Item = &'e Expr>,
+        predicates: &[Predicate],
+        fields: &FieldTable,
+    ) -> Self {
+        let costs: Vec<u32> = predicates.iter().map(|p| cost(p, fields)).collect();
+        let mut anchors = Self { rules: vec![Vec::new(); predicates.len()], ..Self::default() };
+        for (rule, expr) in (0_u32..).zip(exprs) {
+            match necessary(expr, true, &costs) {
+                Some((_, set)) => {
+                    for id in set {
+                        let rules = &mut anchors.rules[id as usize];
+                        if rules.last() != Some(&rule) {
+                            rules.push(rule);
+                        }
+                        anchors.slots.push(predicates[id as usize].slot);
+                    }
+                }
+                None => anchors.always.push(rule),
+            }
+        }
+        anchors.slots.sort_unstable();
+        anchors.slots.dedup();
+        anchors
+    }
+}
+
+/// How often a predicate is likely to hold, roughly; `NEVER` for one that no matcher reports.
+fn cost(predicate: &Predicate, fields: &FieldTable) -> u32 {
+    let own = match &predicate.test {
+        Test::Pattern { pattern, .. } => match pattern.parts() {
+            [Part::Many] => 1_000,
+            _ => literal(pattern),
+        },
+        Test::Regex(_) => 24,
+        Test::Cidr(_) => 40,
+        Test::Number(..) | Test::Time { .. } | Test::SameAs { .. } => 200,
+        Test::Exists(_) | Test::Null => 1_000,
+    };
+    // What decides which rules are looked at in the first place tells little beside.
+    match fields.name(predicate.slot) {
+        "eventName" => own + 4,
+        "eventSource" => own + 60,
+        _ => own,
+    }
+}
+
+fn literal(pattern: &Pattern) -> u32 {
+    let whole = pattern.as_literal().is_some();
+    match (pattern.longest_literal().len(), whole) {
+        (0, _) => 500,
+        (1..=3, true) => 4,
+        (_, true) => 1,
+        (1..=2, false) => 100,
+        (3..=4, false) => 16,
+        (5..=7, false) => 6,
+        (_, false) => 3,
+    }
+}
+
+/// Predicates of which one holds whenever `expr` comes to `wanted`, and what they cost together.
+fn necessary(expr: &Expr, wanted: bool, costs: &[u32]) -> Option<(u32, Vec<PredicateId>)> {
+    let cheapest = |items: &[Expr]| {
+        items
+            .iter()
+            .filter_map(|item| necessary(item, wanted, costs))
+            .min_by_key(|(cost, set)| (*cost, set.len()))
+    };
+    let union = |items: &[Expr]| {
+        let mut all = (0_u32, Vec::new());
+        for item in items {
+            let (cost, set) = necessary(item, wanted, costs)?;
+            all.0 = all.0.saturating_add(cost);
+            all.1.extend(set);
+        }
+        // Any of nothing holds never: there is nothing to look at, and no anchor to be wrong about.
+        Some(all)
+    };
+    match (expr, wanted) {
+        (Expr::Leaf(id, _), true) => Some((costs[*id as usize], vec![*id])),
+        (Expr::Leaf(..), false) => None,
+        (Expr::Not(inner), _) => necessary(inner, !wanted, costs),
+        (Expr::All(items), true) | (Expr::Any(items), false) => cheapest(items),
+        (Expr::Any(items), true) | (Expr::All(items), false) => union(items),
+    }
+}
