@@ -132,11 +132,10 @@ struct Raw<'a>(&'a [u8]);
 impl rules::Event for Raw<'_> {
     fn fill(
         &self,
-        fields: &rules::FieldTable,
-        keywords: bool,
+        wanted: &rules::evaluate::Wanted<'_>,
         slots: &mut rules::Slots,
     ) -> Result<(), rules::evaluate::BadJson> {
-        rules::evaluate::fill_from_json(self.0, fields, keywords, slots)
+        rules::evaluate::fill_from_json(self.0, wanted, slots)
     }
 }
 

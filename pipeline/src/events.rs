@@ -7,8 +7,8 @@ use ingest::decode::Record;
 use ingest::{RawRecord, TranscriptHead};
 use jiff::Timestamp;
 use model::{Command, EventKind, Session, ShellFamily};
-use rules::evaluate::{BadJson, fill_from_json};
-use rules::{Calendar, Event, FieldTable, RuleSet, SlotId, Slots};
+use rules::evaluate::{BadJson, Wanted, fill_from_json};
+use rules::{Calendar, Event, RuleSet, SlotId, Slots};
 
 /// Fields that are not in the event itself and that rules may name, resolved once for each kind of event.
 pub(crate) struct Added<'a> {
@@ -92,8 +92,10 @@ impl<'a> Added<'a> {
         }
     }
 
-    const fn is_empty(&self) -> bool {
-        self.calendars.is_empty() && self.session.is_empty()
+    /// Is any of them wanted? They take parsing the record.
+    fn is_wanted(&self, wanted: &Wanted<'_>) -> bool {
+        let slots = self.calendars.iter().map(|(slot, _)| slot);
+        slots.chain(self.session.iter().map(|(slot, _)| slot)).any(|slot| wanted.slot(*slot))
     }
 }
 
@@ -132,9 +134,9 @@ impl<'a> RecordEvent<'a> {
 }
 
 impl Event for RecordEvent<'_> {
-    fn fill(&self, fields: &FieldTable, keywords: bool, slots: &mut Slots) -> Result<(), BadJson> {
-        fill_from_json(self.raw.bytes, fields, keywords, slots)?;
-        if !self.added.is_empty()
+    fn fill(&self, wanted: &Wanted<'_>, slots: &mut Slots) -> Result<(), BadJson> {
+        fill_from_json(self.raw.bytes, wanted, slots)?;
+        if self.added.is_wanted(wanted)
             && let Some(record) = self.record()
         {
             let session = record.opened_session().or_else(|| {
@@ -166,7 +168,7 @@ pub(crate) struct CommandEvent<'a> {
 }
 
 impl Event for CommandEvent<'_> {
-    fn fill(&self, fields: &FieldTable, keywords: bool, slots: &mut Slots) -> Result<(), BadJson> {
+    fn fill(&self, wanted: &Wanted<'_>, slots: &mut Slots) -> Result<(), BadJson> {
         let Self { head, command, program, session, .. } = *self;
         let ordinal = command.ordinal.to_string();
         let level = command.level.map(|level| level.to_string());
@@ -198,10 +200,10 @@ impl Event for CommandEvent<'_> {
             ],
         };
         for (name, value) in values {
-            if let Some(slot) = fields.find(name) {
+            if let Some(slot) = wanted.fields.find(name) {
                 slots.push_some(slot, *value);
             }
-            if keywords {
+            if wanted.keywords {
                 slots.push_some(SlotId::KEYWORDS, *value);
             }
         }
@@ -219,7 +221,7 @@ pub(crate) struct TranscriptEvent<'a> {
 }
 
 impl Event for TranscriptEvent<'_> {
-    fn fill(&self, fields: &FieldTable, keywords: bool, slots: &mut Slots) -> Result<(), BadJson> {
+    fn fill(&self, wanted: &Wanted<'_>, slots: &mut Slots) -> Result<(), BadJson> {
         let Self { head, session, .. } = *self;
         let commands = head.commands.to_string();
         let complete = head.complete.map(|complete| if complete { "true" } else { "false" });
@@ -231,10 +233,10 @@ impl Event for TranscriptEvent<'_> {
         let observed =
             head.observations.iter().map(|(kind, ..)| ("observation", Some(kind.as_str())));
         for (name, value) in own.into_iter().chain(observed) {
-            if let Some(slot) = fields.find(name) {
+            if let Some(slot) = wanted.fields.find(name) {
                 slots.push_some(slot, value);
             }
-            if keywords {
+            if wanted.keywords {
                 slots.push_some(SlotId::KEYWORDS, value);
             }
         }

@@ -5,19 +5,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 use model::EventKind;
-use rules::evaluate::{BadJson, fill_from_json, full_scan};
+use rules::evaluate::{BadJson, Wanted, fill_from_json, full_scan};
 use rules::sigma::yaml::{self, Node, Value};
 use rules::{
-    Correlator, Evaluator, Event, FieldTable, Pack, PackFile, Pivot, RuleSet, Severity, Slots,
-    Source,
+    Correlator, Evaluator, Event, Pack, PackFile, Pivot, RuleSet, Severity, Slots, Source,
 };
 use ssm_audit_rules as rules;
 
 struct Json(Vec<u8>);
 
 impl Event for Json {
-    fn fill(&self, fields: &FieldTable, keywords: bool, slots: &mut Slots) -> Result<(), BadJson> {
-        fill_from_json(&self.0, fields, keywords, slots)
+    fn fill(&self, wanted: &Wanted<'_>, slots: &mut Slots) -> Result<(), BadJson> {
+        fill_from_json(&self.0, wanted, slots)
     }
 }
 

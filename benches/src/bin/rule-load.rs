@@ -11,8 +11,8 @@ use std::process::Command;
 use clap::Parser;
 use model::EventKind;
 use pipeline::pack;
-use rules::evaluate::{BadJson, fill_from_json};
-use rules::{Evaluator, Event, FieldTable, Pack, PackFile, Pivot, RuleSet, Slots};
+use rules::evaluate::{BadJson, Wanted, fill_from_json};
+use rules::{Evaluator, Event, Pack, PackFile, Pivot, RuleSet, Slots};
 use ssm_audit_benches::mutate::{self, Kind};
 use ssm_audit_benches::traffic::Traffic;
 
@@ -37,8 +37,8 @@ struct Args {
 struct Json<'a>(&'a [u8]);
 
 impl Event for Json<'_> {
-    fn fill(&self, fields: &FieldTable, keywords: bool, slots: &mut Slots) -> Result<(), BadJson> {
-        fill_from_json(self.0, fields, keywords, slots)
+    fn fill(&self, wanted: &Wanted<'_>, slots: &mut Slots) -> Result<(), BadJson> {
+        fill_from_json(self.0, wanted, slots)
     }
 }
 
@@ -48,7 +48,7 @@ struct Program<'a> {
 }
 
 impl Event for Program<'_> {
-    fn fill(&self, fields: &FieldTable, _: bool, slots: &mut Slots) -> Result<(), BadJson> {
+    fn fill(&self, wanted: &Wanted<'_>, slots: &mut Slots) -> Result<(), BadJson> {
         let values = [
             ("Image", self.image),
             ("CommandLine", &self.line),
@@ -57,7 +57,7 @@ impl Event for Program<'_> {
             ("CurrentDirectory", "/home/ssm-user"),
         ];
         for (name, value) in values {
-            slots.push_some_of(fields, name, value);
+            slots.push_some_of(wanted.fields, name, value);
         }
         Ok(())
     }

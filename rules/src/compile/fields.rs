@@ -76,6 +76,28 @@ impl FieldTable {
         &self.nodes[at as usize]
     }
 
+    /// By node: is one of these slots there, or on a way that goes on from it?
+    pub(crate) fn leading_to(&self, slots: &[bool]) -> Vec<bool> {
+        let mut nodes: Vec<bool> = self
+            .nodes
+            .iter()
+            .map(|node| node.slot.is_some_and(|slot| slots[slot.index()]))
+            .collect();
+        // What has been walked only becomes longer, and a longer name's node may have been made first.
+        loop {
+            let mut changed = false;
+            for (at, node) in self.nodes.iter().enumerate() {
+                if !nodes[at] && node.edges.values().any(|to| nodes[*to as usize]) {
+                    nodes[at] = true;
+                    changed = true;
+                }
+            }
+            if !changed {
+                return nodes;
+            }
+        }
+    }
+
     /// The slot of a field, made if there is none.
     pub(crate) fn slot(&mut self, name: &str) -> SlotId {
         if let Some(slot) = self.find(name) {

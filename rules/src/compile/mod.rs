@@ -65,6 +65,8 @@ pub(crate) struct Compiled {
     pub(crate) keywords: bool,
     /// The fields that correlations want of its matches.
     pub(crate) captures: Vec<SlotId>,
+    /// Every field that it has to do with.
+    pub(crate) slots: Vec<SlotId>,
 }
 
 /// The rules for one kind of event.
@@ -194,9 +196,15 @@ impl Partition {
             }
             let expr = builder.condition(&rule.condition, rule);
             let keywords = builder.uses_keywords(&expr);
-            let captures = plan.captures(at).iter().map(|name| builder.fields.slot(name)).collect();
+            let mut slots = Vec::new();
+            builder.slots(&expr, &mut slots);
+            let captures: Vec<SlotId> =
+                plan.captures(at).iter().map(|name| builder.fields.slot(name)).collect();
             let program = compile_program(&expr);
-            compiled.push(Compiled { rule: at, program, expr, keywords, captures });
+            slots.extend(&captures);
+            slots.sort_unstable();
+            slots.dedup();
+            compiled.push(Compiled { rule: at, program, expr, keywords, captures, slots });
         }
         if compiled.is_empty() {
             return None;
@@ -266,6 +274,23 @@ impl Builder {
         self.known.insert(predicate.clone(), id);
         self.predicates.push(predicate);
         id
+    }
+
+    /// The fields that an expression asks for.
+    fn slots(&self, expr: &Expr, out: &mut Vec<SlotId>) {
+        match expr {
+            Expr::Leaf(id, _) => {
+                let predicate = &self.predicates[*id as usize];
+                out.push(predicate.slot);
+                if let Test::SameAs { field, .. } = &predicate.test {
+                    out.extend(self.fields.find(field));
+                }
+            }
+            Expr::Not(inner) => self.slots(inner, out),
+            Expr::All(items) | Expr::Any(items) => {
+                items.iter().for_each(|item| self.slots(item, out));
+            }
+        }
     }
 
     fn uses_keywords(&self, expr: &Expr) -> bool {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use model::EventKind;
 
-use super::{BadJson, Event, Slots};
+use super::{BadJson, Event, Slots, Wanted};
 use crate::compile::{FieldTable, RuleSet, SlotId};
 use crate::diagnostic::Source;
 use crate::sigma::condition::Condition;
@@ -99,7 +99,7 @@ pub fn explain(
     let Some(partition) = set.partition(kind) else { return Ok(None) };
     let mut slots = Slots::default();
     slots.clear(partition.fields.len());
-    event.fill(&partition.fields, true, &mut slots)?;
+    event.fill(&Wanted { keywords: true, ..Wanted::all(&partition.fields) }, &mut slots)?;
     let explainer = Explainer { fields: &partition.fields, slots: &slots };
     Ok(Some(explainer.rule(rule)))
 }

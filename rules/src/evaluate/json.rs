@@ -1,13 +1,17 @@
 //! A JSON object → the values of the fields that rules name.
 //!
-//! `serde_json` guided by the field table: what no rule names is skipped, nothing is built. Arrays count as
-//! any of their elements; an object that a rule names as if it had a value is its own text, without the
-//! blanks between its parts.
+//! One walk over the bytes, guided by the field table: what no rule names is skipped from quote to quote, nothing is
+//! built. Arrays count as any of their elements; an object that a rule names as if it had a value is its own text,
+//! without the blanks between its parts.
+//!
+//! Only what is named is checked: that a record is JSON through and through is for those who parse it. What is broken
+//! where rules look is told.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use memchr::{memchr, memchr2};
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::slots::Slots;
@@ -16,19 +20,63 @@ use crate::compile::{FieldTable, SlotId};
 /// The bytes are not a JSON object.
 #[derive(Debug, thiserror::Error)]
 #[error("not valid JSON: {0}")]
-pub struct BadJson(#[from] serde_json::Error);
+pub struct BadJson(String);
+
+impl From<serde_json::Error> for BadJson {
+    fn from(error: serde_json::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// What is wanted of an event.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// The fields that rules name.
+    pub fields: &'a FieldTable,
+    /// Every value there is goes into [`SlotId::KEYWORDS`] as well.
+    pub keywords: bool,
+    /// The fields that those rules name that can match at all; `None`: all.
+    pub(crate) narrow: Option<&'a Narrow>,
+}
+
+/// A choice of the fields of a table.
+#[derive(Debug, Default)]
+pub(crate) struct Narrow {
+    /// By slot.
+    pub(crate) slots: Vec<bool>,
+    /// By node of the table: is one of them here or below?
+    pub(crate) nodes: Vec<bool>,
+}
+
+impl<'a> Wanted<'a> {
+    /// Everything that rules name.
+    pub const fn all(fields: &'a FieldTable) -> Self {
+        Self { fields, keywords: false, narrow: None }
+    }
+
+    /// Is the value of this field wanted?
+    pub fn slot(&self, slot: SlotId) -> bool {
+        self.narrow.is_none_or(|narrow| narrow.slots[slot.index()])
+    }
+
+    fn node(&self, node: u32) -> bool {
+        self.narrow.is_none_or(|narrow| narrow.nodes[node as usize])
+    }
+}
 
 /// Fills `slots` from the object in `bytes`.
-pub fn fill(
-    bytes: &[u8],
-    fields: &FieldTable,
-    keywords: bool,
-    slots: &mut Slots,
-) -> Result<(), BadJson> {
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    deserializer.deserialize_map(Object { fields, node: 0, slots })?;
-    deserializer.end()?;
-    if keywords {
+pub fn fill(bytes: &[u8], wanted: &Wanted<'_>, slots: &mut Slots) -> Result<(), BadJson> {
+    let mut walker = Walker { bytes, at: 0, depth: 0, wanted, slots };
+    walker.blanks();
+    if walker.peek() != Some(b'{') {
+        return Err(walker.wrong("an object was expected"));
+    }
+    walker.object(0)?;
+    walker.blanks();
+    if walker.at < bytes.len() {
+        return Err(walker.wrong("something follows the object"));
+    }
+    if wanted.keywords {
         everything(serde_json::from_slice(bytes)?, slots)?;
     }
     Ok(())
@@ -73,47 +121,6 @@ impl<'de> serde::Deserialize<'de> for Lossy {
     }
 }
 
-/// A value below `node` of the field table.
-fn value(
-    raw: &RawValue,
-    fields: &FieldTable,
-    node: u32,
-    slots: &mut Slots,
-) -> Result<(), serde_json::Error> {
-    let json = raw.get();
-    let here = fields.node(node);
-    match json.as_bytes().first() {
-        Some(b'[') => {
-            let elements: Vec<&RawValue> = serde_json::from_str(json)?;
-            if let (true, Some(slot)) = (elements.is_empty(), here.slot) {
-                // There, and without a value.
-                slots.push_null(slot);
-            }
-            for element in elements {
-                value(element, fields, node, slots)?;
-            }
-        }
-        Some(b'{') => {
-            if let Some(slot) = here.slot {
-                slots.push(slot, &compact(json));
-            }
-            if !here.edges.is_empty() {
-                let mut deserializer = serde_json::Deserializer::from_str(json);
-                deserializer.deserialize_map(Object { fields, node, slots })?;
-            }
-        }
-        first => {
-            let Some(slot) = here.slot else { return Ok(()) };
-            match first {
-                Some(b'"') => slots.push(slot, &text_of(json)?),
-                Some(b'n') => slots.push_null(slot),
-                _ => slots.push(slot, json),
-            }
-        }
-    }
-    Ok(())
-}
-
 /// Takes the blanks between the parts of a JSON text away, so that it does not matter who wrote it.
 fn compact(json: &str) -> Cow<'_, str> {
     if !json.contains([' ', '\n', '\t', '\r']) {
@@ -134,64 +141,216 @@ fn compact(json: &str) -> Cow<'_, str> {
     Cow::Owned(kept.collect())
 }
 
-/// The keys of an object, followed through the field table.
-struct Object<'f, 's> {
-    fields: &'f FieldTable,
-    node: u32,
+/// Deepest nesting that is followed. The decoder refuses deeper records as well.
+const MAX_DEPTH: usize = 128;
+
+/// Walks over one JSON text.
+struct Walker<'b, 'w, 's> {
+    bytes: &'b [u8],
+    at: usize,
+    depth: usize,
+    wanted: &'w Wanted<'w>,
     slots: &'s mut Slots,
 }
 
-impl<'de> Visitor<'de> for Object<'_, '_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
+impl Walker<'_, '_, '_> {
+    fn wrong(&self, what: &str) -> BadJson {
+        BadJson(format!("{what} at byte {}", self.at))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(next) = map.next_key_seed(Edge { fields: self.fields, node: self.node })? {
-            match next {
-                Some(node) => {
-                    let raw: &RawValue = map.next_value()?;
-                    value(raw, self.fields, node, self.slots).map_err(serde::de::Error::custom)?;
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    fn blanks(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\n' | b'\t' | b'\r')) {
+            self.at += 1;
+        }
+    }
+
+    /// Takes this byte, blanks around it.
+    fn take(&mut self, byte: u8) -> bool {
+        self.blanks();
+        let is_here = self.peek() == Some(byte);
+        if is_here {
+            self.at += 1;
+            self.blanks();
+        }
+        is_here
+    }
+
+    /// Skips a string; returns its range, quotes left out.
+    fn string(&mut self) -> Result<std::ops::Range<usize>, BadJson> {
+        let start = self.at + 1;
+        self.at = start;
+        loop {
+            let rest = self.bytes.get(self.at..).unwrap_or_default();
+            let Some(skip) = memchr2(b'"', b'\\', rest) else {
+                return Err(self.wrong("a string without an end"));
+            };
+            self.at += skip;
+            if self.bytes[self.at] == b'"' {
+                self.at += 1;
+                return Ok(start..self.at - 1);
+            }
+            self.at += 2;
+        }
+    }
+
+    /// Skips a value that nobody wants.
+    fn skip(&mut self) -> Result<(), BadJson> {
+        let mut depth = 0_usize;
+        loop {
+            match self.peek() {
+                Some(b'"') => {
+                    self.string()?;
                 }
-                None => {
-                    map.next_value::<IgnoredAny>()?;
+                Some(b'{' | b'[') => {
+                    depth += 1;
+                    self.at += 1;
+                    continue;
+                }
+                Some(b'}' | b']') if depth > 0 => {
+                    depth -= 1;
+                    self.at += 1;
+                }
+                Some(b',' | b':' | b' ' | b'\n' | b'\t' | b'\r') if depth > 0 => {
+                    self.at += 1;
+                    continue;
+                }
+                Some(b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => self.word(),
+                _ => return Err(self.wrong("a value was expected")),
+            }
+            if depth == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Skips a number or a literal.
+    fn word(&mut self) {
+        let is_word =
+            |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        self.at += rest.iter().take_while(|byte| is_word(byte)).count();
+    }
+
+    fn deeper(&mut self) -> Result<(), BadJson> {
+        self.depth += 1;
+        self.at += 1;
+        self.blanks();
+        if self.depth > MAX_DEPTH { Err(self.wrong("nested too deeply")) } else { Ok(()) }
+    }
+
+    /// An object below `node` of the field table.
+    fn object(&mut self, node: u32) -> Result<(), BadJson> {
+        self.deeper()?;
+        if !self.take(b'}') {
+            loop {
+                if self.peek() != Some(b'"') {
+                    return Err(self.wrong("a key was expected"));
+                }
+                let key = self.string()?;
+                if !self.take(b':') {
+                    return Err(self.wrong("a colon was expected"));
+                }
+                match self.edge(node, key)? {
+                    Some(below) => self.value(below)?,
+                    None => self.skip()?,
+                }
+                if self.take(b'}') {
+                    break;
+                }
+                if !self.take(b',') {
+                    return Err(self.wrong("a comma or `}` was expected"));
                 }
             }
         }
+        self.depth -= 1;
         Ok(())
     }
-}
 
-/// A key → the node below it, if rules name anything there.
-struct Edge<'f> {
-    fields: &'f FieldTable,
-    node: u32,
-}
-
-impl<'de> DeserializeSeed<'de> for Edge<'_> {
-    type Value = Option<u32>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        // As bytes, so that a key that is no text is only a key that no rule names.
-        deserializer.deserialize_bytes(self)
-    }
-}
-
-impl Visitor<'_> for Edge<'_> {
-    type Value = Option<u32>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
+    /// The node under a key, if anything there is wanted.
+    fn edge(&self, node: u32, key: std::ops::Range<usize>) -> Result<Option<u32>, BadJson> {
+        let edges = &self.wanted.fields.node(node).edges;
+        let bytes = &self.bytes[key.clone()];
+        let below = if memchr(b'\\', bytes).is_some() {
+            let quoted = &self.bytes[key.start - 1..=key.end];
+            // A key that is no text is a key that no rule names.
+            std::str::from_utf8(quoted)
+                .ok()
+                .and_then(|json| text_of(json).ok())
+                .and_then(|key| edges.get(&*key).copied())
+        } else {
+            std::str::from_utf8(bytes).ok().and_then(|key| edges.get(key).copied())
+        };
+        Ok(below.filter(|below| self.wanted.node(*below)))
     }
 
-    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
-        Ok(self.fields.node(self.node).edges.get(key).copied())
-    }
-
-    fn visit_bytes<E: serde::de::Error>(self, key: &[u8]) -> Result<Self::Value, E> {
-        std::str::from_utf8(key).map_or(Ok(None), |key| self.visit_str(key))
+    /// A value below `node`.
+    fn value(&mut self, node: u32) -> Result<(), BadJson> {
+        let here = self.wanted.fields.node(node);
+        let slot = here.slot.filter(|slot| self.wanted.slot(*slot));
+        match self.peek() {
+            Some(b'[') => {
+                self.deeper()?;
+                if self.take(b']') {
+                    if let Some(slot) = slot {
+                        // There, and without a value.
+                        self.slots.push_null(slot);
+                    }
+                } else {
+                    loop {
+                        self.value(node)?;
+                        if self.take(b']') {
+                            break;
+                        }
+                        if !self.take(b',') {
+                            return Err(self.wrong("a comma or `]` was expected"));
+                        }
+                    }
+                }
+                self.depth -= 1;
+                Ok(())
+            }
+            Some(b'{') => {
+                let start = self.at;
+                if let Some(slot) = slot {
+                    self.skip()?;
+                    // Its own text has to be JSON, whoever looks at it.
+                    let raw: &RawValue = serde_json::from_slice(&self.bytes[start..self.at])?;
+                    self.slots.push(slot, &compact(raw.get()));
+                    self.at = start;
+                }
+                if here.edges.is_empty() { self.skip() } else { self.object(node) }
+            }
+            Some(b'"') => {
+                let text = self.string()?;
+                let Some(slot) = slot else { return Ok(()) };
+                let quoted = &self.bytes[text.start - 1..=text.end];
+                let json = std::str::from_utf8(quoted)
+                    .map_err(|_| BadJson(format!("no UTF-8 at byte {}", text.start)))?;
+                self.slots.push(slot, &text_of(json)?);
+                Ok(())
+            }
+            Some(b'n') => {
+                self.word();
+                if let Some(slot) = slot {
+                    self.slots.push_null(slot);
+                }
+                Ok(())
+            }
+            Some(b'-' | b'0'..=b'9' | b't' | b'f') => {
+                let start = self.at;
+                self.word();
+                if let Some(slot) = slot {
+                    let raw: &RawValue = serde_json::from_slice(&self.bytes[start..self.at])?;
+                    self.slots.push(slot, raw.get());
+                }
+                Ok(())
+            }
+            _ => Err(self.wrong("a value was expected")),
+        }
     }
 }
 

@@ -22,22 +22,22 @@ use std::sync::Arc;
 use model::{EventKind, Evidence};
 
 pub use explain::{Explanation, ItemTrace, SelectionTrace, Trace, explain};
-pub use json::{BadJson, fill as fill_from_json};
+pub(crate) use json::Narrow;
+pub use json::{BadJson, Wanted, fill as fill_from_json};
 pub use oracle::full_scan;
 pub use slots::{Slots, ValueKind};
 
 use crate::compile::{
-    Compiled, Expr, FieldTable, Matcher, Partition, PredicateId, RuleSet, Scratch, SlotId,
-    run_program,
+    Compiled, Expr, Matcher, Partition, PredicateId, RuleSet, Scratch, SlotId, run_program,
 };
 use crate::correlate::Captures;
 use crate::sigma::{Rule, Test};
 
 /// Something that rules can be evaluated on. The trait of the stage that calls it.
 pub trait Event {
-    /// Puts the values of the fields in `fields` into `slots`; and every value there is into
-    /// [`SlotId::KEYWORDS`], if `keywords`.
-    fn fill(&self, fields: &FieldTable, keywords: bool, slots: &mut Slots) -> Result<(), BadJson>;
+    /// Puts the values of the fields that are wanted into `slots`; and every value there is into
+    /// [`SlotId::KEYWORDS`], if [`Wanted::keywords`].
+    fn fill(&self, wanted: &Wanted<'_>, slots: &mut Slots) -> Result<(), BadJson>;
 }
 
 /// What is known of an event before it is parsed. `None`: not known, which rules nothing out.
@@ -87,6 +87,8 @@ struct Candidates {
     always: Vec<u32>,
     /// Does one of them look for keywords?
     keywords: bool,
+    /// The fields that they name.
+    narrow: Narrow,
 }
 
 impl Candidates {
@@ -160,7 +162,12 @@ impl<'a> Evaluator<'a> {
         }
         self.make_room(partition);
         self.slots.clear(partition.fields.len());
-        event.fill(&partition.fields, candidates.keywords, &mut self.slots)?;
+        let wanted = Wanted {
+            fields: &partition.fields,
+            keywords: candidates.keywords,
+            narrow: Some(&candidates.narrow),
+        };
+        event.fill(&wanted, &mut self.slots)?;
         self.event += 1;
         let now = self.event;
         let mut chosen = std::mem::take(&mut self.chosen);
@@ -196,7 +203,7 @@ impl<'a> Evaluator<'a> {
         chosen.extend(&candidates.always);
         let (held, scratch) = (&mut self.held, &mut self.scratch);
         for &slot in &anchors.slots {
-            if slot == SlotId::KEYWORDS && !candidates.keywords {
+            if !candidates.narrow.slots[slot.index()] {
                 continue;
             }
             self.asked[slot.index()] = now;
@@ -280,7 +287,14 @@ impl<'a> Evaluator<'a> {
             bits[rule as usize / 64] |= 1 << (rule % 64);
         }
         let always = &partition.anchors.always;
+        let mut slots = vec![false; partition.fields.len()];
+        for &at in &rules {
+            let compiled = &partition.rules[at as usize];
+            compiled.slots.iter().for_each(|slot| slots[slot.index()] = true);
+        }
+        let narrow = Narrow { nodes: partition.fields.leading_to(&slots), slots };
         Candidates {
+            narrow,
             keywords: rules.iter().any(|&at| partition.rules[at as usize].keywords),
             always: rules
                 .iter()

@@ -12,8 +12,8 @@ use crate::pack::{Pack, PackFile};
 struct Json(Vec<u8>);
 
 impl Event for Json {
-    fn fill(&self, fields: &FieldTable, keywords: bool, slots: &mut Slots) -> Result<(), BadJson> {
-        fill_from_json(&self.0, fields, keywords, slots)
+    fn fill(&self, wanted: &Wanted<'_>, slots: &mut Slots) -> Result<(), BadJson> {
+        fill_from_json(&self.0, wanted, slots)
     }
 }
 
