@@ -250,9 +250,9 @@ enum Work {
 /// What is handed over in order.
 enum Told {
     /// About a record.
-    Finding(Box<Finding>),
+    Finding(Arc<Finding>),
     /// About a command or a transcript.
-    Mark(Box<Finding>),
+    Mark(Arc<Finding>),
     /// A match that correlations are made of.
     Hit(Box<Hit>),
     Command(Box<(TranscriptHead, Arc<Session>, Command)>),
@@ -275,9 +275,9 @@ impl Told {
         id: u128,
         captures: Captures,
         time: Option<Timestamp>,
-        finding: &Finding,
+        finding: &Arc<Finding>,
     ) -> Self {
-        Self::Hit(Box::new(Hit { rule, id, captures, time, finding: Arc::new(finding.clone()) }))
+        Self::Hit(Box::new(Hit { rule, id, captures, time, finding: Arc::clone(finding) }))
     }
 }
 

@@ -77,20 +77,23 @@ impl Sink for Reading<'_, '_, '_> {
         let set = self.shared.set;
         let result = self.evaluator.evaluate(EventKind::CloudTrail, pivot, &event, |found| {
             let (rule, captures) = (found.index, found.captures);
+            // Of a part of a correlation the evidence is not told: no need to look for secrets in it.
+            let evidence = if set.is_told(rule) { found.evidence } else { Vec::new() };
             let finding = finding::of_record(
                 found.rule.info(),
-                found.evidence,
+                evidence,
                 raw,
                 event.record(),
                 masker,
                 name,
             );
+            let finding = Arc::new(finding);
             if set.is_correlated(rule) {
                 let id = finding::record_id(raw, event.record());
                 told.push(Told::hit(rule, id, captures, finding.time, &finding));
             }
             if set.is_told(rule) {
-                told.push(Told::Finding(Box::new(finding)));
+                told.push(Told::Finding(finding));
             }
         });
         if let Err(error) = result {
@@ -144,12 +147,13 @@ impl Sink for Reading<'_, '_, '_> {
             let (rule, evidence) = (found.rule.info(), found.evidence);
             let finding =
                 finding::of_command(rule, evidence, head, &command, &session, time, masker);
+            let finding = Arc::new(finding);
             if is_correlated {
                 let id = finding::command_id(head, &session, &command, program);
                 told.push(Told::hit(found.index, id, found.captures, time, &finding));
             }
             if set.is_told(found.index) && !known {
-                told.push(Told::Mark(Box::new(finding)));
+                told.push(Told::Mark(finding));
             }
         };
         let pivot = Pivot::default();
@@ -191,12 +195,13 @@ impl Sink for Reading<'_, '_, '_> {
         let _ = self.evaluator.evaluate(EventKind::Transcript, Pivot::default(), &event, |found| {
             let (rule, evidence) = (found.rule.info(), found.evidence);
             let finding = finding::of_transcript(rule, evidence, head, &session, time);
+            let finding = Arc::new(finding);
             if set.is_correlated(found.index) {
                 let id = finding::transcript_id(head, &session);
                 told.push(Told::hit(found.index, id, found.captures, finding.time, &finding));
             }
             if set.is_told(found.index) {
-                told.push(Told::Mark(Box::new(finding)));
+                told.push(Told::Mark(finding));
             }
         });
         self.hand_over();
