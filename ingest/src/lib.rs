@@ -17,6 +17,6 @@ pub mod source;
 pub mod terminal;
 
 pub use decode::{
-    Counts, Limits, Opened, Problem, ProblemKind, RawRecord, Sink, TranscriptForm, TranscriptHead,
-    Want, decode, open,
+    Counts, Limits, Member, Members, Opened, Problem, ProblemKind, RawRecord, Sink, TranscriptForm,
+    TranscriptHead, Want, decode, open,
 };

@@ -4,10 +4,10 @@ use std::cell::OnceCell;
 
 use ingest::command::simple::Program;
 use ingest::decode::Record;
-use ingest::{RawRecord, TranscriptHead};
+use ingest::{Member, RawRecord, TranscriptHead};
 use jiff::Timestamp;
 use model::{Command, EventKind, Session, ShellFamily};
-use rules::evaluate::{BadJson, Wanted, fill_from_json};
+use rules::evaluate::{BadJson, Place, Wanted, fill_from_members};
 use rules::{Calendar, Event, RuleSet, SlotId, Slots};
 
 /// Fields that are not in the event itself and that rules may name, resolved once for each kind of event.
@@ -135,7 +135,14 @@ impl<'a> RecordEvent<'a> {
 
 impl Event for RecordEvent<'_> {
     fn fill(&self, wanted: &Wanted<'_>, slots: &mut Slots) -> Result<(), BadJson> {
-        fill_from_json(self.raw.bytes, wanted, slots)?;
+        let members = self.raw.members;
+        let find = |name: &str| match members.map_or(Member::Unknown, |members| members.find(name))
+        {
+            Member::At(at) => Place::At(at),
+            Member::Absent => Place::Absent,
+            Member::Unknown => Place::Unknown,
+        };
+        fill_from_members(self.raw.bytes, &find, wanted, slots)?;
         if self.added.is_wanted(wanted)
             && let Some(record) = self.record()
         {

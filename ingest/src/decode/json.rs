@@ -36,12 +36,35 @@ pub(crate) enum Key {
     SessionId,
     SnsEventSource,
     Timestamp,
+    // What else CloudTrail's records have.
+    AdditionalEventData,
+    ApiVersion,
+    AwsRegion,
+    ErrorCode,
+    ErrorMessage,
+    EventCategory,
+    EventTime,
+    EventType,
+    ManagementEvent,
+    ReadOnly,
+    RequestId,
+    RequestParameters,
+    Resources,
+    ResponseElements,
+    ServiceEventDetails,
+    SessionCredentialFromConsole,
+    SharedEventId,
+    SourceIpAddress,
+    TlsDetails,
+    UserAgent,
+    UserIdentity,
+    VpcEndpointId,
 }
 
 impl Key {
-    const COUNT: usize = Self::Timestamp as usize + 1;
+    const COUNT: usize = Self::VpcEndpointId as usize + 1;
 
-    fn of(name: &[u8]) -> Option<Self> {
+    pub(crate) fn of(name: &[u8]) -> Option<Self> {
         Some(match name {
             b"eventName" => Self::EventName,
             b"eventSource" => Self::EventSource,
@@ -69,6 +92,28 @@ impl Key {
             b"awslogs" => Self::AwsLogs,
             b"Event" => Self::Event,
             b"EventSource" => Self::SnsEventSource,
+            b"additionalEventData" => Self::AdditionalEventData,
+            b"apiVersion" => Self::ApiVersion,
+            b"awsRegion" => Self::AwsRegion,
+            b"errorCode" => Self::ErrorCode,
+            b"errorMessage" => Self::ErrorMessage,
+            b"eventCategory" => Self::EventCategory,
+            b"eventTime" => Self::EventTime,
+            b"eventType" => Self::EventType,
+            b"managementEvent" => Self::ManagementEvent,
+            b"readOnly" => Self::ReadOnly,
+            b"requestID" => Self::RequestId,
+            b"requestParameters" => Self::RequestParameters,
+            b"resources" => Self::Resources,
+            b"responseElements" => Self::ResponseElements,
+            b"serviceEventDetails" => Self::ServiceEventDetails,
+            b"sessionCredentialFromConsole" => Self::SessionCredentialFromConsole,
+            b"sharedEventID" => Self::SharedEventId,
+            b"sourceIPAddress" => Self::SourceIpAddress,
+            b"tlsDetails" => Self::TlsDetails,
+            b"userAgent" => Self::UserAgent,
+            b"userIdentity" => Self::UserIdentity,
+            b"vpcEndpointId" => Self::VpcEndpointId,
             _ => return None,
         })
     }
@@ -84,9 +129,13 @@ impl Key {
 pub(crate) struct Head {
     values: [(u32, u32); Key::COUNT],
     /// Bit per key: seen at all.
-    present: u32,
+    present: u64,
     /// Bit per key: its value is a string without escapes, so the range is the text itself.
-    plain: u32,
+    plain: u64,
+    /// Bit per key: its value is a string.
+    quoted: u64,
+    /// Is there a key with a dot in it? It may mean what elsewhere is nested.
+    dotted: bool,
     /// A key was repeated or written with escapes: the ranges may not tell the whole truth, and
     /// whoever would skip the record because of them must not (DESIGN, law 3).
     odd: bool,
@@ -94,7 +143,14 @@ pub(crate) struct Head {
 
 impl Default for Head {
     fn default() -> Self {
-        Self { values: [(0, 0); Key::COUNT], present: 0, plain: 0, odd: false }
+        Self {
+            values: [(0, 0); Key::COUNT],
+            present: 0,
+            plain: 0,
+            quoted: 0,
+            dotted: false,
+            odd: false,
+        }
     }
 }
 
@@ -102,11 +158,13 @@ impl Head {
     fn clear(&mut self) {
         self.present = 0;
         self.plain = 0;
+        self.quoted = 0;
+        self.dotted = false;
         self.odd = false;
     }
 
     fn set(&mut self, key: Key, range: (usize, usize), plain: bool) {
-        let bit = 1 << key as u8;
+        let bit = 1_u64 << key as u8;
         if self.present & bit != 0 {
             self.odd = true;
         }
@@ -123,7 +181,7 @@ impl Head {
 
     /// Was the key there?
     pub(crate) const fn has(&self, key: Key) -> bool {
-        self.present & (1 << key as u8) != 0
+        self.present & (1_u64 << key as u8) != 0
     }
 
     /// Can the ranges be relied on to be all there is?
@@ -134,17 +192,41 @@ impl Head {
     /// The value of `key`, if it is a string without escapes. `bytes` is the buffer that was scanned,
     /// from the object's first byte.
     pub(crate) fn text<'a>(&self, bytes: &'a [u8], key: Key) -> Option<&'a str> {
-        if self.plain & (1 << key as u8) == 0 {
+        if self.plain & (1_u64 << key as u8) == 0 {
             return None;
         }
         let (start, end) = self.values[key as usize];
         std::str::from_utf8(bytes.get(start as usize..end as usize)?).ok()
     }
 
+    /// Where the value of an object's own key stands, if that is known.
+    pub(crate) fn member(&self, name: &str) -> Member {
+        match Key::of(name.as_bytes()) {
+            _ if self.odd || self.dotted => Member::Unknown,
+            None => Member::Unknown,
+            Some(key) if !self.has(key) => Member::Absent,
+            Some(key) => {
+                let quote = usize::from(self.quoted >> key as u8 & 1 == 1);
+                Member::At(self.values[key as usize].0 as usize - quote)
+            }
+        }
+    }
+
     /// The bytes from where the value of `key` starts.
     pub(crate) fn value_from<'a>(&self, bytes: &'a [u8], key: Key) -> Option<&'a [u8]> {
         self.has(key).then(|| bytes.get(self.values[key as usize].0 as usize..)).flatten()
     }
+}
+
+/// Where the value of an object's own key stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Member {
+    /// Its first byte.
+    At(usize),
+    /// There is no such key.
+    Absent,
+    /// Not known: whoever wants it has to look.
+    Unknown,
 }
 
 /// How far a scan came.
@@ -195,9 +277,13 @@ pub(crate) fn scan_object<const TOP: bool>(buf: &[u8], head: &mut Head) -> Scan 
                     if expect_key {
                         expect_key = false;
                         key = Key::of(text);
-                        head.odd |= key.is_none() && memchr(b'\\', text).is_some();
+                        if key.is_none() {
+                            head.odd |= memchr(b'\\', text).is_some();
+                            head.dotted |= memchr(b'.', text).is_some();
+                        }
                     } else if let Some(key) = key.take() {
                         head.set(key, (start, end), memchr(b'\\', text).is_none());
+                        head.quoted |= 1 << key as u8;
                     }
                 }
             }

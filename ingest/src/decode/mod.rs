@@ -22,6 +22,7 @@ use model::{Command, Observation, Place};
 
 pub use cloudtrail::{BadRecord, Record};
 pub use inflate::{Inflated, TooLarge};
+pub use json::Member;
 pub use run_command::CommandOutput;
 pub use sniff::Form;
 pub use time::parse_time;
@@ -81,6 +82,19 @@ pub struct RawRecord<'a> {
     pub event_id: Option<&'a str>,
     /// `recipientAccountId`, likewise.
     pub account: Option<&'a str>,
+    /// Where the values of its own keys stand, if that was noted.
+    pub members: Option<Members<'a>>,
+}
+
+/// Where the values of a record's own keys stand: what was noted when its end was sought.
+#[derive(Clone, Copy, Debug)]
+pub struct Members<'a>(&'a json::Head);
+
+impl Members<'_> {
+    /// Where the value under this key stands in the record's bytes.
+    pub fn find(&self, name: &str) -> Member {
+        self.0.member(name)
+    }
 }
 
 /// What a decoder tells, as it reads. The trait of the stage that calls it.

@@ -8,6 +8,7 @@ use model::Place;
 
 use crate::command::Told;
 
+use super::Members;
 use super::items::{Item, Items};
 use super::json::{Head, Key, Scan, scan_object};
 use super::log_events::{LogEvent, Streams};
@@ -463,7 +464,7 @@ fn skip_mark(reader: &mut impl BufRead) -> u64 {
     if found { mark.len() as u64 } else { 0 }
 }
 
-fn raw_record<'a>(head: &Head, bytes: &'a [u8], offset: u64) -> RawRecord<'a> {
+fn raw_record<'a>(head: &'a Head, bytes: &'a [u8], offset: u64) -> RawRecord<'a> {
     let text = |key| if head.is_exact() { head.text(bytes, key) } else { None };
     RawRecord {
         bytes,
@@ -472,6 +473,7 @@ fn raw_record<'a>(head: &Head, bytes: &'a [u8], offset: u64) -> RawRecord<'a> {
         event_name: text(Key::EventName),
         event_id: text(Key::EventId),
         account: text(Key::RecipientAccountId),
+        members: Some(Members(head)),
     }
 }
 

@@ -81,6 +81,7 @@ impl Happening {
                     event_name: record["eventName"].as_str(),
                     event_id: None,
                     account: None,
+                    members: None,
                 };
                 let kind = EventKind::CloudTrail;
                 let added = Added::new(set, kind);

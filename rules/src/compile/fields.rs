@@ -4,7 +4,7 @@
 //! under the key `a.b` and then `c`, and so on. The table is a graph whose nodes are the part of a name
 //! that has been walked and whose edges are keys; a walker of JSON follows keys and finds the slots.
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt as _};
 
 /// A field's place in an event's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

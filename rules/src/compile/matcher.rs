@@ -5,8 +5,10 @@
 //! through and never too little), among them text that regular expressions need: an expression is run where its
 //! text was found. The few expressions that need no text are run as one engine.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 use std::sync::OnceLock;
+
+use foldhash::{HashMap, HashMapExt as _};
 
 use aho_corasick::{AhoCorasick, MatchKind as LiteralMatchKind};
 use regex_automata::meta;
@@ -58,9 +60,36 @@ impl Same {
     }
 }
 
+/// A value as it is compared: folded when that is first needed.
+struct Compared<'a> {
+    original: &'a str,
+    copy: &'a mut String,
+    is_ascii: bool,
+    is_ready: bool,
+    folded: bool,
+}
+
+impl Compared<'_> {
+    fn text(&mut self) -> &str {
+        if !std::mem::replace(&mut self.is_ready, true) {
+            self.copy.clear();
+            if self.is_ascii {
+                // Its length stays the same.
+                self.copy.push_str(self.original);
+                self.copy.make_ascii_lowercase();
+            } else {
+                self.copy.push_str(&fold(self.original));
+            }
+        }
+        if self.folded { self.copy } else { self.original }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Texts {
     whole: HashMap<Box<str>, Vec<PredicateId>>,
+    /// Bit per length in bytes: is a text of it there? The last bit is for all longer ones.
+    lengths: u64,
     literals: Option<AhoCorasick>,
     /// By literal: the predicates it may decide, and how.
     owners: Vec<Vec<(PredicateId, Check)>>,
@@ -89,6 +118,12 @@ pub(crate) struct Scratch {
     /// By literal: the value for which its patterns were last checked.
     checked: Vec<u64>,
     value: u64,
+    /// The value as it is compared.
+    folded: String,
+}
+
+fn length_bit(length: usize) -> u64 {
+    1 << length.min(63)
 }
 
 /// Expressions that need no text, run together where that is faster.
@@ -129,6 +164,7 @@ impl Matcher {
                     let texts = if *cased { &mut this.cased } else { &mut this.folded };
                     if let Some(text) = pattern.as_literal() {
                         texts.whole.entry(text.into()).or_default().push(id);
+                        texts.lengths |= length_bit(text.len());
                     } else if pattern.parts() == [Part::Many] {
                         // For keywords too, any value will do.
                         this.any.push(id);
@@ -148,8 +184,8 @@ impl Matcher {
             }
         }
         let [folded, cased] = literals;
-        this.folded.build(folded);
-        this.cased.build(cased);
+        this.folded.build(folded, true);
+        this.cased.build(cased, false);
         this.regexes = regexes;
         this
     }
@@ -178,11 +214,10 @@ impl Matcher {
 
     fn value(&self, text: &str, scratch: &mut Scratch, hit: &mut impl FnMut(PredicateId)) {
         if !self.folded.is_empty() {
-            // Most values are short and lower case already; folding them is a copy.
-            self.folded.value(&fold(text), text, scratch, hit);
+            self.folded.value(text, true, scratch, hit);
         }
         if !self.cased.is_empty() {
-            self.cased.value(text, text, scratch, hit);
+            self.cased.value(text, false, scratch, hit);
         }
         self.regexes.value(text, hit);
         for (id, test) in &self.others {
@@ -198,7 +233,7 @@ impl Texts {
         self.whole.is_empty() && self.owners.is_empty()
     }
 
-    fn build(&mut self, patterns: Vec<(String, PredicateId, Check)>) {
+    fn build(&mut self, patterns: Vec<(String, PredicateId, Check)>, folded: bool) {
         if patterns.is_empty() {
             return;
         }
@@ -212,8 +247,12 @@ impl Texts {
             });
             self.owners[at].push((id, check));
         }
-        self.literals =
-            AhoCorasick::builder().match_kind(LiteralMatchKind::Standard).build(&needles).ok();
+        // Of ASCII text no folded copy is needed: the automaton reads both cases.
+        self.literals = AhoCorasick::builder()
+            .match_kind(LiteralMatchKind::Standard)
+            .ascii_case_insensitive(folded)
+            .build(&needles)
+            .ok();
         if self.literals.is_none() {
             self.scan = true;
             for (owners, needle) in self.owners.iter_mut().zip(&needles) {
@@ -232,21 +271,28 @@ impl Texts {
         }
     }
 
-    /// `text` is what is compared, `original` the value as it is.
+    /// `folded`: without regard to case.
     fn value(
         &self,
-        text: &str,
         original: &str,
+        folded: bool,
         scratch: &mut Scratch,
         hit: &mut impl FnMut(PredicateId),
     ) {
-        if let Some(ids) = self.whole.get(text) {
+        let Scratch { checked, value, folded: copy } = scratch;
+        let is_ascii = original.is_ascii();
+        let mut compared = Compared { original, copy, is_ascii, is_ready: !folded, folded };
+        let may_be_whole = !is_ascii || self.lengths & length_bit(original.len()) != 0;
+        if may_be_whole
+            && !self.whole.is_empty()
+            && let Some(ids) = self.whole.get(compared.text())
+        {
             ids.iter().copied().for_each(&mut *hit);
         }
         if self.scan {
             for (id, check) in self.owners.iter().flatten() {
                 let holds = match check {
-                    Check::Pattern(pattern) => pattern.matches(text),
+                    Check::Pattern(pattern) => pattern.matches(compared.text()),
                     Check::Regex(expression) => expression.is_match(original),
                     Check::Found | Check::Start | Check::End => false,
                 };
@@ -256,20 +302,24 @@ impl Texts {
             }
         }
         let Some(literals) = &self.literals else { return };
-        scratch.value += 1;
-        if scratch.checked.len() < self.owners.len() {
-            scratch.checked.resize(self.owners.len(), 0);
+        *value += 1;
+        if checked.len() < self.owners.len() {
+            checked.resize(self.owners.len(), 0);
         }
-        for found in literals.find_overlapping_iter(text) {
+        // A copy of its own, since the patterns may ask for the value while it is searched.
+        let searched =
+            if is_ascii { Cow::Borrowed(original) } else { Cow::Owned(compared.text().to_owned()) };
+        let length = searched.len();
+        for found in literals.find_overlapping_iter(&*searched) {
             let at = found.pattern().as_usize();
             // A literal may be found thousands of times; whether its patterns fit is asked once.
-            let first = std::mem::replace(&mut scratch.checked[at], scratch.value) != scratch.value;
+            let first = std::mem::replace(&mut checked[at], *value) != *value;
             for (id, check) in &self.owners[at] {
                 let holds = match check {
                     Check::Found => first,
                     Check::Start => found.start() == 0,
-                    Check::End => found.end() == text.len(),
-                    Check::Pattern(pattern) => first && pattern.matches(text),
+                    Check::End => found.end() == length,
+                    Check::Pattern(pattern) => first && pattern.matches(compared.text()),
                     Check::Regex(expression) => first && expression.is_match(original),
                 };
                 if holds {

@@ -46,6 +46,32 @@ pub(crate) struct Narrow {
     pub(crate) slots: Vec<bool>,
     /// By node of the table: is one of them here or below?
     pub(crate) nodes: Vec<bool>,
+    /// An object's own keys that lead there, those with dots left out, and the nodes under them.
+    members: Vec<(Box<str>, u32)>,
+}
+
+impl Narrow {
+    pub(crate) fn new(fields: &FieldTable, slots: Vec<bool>) -> Self {
+        let nodes = fields.leading_to(&slots);
+        let edges = fields.node(0).edges.iter();
+        let mut members: Vec<(Box<str>, u32)> = edges
+            .filter(|(key, node)| nodes[**node as usize] && !key.contains('.'))
+            .map(|(key, node)| (key.clone(), *node))
+            .collect();
+        members.sort();
+        Self { slots, nodes, members }
+    }
+}
+
+/// Where the value of an object's own key stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Its first byte.
+    At(usize),
+    /// There is no such key.
+    Absent,
+    /// Not known.
+    Unknown,
 }
 
 impl<'a> Wanted<'a> {
@@ -78,6 +104,28 @@ pub fn fill(bytes: &[u8], wanted: &Wanted<'_>, slots: &mut Slots) -> Result<(), 
     }
     if wanted.keywords {
         everything(serde_json::from_slice(bytes)?, slots)?;
+    }
+    Ok(())
+}
+
+/// The same where it is known where the values of the object's own keys stand. What `find` tells has to be true of
+/// every key, and no key may have a dot in it: otherwise it answers [`Place::Unknown`].
+pub fn fill_members(
+    bytes: &[u8],
+    find: &dyn Fn(&str) -> Place,
+    wanted: &Wanted<'_>,
+    slots: &mut Slots,
+) -> Result<(), BadJson> {
+    let known = wanted.narrow.filter(|narrow| {
+        !wanted.keywords && narrow.members.iter().all(|(key, _)| find(key) != Place::Unknown)
+    });
+    let Some(narrow) = known else { return fill(bytes, wanted, slots) };
+    let mut walker = Walker { bytes, at: 0, depth: 1, wanted, slots };
+    for (key, node) in &narrow.members {
+        if let Place::At(at) = find(key) {
+            walker.at = at;
+            walker.value(*node)?;
+        }
     }
     Ok(())
 }

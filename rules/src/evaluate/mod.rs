@@ -16,14 +16,14 @@ mod json;
 mod oracle;
 mod slots;
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt as _};
 use std::sync::Arc;
 
 use model::{EventKind, Evidence};
 
 pub use explain::{Explanation, ItemTrace, SelectionTrace, Trace, explain};
 pub(crate) use json::Narrow;
-pub use json::{BadJson, Wanted, fill as fill_from_json};
+pub use json::{BadJson, Place, Wanted, fill as fill_from_json, fill_members as fill_from_members};
 pub use oracle::full_scan;
 pub use slots::{Slots, ValueKind};
 
@@ -292,7 +292,7 @@ impl<'a> Evaluator<'a> {
             let compiled = &partition.rules[at as usize];
             compiled.slots.iter().for_each(|slot| slots[slot.index()] = true);
         }
-        let narrow = Narrow { nodes: partition.fields.leading_to(&slots), slots };
+        let narrow = Narrow::new(&partition.fields, slots);
         Candidates {
             narrow,
             keywords: rules.iter().any(|&at| partition.rules[at as usize].keywords),
