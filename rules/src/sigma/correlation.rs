@@ -205,9 +205,10 @@ pub(super) fn read(
     let group_by = texts("group-by");
     let generate = reader.generate();
     let aliases = reader.aliases();
-    let (kind, timespan) = (kind?, timespan?);
     let mut fields = texts("field");
-    let (kind, rules, condition) = reader.condition(kind, rules, &mut fields)?;
+    // All mistakes are told at once: the condition is read also where something else is missing.
+    let (kind, rules, condition) = reader.condition(kind?, rules, &mut fields)?;
+    let timespan = timespan?;
     if rules.is_empty() {
         reader.missing("rules", "the ids or names of rules");
     }

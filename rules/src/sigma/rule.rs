@@ -184,6 +184,7 @@ pub(super) fn read_detection(
         return None;
     };
     let mut selections = Vec::new();
+    let mut names: Vec<String> = Vec::new();
     for (key, node) in entries {
         let Some(name) = key.scalar_text(source) else {
             problems.push(error(key, "a search identifier has to be text"));
@@ -199,6 +200,7 @@ pub(super) fn read_detection(
             }
             _ if other.contains(&name.as_str()) => {}
             _ => {
+                names.push(name.clone());
                 if let Some(search) = detection::read(node, source, lists, problems) {
                     let (span, source) = (key.span.clone(), Arc::clone(source));
                     selections.push(Selection { name, search, span, source });
@@ -206,11 +208,8 @@ pub(super) fn read_detection(
             }
         }
     }
-    // A broken search would only make its condition look wrong as well.
-    if errors(problems) > before {
-        return None;
-    }
-    let names: Vec<&str> = selections.iter().map(|selection| selection.name.as_str()).collect();
+    // A broken search is still one that a condition may name.
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let condition = read_condition(key, detection, &names, source, problems)?;
     if errors(problems) > before {
         return None;

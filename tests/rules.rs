@@ -1,0 +1,356 @@
+//! `ssm-audit rules …` and `ssm-audit backtest`, through the built binary.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the workspace")
+}
+
+fn command(directory: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ssm-audit"));
+    command.current_dir(directory).env_remove("SSM_AUDIT_RULES").env("NO_COLOR", "1");
+    command
+}
+
+fn run_in(directory: &Path, args: &[&str]) -> (i32, String, String) {
+    let output = command(directory).args(args).output().expect("the binary runs");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
+    (output.status.code().unwrap_or(-1), text(output.stdout), text(output.stderr))
+}
+
+fn run(args: &[&str]) -> (i32, String, String) {
+    run_in(&root(), args)
+}
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
+}
+
+/// A rule without anything to complain about, for a directory with its cases.
+const RULE: &str = "\
+title: Package removed
+id: 0b8f6c3a-5d0e-4a54-9a3e-0c6f4a7d1e11
+description: A package was removed.
+owner: platform
+level: low
+logsource:
+  product: linux
+  category: process_creation
+detection:
+  selection:
+    Image|endswith: /apt-get
+    CommandLine|contains: ' remove '
+  condition: selection
+";
+const CASES: &str = "\
+cases:
+  - name: removed
+    fires: true
+    command: sudo apt-get remove nginx
+    evidence:
+      CommandLine: apt-get remove nginx
+  - name: installed
+    fires: false
+    command: sudo apt-get install nginx
+";
+
+fn pack(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().expect("a directory");
+    for (name, text) in files {
+        let path = directory.path().join(name);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("made");
+        fs::write(path, text).expect("written");
+    }
+    directory
+}
+
+#[test]
+fn the_pack_has_nothing_to_complain_about() {
+    let (code, stdout, _) = run(&["rules", "check", "rules.d", "--deny", "warnings"]);
+    assert_eq!(code, 0, "{stdout}");
+    let (code, stdout, _) = run(&["rules", "test", "rules.d"]);
+    assert_eq!(code, 0, "{stdout}");
+    assert!(stdout.contains(" passed, 0 failed"), "{stdout}");
+}
+
+#[test]
+fn the_catalogue_is_that_of_the_pack() {
+    let (code, stdout, _) = run(&["rules", "docs", "rules.d", "--out", "docs/rules", "--check"]);
+    assert_eq!(code, 0, "run `ssm-audit rules docs`:\n{stdout}");
+}
+
+const MISTAKES: &str = "\
+title: Many mistakes
+id: not-a-uuid
+level: low
+expires: 2020-01-01
+tags: [Attack.T1059]
+logsource:
+  product: aws
+  service: cloudtrail
+detection:
+  selection:
+    eventname: StartSession
+    requestParameters.documentName|re: '.*Quiet'
+  never:
+    eventName: StartSession
+  other:
+    eventName: StopLogging
+  unused:
+    eventName: X
+  condition: selection and never and other
+---
+title: Broken
+logsource:
+  product: aws
+  service: cloudtrail
+detection:
+  selection:
+    eventName|contians: x
+    userAgent|re: 'a(b'
+    sourceIPAddress|cidr: 10.0.0.0/99
+  condition: selction
+---
+title: Counts what is not there
+id: 0b8f6c3a-5d0e-4a54-9a3e-0c6f4a7d1e12
+correlation:
+  type: event_count
+  rules: [nobody]
+  timespan: 5 minutes
+  condition: {gte: many}
+";
+
+#[test]
+fn all_that_is_wrong_is_told_at_once_with_its_place() {
+    let directory = pack(&[("r/many.yml", MISTAKES)]);
+    let (code, stdout, _) = run_in(directory.path(), &["rules", "check", "r"]);
+    assert_eq!(code, 1);
+    insta::assert_snapshot!("check", stdout);
+    let (_, stdout, _) = run_in(directory.path(), &["rules", "check", "r", "--format", "github"]);
+    insta::assert_snapshot!("check_github", stdout);
+    let (_, stdout, _) = run_in(directory.path(), &["rules", "check", "r", "--format", "json"]);
+    for row in lines(&stdout) {
+        let (line, column) = (row["line"].as_u64().unwrap(), row["column"].as_u64().unwrap());
+        assert!(line >= 1 && column >= 1 && row["file"] == "r/many.yml", "{row}");
+    }
+}
+
+#[test]
+fn lints_are_allowed_and_denied_by_name() {
+    let rule = RULE.replace("owner: platform\n", "");
+    let directory = pack(&[("a.yml", &rule), ("a.test.yml", CASES)]);
+    let check = |args: &[&str]| {
+        let all = [&["rules", "check", "a.yml"], args].concat();
+        run_in(directory.path(), &all)
+    };
+    assert_eq!(check(&[]).0, 0);
+    assert_eq!(check(&["--deny", "warnings"]).0, 1);
+    assert_eq!(check(&["--deny", "no-owner"]).0, 1);
+    assert_eq!(check(&["--allow", "no-owner", "--deny", "warnings"]).0, 0);
+    let (code, _, stderr) = check(&["--allow", "no-onwer"]);
+    assert_eq!(code, 2);
+    assert!(stderr.contains("there is no lint `no-onwer`"), "{stderr}");
+}
+
+#[test]
+fn every_template_passes_check_and_test() {
+    for kind in ["cloudtrail", "command", "process", "transcript", "correlation", "filter"] {
+        let directory = tempfile::tempdir().unwrap();
+        let file = format!("rules.d/{kind}.yml");
+        let title = "It's \"quoted\": a rule";
+        let make = ["rules", "new", &file, "--kind", kind, "--title", title];
+        let (code, stdout, stderr) = run_in(directory.path(), &make);
+        assert_eq!(code, 0, "{kind}: {stderr}");
+        assert!(stdout.contains(&format!("made {file}")), "{stdout}");
+        // A filter is for rules, and there are none.
+        let allow = if kind == "filter" { "filter-idle" } else { "no-id" };
+        let check = ["rules", "check", &file, "--deny", "warnings", "--allow", allow];
+        let (code, stdout, _) = run_in(directory.path(), &check);
+        assert_eq!(code, 0, "{kind}: {stdout}");
+        if kind != "filter" {
+            let test = ["rules", "test", &file, "--require-coverage"];
+            let (code, stdout, stderr) = run_in(directory.path(), &test);
+            assert_eq!(code, 0, "{kind}: {stdout}{stderr}");
+        }
+        let (code, _, stderr) = run_in(directory.path(), &make);
+        assert_eq!(code, 2, "a file that is there is not written over");
+        assert!(stderr.contains("is there already"), "{stderr}");
+    }
+}
+
+#[test]
+fn a_case_that_fails_says_why() {
+    let cases = CASES.replace("install nginx", "remove nginx");
+    let cases = format!(
+        "{cases}  - name: another program\n    fires: true\n    command: yum remove nginx\n  - name: other evidence\n    fires: true\n    command: apt-get remove x\n    evidence: {{Image: /bin/x}}\n"
+    );
+    let directory = pack(&[("a.yml", RULE), ("a.test.yml", &cases)]);
+    let (code, stdout, _) =
+        run_in(directory.path(), &["rules", "test", "a.yml", "--verbose", "--junit", "report.xml"]);
+    assert_eq!(code, 1);
+    insta::assert_snapshot!("test_failures", stdout);
+    let junit = fs::read_to_string(directory.path().join("report.xml")).unwrap();
+    assert!(junit.contains("tests=\"4\" skipped=\"0\" failures=\"3\""), "{junit}");
+    let (_, stdout, _) =
+        run_in(directory.path(), &["rules", "test", "a.test.yml", "--format", "json"]);
+    let rows = lines(&stdout);
+    assert_eq!(rows.iter().filter(|row| row["passed"] == true).count(), 1, "{rows:?}");
+}
+
+#[test]
+fn cases_without_a_rule_and_rules_without_cases_are_told() {
+    let directory = pack(&[("a.test.yml", CASES), ("b.yml", RULE)]);
+    let (code, _, stderr) = run_in(directory.path(), &["rules", "test", "."]);
+    assert_eq!(code, 2);
+    assert!(stderr.contains("no rule in ./a.yml for these cases"), "{stderr}");
+    let (code, _, stderr) = run_in(directory.path(), &["rules", "test", "b.yml"]);
+    assert_eq!(code, 2);
+    assert!(stderr.contains("there are no cases in b.yml"), "{stderr}");
+}
+
+#[test]
+fn a_recording_can_be_a_case() {
+    let recording = fs::read(
+        root().join("examples/month/sessions").join(
+            fs::read_dir(root().join("examples/month/sessions"))
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name())
+                .find(|name| name.to_string_lossy().starts_with("svc-migrate"))
+                .expect("the example is there"),
+        ),
+    )
+    .unwrap();
+    let rule =
+        RULE.replace("/apt-get", "/pg_dump").replace("    CommandLine|contains: ' remove '\n", "");
+    let cases = "cases:\n  - {name: the migration, fires: true, recording: session.log}\n  - {name: not there, fires: true, recording: other.log}\n";
+    let directory = pack(&[("a.yml", &rule), ("a.test.yml", cases)]);
+    fs::write(directory.path().join("session.log"), recording).unwrap();
+    let (code, stdout, stderr) = run_in(directory.path(), &["rules", "test", "a.yml"]);
+    assert_eq!(code, 2, "{stdout}{stderr}");
+    assert!(stdout.contains("1 passed, 0 failed"), "{stdout}");
+    assert!(stderr.contains("there is no file other.log"), "{stderr}");
+}
+
+#[test]
+fn watching_runs_again_when_a_file_changes() {
+    let directory = pack(&[("a.yml", RULE), ("a.test.yml", CASES)]);
+    let mut child = command(directory.path())
+        .args(["rules", "test", ".", "--watch"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary runs");
+    let mut out = BufReader::new(child.stdout.take().expect("piped")).lines();
+    let first = out.next().expect("a line").expect("readable");
+    assert!(first.starts_with("2 passed, 0 failed"), "{first}");
+    fs::write(directory.path().join("a.yml"), RULE.replace("remove", "purge")).unwrap();
+    let failed = out.find(|line| line.as_ref().is_ok_and(|line| line.contains("passed, ")));
+    child.kill().expect("it is running");
+    child.wait().expect("it ends");
+    let failed = failed.expect("it ran again").expect("readable");
+    assert!(failed.starts_with("1 passed, 1 failed"), "{failed}");
+}
+
+#[test]
+fn explaining_shows_which_test_failed_on_which_value() {
+    let (code, stdout, _) = run(&["rules", "explain", "role-without-mfa", "examples/month"]);
+    assert_eq!(code, 1);
+    assert!(stdout.contains("does not fire: Session opened by an assumed role without MFA"));
+    let (code, stdout, _) =
+        run(&["rules", "explain", "rules.d/commands/sudo.yml", "--command", "sudo -u app id"]);
+    assert_eq!(code, 0);
+    insta::assert_snapshot!("explain_sudo", stdout);
+    let (code, stdout, _) = run(&["rules", "explain", "many-sessions", "examples/month"]);
+    assert_eq!(code, 1);
+    assert!(stdout.contains("asked: event_count, above 10, within 300 s"), "{stdout}");
+    let (code, _, stderr) = run(&["rules", "explain", "sudp", "--command", "id"]);
+    assert_eq!(code, 2);
+    assert!(stderr.contains("did you mean `sudo`?"), "{stderr}");
+}
+
+#[test]
+fn a_backtest_tells_what_is_new_and_what_is_gone() {
+    let sudo = fs::read_to_string(root().join("rules.d/commands/sudo.yml")).unwrap();
+    let wider = sudo.replace("      - /sudo\n", "      - /cat\n");
+    assert_ne!(sudo, wider);
+    let directory = pack(&[("sudo.yml", &wider)]);
+    let file = directory.path().join("sudo.yml");
+    let (code, stdout, _) = run(&[
+        "backtest",
+        "--rules",
+        file.to_str().unwrap(),
+        "examples/month",
+        "--against",
+        "rules.d",
+        "--fail-on-change",
+    ]);
+    assert_eq!(code, 1);
+    insta::assert_snapshot!("backtest", stdout);
+    let (code, stdout, _) =
+        run(&["backtest", "--rules", "rules.d", "examples/month", "--format", "json"]);
+    assert_eq!(code, 0);
+    for row in lines(&stdout) {
+        assert_eq!((&row["new"], &row["gone"]), (&Value::from(0), &Value::from(0)), "{row}");
+        let days = row["days"].as_array().unwrap();
+        let by_day: u64 = days.iter().map(|day| day[1].as_u64().unwrap()).sum();
+        assert_eq!(Value::from(by_day), row["findings"], "{row}");
+    }
+}
+
+#[test]
+fn a_correlation_is_a_finding_with_its_matches() {
+    let (_, stdout, _) = run(&["scan", "examples/month", "--format", "json", "-q"]);
+    let found = lines(&stdout);
+    let correlated: Vec<&Value> = found.iter().filter(|row| row["correlated_count"] != 0).collect();
+    assert!(!correlated.is_empty());
+    for row in correlated {
+        let parts = row["correlated"].as_array().unwrap();
+        assert_eq!(Value::from(parts.len()), row["correlated_count"], "{row}");
+        let times: Vec<&str> = parts.iter().map(|part| part["time"].as_str().unwrap()).collect();
+        assert!(times.is_sorted(), "{times:?}");
+        assert_eq!(times.first().copied(), row["time"].as_str());
+    }
+}
+
+#[test]
+fn a_filter_takes_out_what_it_selects() {
+    let filter = "\
+title: Rafael may
+logsource: {product: linux, category: process_creation}
+filter:
+  rules: any
+  selection: {session.principal|contains: rafael}
+  condition: not selection
+";
+    let sudo = fs::read_to_string(root().join("rules.d/commands/sudo.yml")).unwrap();
+    let directory = pack(&[("sudo.yml", &sudo), ("filters/rafael.yml", filter)]);
+    let count = |rules: &Path| {
+        let args = [
+            "scan",
+            "examples/month",
+            "--rules",
+            rules.to_str().unwrap(),
+            "--format",
+            "json",
+            "-q",
+        ];
+        lines(&run(&args).1).len()
+    };
+    assert_eq!(count(&directory.path().join("sudo.yml")), 3);
+    assert_eq!(count(directory.path()), 2);
+}
+
+#[test]
+fn the_schemas_are_json() {
+    for kind in ["rule", "cases"] {
+        let (code, stdout, _) = run(&["rules", "schema", kind]);
+        assert_eq!(code, 0);
+        let schema: Value = serde_json::from_str(&stdout).unwrap();
+        assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    }
+}
