@@ -101,7 +101,9 @@ pub(crate) fn run(args: &BacktestArgs) -> Result<Outcome, Failure> {
     };
     let tried = rules(Some(&args.rules), false)?;
     let in_use = rules(args.against.as_deref(), true)?;
-    let whole = args.rules.join("lists").is_dir() || args.rules.join("calendars.yml").is_file();
+    // Against the pack that ships only the rules that both have are compared: one's own are few at first.
+    let is_pack = args.rules.join("lists").is_dir() || args.rules.join("calendars.yml").is_file();
+    let whole = args.against.is_some() && is_pack;
     let find = || ingest::source::find(&args.paths);
     let count = find().artifacts.len();
     if count == 0 {
@@ -153,11 +155,12 @@ fn text(
         writeln!(out)?;
     }
     let sum = |of: fn(&Tried) -> u64| done.rules.values().map(of).sum::<u64>();
+    let found = sum(|tried| tried.found);
     let quiet = done.rules.values().filter(|tried| tried.found == 0 && tried.is_tried).count();
     writeln!(
         out,
-        "{BOLD}{} findings{BOLD:#}: {} new, {} gone; {quiet} of {} rules found nothing in {} files",
-        sum(|tried| tried.found),
+        "{BOLD}{found} finding{}{BOLD:#}: {} new, {} gone; {quiet} of {} rules found nothing in {} files",
+        if found == 1 { "" } else { "s" },
         sum(|tried| tried.new),
         sum(|tried| tried.gone),
         done.rules.values().filter(|tried| tried.is_tried).count(),

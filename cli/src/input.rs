@@ -23,11 +23,14 @@ pub(crate) fn rules(path: Option<&Path>, skip_invalid: bool) -> Result<RuleSet, 
             "{errors} {noun} in the rules; mend {what}, or go on without with --skip-invalid-rules"
         )));
     }
-    if pack.rules.is_empty() {
+    let set = RuleSet::compile(pack);
+    let is_told = (0..set.rules().len()).any(|at| set.is_told(at))
+        || (0..set.correlations().len()).any(|at| set.is_correlation_told(at));
+    if !is_told {
         let place = path.map_or_else(String::new, |path| format!(" in {}", path.display()));
         return Err(Failure::usage(format!("there are no rules{place}")));
     }
-    Ok(RuleSet::compile(pack))
+    Ok(set)
 }
 
 /// The time zone of this name.

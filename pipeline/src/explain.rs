@@ -1,9 +1,11 @@
 //! `rules explain`: of everything in a file, why a rule fires on it or does not.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use ingest::source::Found;
+use ingest::decode::Record;
+use ingest::source::{Found, Local};
 use ingest::{Limits, Problem, ProblemKind, RawRecord, Sink, TranscriptHead, Want};
 use model::{Command, EventKind, Finding, Place, Session, SessionId};
 use rules::RuleSet;
@@ -11,7 +13,7 @@ use rules::correlate::Peak;
 use rules::evaluate::{Explanation, explain};
 
 use crate::cases::{Happening, Seen};
-use crate::scan::{self, Observer, Options};
+use crate::scan::{self, Observer, Options, session_of};
 
 /// What explaining a file came to.
 #[derive(Debug, Default)]
@@ -41,25 +43,66 @@ pub struct Nearest {
     pub explanation: Explanation,
 }
 
-/// Explains a rule on everything that was found.
+/// Explains a rule on everything that was found. As in a scan, CloudTrail is read first: it tells whose the sessions
+/// are, and when they began.
 pub fn files(set: &RuleSet, rule: usize, found: Found, limits: &Limits) -> Explained {
-    let mut reading =
-        Reading { set, rule, explained: Explained::default(), artifact: Arc::from("") };
+    let mut opened = Sessions::default();
+    // What is a pipe can be read once only.
+    for local in found.artifacts.iter().filter(|local| matches!(local, Local::File(_))) {
+        read(local, Want::Records, limits, &mut opened);
+    }
+    let mut reading = Reading {
+        set,
+        rule,
+        explained: Explained::default(),
+        artifact: Arc::from(""),
+        sessions: opened.sessions,
+    };
     for local in found.artifacts {
         reading.artifact = local.name();
-        let opened = local.open().map_err(|error| Problem {
-            place: Place::new(local.name(), 0),
-            kind: ProblemKind::Failed,
-            reason: error.to_string(),
-        });
-        match opened.and_then(|reader| ingest::open(local.name(), reader, limits)) {
-            Ok(opened) => {
-                ingest::decode(opened, Want::All, limits, &mut reading);
-            }
-            Err(problem) => reading.problem(problem),
+        if let Some(problem) = read(&local, Want::All, limits, &mut reading) {
+            reading.problem(problem);
         }
     }
     reading.explained
+}
+
+/// Reads an artifact; returns what kept it from being opened.
+fn read(local: &Local, want: Want, limits: &Limits, sink: &mut dyn Sink) -> Option<Problem> {
+    let opened = local.open().map_err(|error| Problem {
+        place: Place::new(local.name(), 0),
+        kind: ProblemKind::Failed,
+        reason: error.to_string(),
+    });
+    match opened.and_then(|reader| ingest::open(local.name(), reader, limits)) {
+        Ok(opened) => {
+            ingest::decode(opened, want, limits, sink);
+            None
+        }
+        Err(problem) => Some(problem),
+    }
+}
+
+/// The sessions that CloudTrail says were opened.
+#[derive(Default)]
+struct Sessions {
+    sessions: BTreeMap<SessionId, Arc<Session>>,
+}
+
+impl Sink for Sessions {
+    fn record(&mut self, raw: &RawRecord<'_>) {
+        let opens =
+            raw.event_name.is_none_or(|name| matches!(name, "StartSession" | "ExecuteCommand"));
+        let record = opens.then(|| Record::parse(raw.bytes).ok()).flatten();
+        if let Some(session) = record.as_ref().and_then(Record::opened_session) {
+            self.sessions.entry(session.id.clone()).or_insert_with(|| Arc::new(session));
+        }
+    }
+
+    fn command(&mut self, _: &TranscriptHead, _: Command) {}
+    fn transcript(&mut self, _: &TranscriptHead) {}
+    // The second reading meets the same.
+    fn problem(&mut self, _: Problem) {}
 }
 
 /// What explaining a correlation came to.
@@ -111,8 +154,13 @@ impl Observer for Watch {
 
 /// Explains a rule on one thing that happened.
 pub fn happening(set: &RuleSet, rule: usize, happening: &Happening) -> Explained {
-    let mut reading =
-        Reading { set, rule, explained: Explained::default(), artifact: Arc::from("") };
+    let mut reading = Reading {
+        set,
+        rule,
+        explained: Explained::default(),
+        artifact: Arc::from(""),
+        sessions: BTreeMap::new(),
+    };
     reading.happening(happening, None);
     reading.explained
 }
@@ -122,6 +170,7 @@ struct Reading<'a> {
     rule: usize,
     explained: Explained,
     artifact: Arc<str>,
+    sessions: BTreeMap<SessionId, Arc<Session>>,
 }
 
 impl Reading<'_> {
@@ -164,14 +213,6 @@ fn what(happening: &Happening) -> String {
     }
 }
 
-fn session(head: &TranscriptHead) -> Session {
-    let unknown = || SessionId::new(&*head.place.artifact);
-    let mut session = Session::unknown(head.session_id.clone().unwrap_or_else(unknown));
-    session.start = head.first_event;
-    session.target.clone_from(&head.target);
-    session
-}
-
 impl Sink for Reading<'_> {
     fn record(&mut self, raw: &RawRecord<'_>) {
         let place = Place::new(Arc::clone(&self.artifact), raw.offset);
@@ -187,12 +228,14 @@ impl Sink for Reading<'_> {
 
     fn command(&mut self, head: &TranscriptHead, command: Command) {
         let place = Place::new(head.place.artifact.clone(), command.bytes.start);
-        let happening = Happening::Command(Box::new((command, session(head))));
+        let session = session_of(head, &self.sessions);
+        let happening = Happening::Command(Box::new((command, session)));
         self.happening(&happening, Some(&place));
     }
 
     fn transcript(&mut self, head: &TranscriptHead) {
-        let happening = Happening::Transcript(Box::new((head.clone(), session(head))));
+        let session = session_of(head, &self.sessions);
+        let happening = Happening::Transcript(Box::new((head.clone(), session)));
         self.happening(&happening, Some(&head.place));
     }
 

@@ -120,18 +120,18 @@ fn root_of(path: &Path) -> PathBuf {
     found.map_or_else(|| path.to_owned(), Path::to_owned)
 }
 
-/// Reads a pack from a directory or a part of one, or the embedded one. Of a part's pack the lists and calendars
-/// are read as well, the other rules are not.
+/// Reads a pack from a directory or a part of one, or the embedded one. Of a part's pack the lists, the calendars,
+/// the filters and the members of correlations serve as well; only the part's own rules are told, and only what is
+/// wrong with them.
 pub fn load(path: Option<&Path>) -> io::Result<Pack> {
     let opened = open(path)?;
-    let is_help = |name: &str| {
-        let mut parts = name.rsplit('/');
-        matches!(parts.next(), Some("calendars.yml" | "calendars.yaml"))
-            || parts.next() == Some("lists")
-    };
-    let part = opened.clone();
-    let wanted = |file: &PackFile| is_help(&file.path) || part.is_asked_for(&file.path);
-    Ok(Pack::read(opened.files.into_iter().filter(wanted)))
+    let mut pack = Pack::read(opened.files.clone());
+    if opened.part.is_some() {
+        let names = opened.files.iter().map(|file| file.path.as_str());
+        pack.asked = Some(names.filter(|name| opened.is_asked_for(name)).map(Into::into).collect());
+        pack.problems.retain(|problem| opened.is_asked_for(&problem.source.name));
+    }
+    Ok(pack)
 }
 
 #[cfg(test)]
@@ -148,7 +148,12 @@ mod tests {
             assert_eq!(pack.lists.len(), whole.lists.len());
             assert!(pack.problems.is_empty(), "{:?}", pack.problems);
         }
-        assert!(whole.rules.len() > part.rules.len() && part.rules.len() > one.rules.len());
-        assert_eq!(one.rules.len(), 1);
+        let told = |pack: Pack| {
+            let set = rules::RuleSet::compile(pack);
+            (0..set.rules().len()).filter(|at| set.is_told(*at)).count()
+        };
+        let (whole, part, one) = (told(whole), told(part), told(one));
+        assert!(whole > part && part > one, "{whole}, {part}, {one}");
+        assert_eq!(one, 1);
     }
 }

@@ -7,11 +7,13 @@
 //! calendars.yml            what `calendar.<name>` is answered from
 //! ```
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::calendar::{self, Calendars};
 use crate::diagnostic::{Diagnostic, Source};
 use crate::link::{self, LinkedCorrelation};
+use crate::sigma::spelling;
 use crate::sigma::{self, Documents, Filter, Lists, Rule, yaml};
 
 /// A file of a pack.
@@ -36,6 +38,9 @@ pub struct Pack {
     pub calendars: Calendars,
     /// Lists.
     pub lists: Lists,
+    /// The files whose rules are told, where only a part of the pack was asked for; the others serve: as members of
+    /// correlations, as filters.
+    pub asked: Option<HashSet<String>>,
     /// Everything that is wrong.
     pub problems: Vec<Diagnostic>,
 }
@@ -103,24 +108,33 @@ impl Pack {
 /// Fields of this product's own that the rule names and that do not exist: it could never fire on them.
 fn unknown_fields(rule: &Rule, calendars: &Calendars) -> Vec<Diagnostic> {
     let names = rule.fields();
-    let problem = |name: &str, what: &str, known: Vec<&str>| {
+    let problem = |name: &str, what: &str, known: &[&str]| {
         let (text, offset) = (&rule.source().text, rule.meta.span.start);
         let start = text.get(offset..).and_then(|rest| rest.find(name)).map_or(0, |at| offset + at);
-        Diagnostic::error(rule.source(), start..start + name.len(), format!("there is no {what}"))
-            .with_help(format!("there are: {}", known.join(", ")))
-            .warning()
+        let last = name.rsplit('.').next().unwrap_or(name);
+        let help = match spelling::nearest(last, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if known.is_empty() => "there are none; write a calendars.yml into the directory of the rules: \
+                                         business_hours: {time_zone: Europe/Berlin, weekdays: [mon, tue, wed, thu, \
+                                         fri], hours: ['07:00-19:00']}"
+                .to_owned(),
+            None => format!("there are: {}", known.join(", ")),
+        };
+        let span = start..start + name.len();
+        let message = format!("there is no {what}");
+        Diagnostic::lint("unknown-field", rule.source(), span, message).with_help(help)
     };
     names
         .into_iter()
         .filter_map(|name| {
             if let Some(calendar) = name.strip_prefix("calendar.") {
-                let known = calendars.keys().map(String::as_str).collect();
+                let known: Vec<&str> = calendars.keys().map(String::as_str).collect();
                 return (!calendars.contains_key(calendar))
-                    .then(|| problem(name, &format!("calendar `{calendar}`"), known));
+                    .then(|| problem(name, &format!("calendar `{calendar}`"), &known));
             }
             let field = name.strip_prefix("session.")?;
             (!model::SESSION_FIELDS.contains(&field))
-                .then(|| problem(name, &format!("field `{name}`"), model::SESSION_FIELDS.to_vec()))
+                .then(|| problem(name, &format!("field `{name}`"), &model::SESSION_FIELDS))
         })
         .collect()
 }

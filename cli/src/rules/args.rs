@@ -145,6 +145,9 @@ pub(crate) struct ExplainArgs {
     /// A command line, instead of files.
     #[arg(long = "command", value_name = "LINE", conflicts_with = "events")]
     pub(crate) line: Option<String>,
+    /// When the command line ran: a time, a date or an age. Without it no calendar has an answer.
+    #[arg(long, value_name = "TIME", requires = "line")]
+    pub(crate) at: Option<String>,
     /// The shell that the command line is for.
     #[arg(long, value_enum, default_value_t = Shell::Posix, requires = "line")]
     pub(crate) shell: Shell,

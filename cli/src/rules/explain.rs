@@ -18,6 +18,7 @@ use rules::{LinkedCorrelation, Member, Rule, RuleSet};
 use super::args::{ExplainArgs, Shell};
 use crate::diagnostics;
 use crate::exit::{Failure, Outcome, tell};
+use crate::input::time;
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
@@ -65,11 +66,13 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Outcome, Failure> {
     };
     let explained = match &args.line {
         Some(line) => {
+            let zone = jiff::tz::TimeZone::UTC;
+            let time = args.at.as_deref().map(|text| time(text, &zone)).transpose()?;
             let shell = match args.shell {
                 Shell::Posix => ShellFamily::Posix,
                 Shell::Powershell => ShellFamily::PowerShell,
             };
-            explain::happening(&set, rule, &Happening::of_line(line, shell))
+            explain::happening(&set, rule, &Happening::of_line(line, shell, time))
         }
         None => explain::files(&set, rule, found()?, &Limits::default()),
     };

@@ -61,7 +61,12 @@ pub(crate) fn run(args: &NewArgs) -> Result<Outcome, Failure> {
     if made.len() > 1 {
         writeln!(out, "  ssm-audit rules test {} --watch", file.display())?;
     }
-    writeln!(out, "  ssm-audit backtest --rules {} LOGS…", file.display())?;
+    // A filter alone finds nothing: its rules are tried with it.
+    let tried = match kind {
+        Kind::Filter => file.parent().and_then(Path::parent).unwrap_or(Path::new(".")),
+        _ => file.as_path(),
+    };
+    writeln!(out, "  ssm-audit backtest --rules {} LOGS…", tried.display())?;
     Ok(Outcome::Done)
 }
 

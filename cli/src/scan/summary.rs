@@ -62,7 +62,7 @@ fn try_render(
             count =>
                 format!(", {}", number(count, "output of Run Command", "outputs of Run Command")),
         },
-        number(set.rules().len() as u64, "rule", "rules"),
+        rules(set),
     )?;
     if summary.failed > 0 || summary.skipped > 0 {
         writeln!(
@@ -103,6 +103,18 @@ fn try_render(
         writeln!(out, "  a transcript, and no record of who opened it: {}", Visible(id.as_str()))?;
     }
     more(out, summary.unaudited.len(), verbose)
+}
+
+/// `164 rules and 26 correlations`: what can be told; parts of correlations are not counted.
+fn rules(set: &RuleSet) -> String {
+    let rules = (0..set.rules().len()).filter(|at| set.is_told(*at)).count();
+    let correlations =
+        (0..set.correlations().len()).filter(|at| set.is_correlation_told(*at)).count();
+    let rules = number(rules as u64, "rule", "rules");
+    match correlations {
+        0 => rules,
+        count => format!("{rules} and {}", number(count as u64, "correlation", "correlations")),
+    }
 }
 
 fn more(out: &mut String, count: usize, verbose: bool) -> std::fmt::Result {

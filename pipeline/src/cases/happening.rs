@@ -35,7 +35,7 @@ pub struct Seen<'a> {
 
 impl Happening {
     /// A command line, of which nothing else is known.
-    pub fn of_line(line: &str, shell: ShellFamily) -> Self {
+    pub fn of_line(line: &str, shell: ShellFamily, time: Option<Timestamp>) -> Self {
         let command = Command {
             ordinal: 1,
             text: line.to_owned(),
@@ -48,7 +48,7 @@ impl Happening {
             host: None,
             cwd: None,
             level: None,
-            time: None,
+            time,
             time_end: None,
             bytes: ByteSpan::default(),
         };

@@ -8,6 +8,8 @@
 
 mod reading;
 
+pub(crate) use self::reading::session_of;
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::File;
 use std::io::{self, Read, Seek as _, Write as _};

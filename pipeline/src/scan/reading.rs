@@ -208,7 +208,10 @@ impl Sink for Reading<'_, '_, '_> {
 }
 
 /// The session of a transcript: as CloudTrail tells it, else as far as the transcript does.
-fn session_of(head: &TranscriptHead, sessions: &BTreeMap<SessionId, Arc<Session>>) -> Session {
+pub(crate) fn session_of(
+    head: &TranscriptHead,
+    sessions: &BTreeMap<SessionId, Arc<Session>>,
+) -> Session {
     let known = head.session_id.as_ref().and_then(|id| sessions.get(id));
     let mut session = known.map_or_else(
         || {

@@ -44,6 +44,7 @@ pub const LINTS: &[Lint] = &[
     Lint { code: NEVER_MATCHES, about: "no event can match" },
     Lint { code: ALWAYS_MATCHES, about: "every event matches" },
     Lint { code: MATCHES_ABSENCE, about: "an event that has none of the fields matches" },
+    Lint { code: IMAGE_WITHOUT_PATH, about: "a program's whole name without its path" },
     Lint {
         code: UNBOUNDED_REGEX,
         about: "an expression that fits anything, or begins or ends with `.*`",
@@ -74,6 +75,7 @@ const UNUSED_SELECTION: &str = "unused-selection";
 const NEVER_MATCHES: &str = "never-matches";
 const ALWAYS_MATCHES: &str = "always-matches";
 const MATCHES_ABSENCE: &str = "matches-absence";
+const IMAGE_WITHOUT_PATH: &str = "image-without-path";
 const UNBOUNDED_REGEX: &str = "unbounded-regex";
 const EXPIRED: &str = "expired";
 const BAD_DATE: &str = "bad-date";
@@ -292,6 +294,17 @@ impl Checker<'_> {
             items.extend(own.into_iter().map(|item| (item, &selection.source)));
         }
         for (item, source) in items {
+            if matches!(item.field.as_deref(), Some("Image" | "ParentImage"))
+                && let Test::Pattern { pattern, .. } = &item.test
+                && let Some(name) = pattern.as_literal()
+                && !name.is_empty()
+                && !name.contains(['/', '\\'])
+                && rule.logsource.category.as_deref() == Some("process_creation")
+            {
+                let message = format!("no program's path is `{name}`");
+                let help = "a program is known by its path: `Image|endswith: /name`";
+                self.lint(IMAGE_WITHOUT_PATH, source, item.span.clone(), message, help);
+            }
             if let Test::Regex(expression) = &item.test
                 && let Some((message, help)) = unbounded(expression.source(), &item.test)
             {

@@ -96,7 +96,7 @@ pub struct RuleSet {
 impl RuleSet {
     /// Compiles the rules of a pack.
     pub fn compile(pack: Pack) -> Self {
-        let Pack { rules, correlations, calendars, .. } = pack;
+        let Pack { rules, correlations, calendars, asked, .. } = pack;
         let plan = Plan::new(&correlations);
         let partitions = EventKind::ALL.into_iter().map(|_| OnceLock::new()).collect();
         let mut told = [vec![true; rules.len()], vec![true; correlations.len()]];
@@ -113,8 +113,11 @@ impl RuleSet {
                 }
             }
         }
-        // A rule that cannot be used in its current state is not.
-        let unusable = |meta: &Meta| meta.status == Some(Status::Unsupported);
+        // A rule that cannot be used in its current state is not, and neither is one that was not asked for.
+        let unusable = |meta: &Meta| {
+            let is_asked = asked.as_ref().is_none_or(|files| files.contains(&meta.source.name));
+            meta.status == Some(Status::Unsupported) || !is_asked
+        };
         for (at, rule) in rules.iter().enumerate() {
             told[0][at] &= !unusable(&rule.meta);
         }
@@ -162,7 +165,9 @@ impl RuleSet {
 
     /// Rules for none of these kinds of event: they compile and never fire.
     pub fn idle(&self, kinds: &[EventKind]) -> impl Iterator<Item = &Rule> {
-        self.rules.iter().filter(|rule| !kinds.iter().any(|&kind| rule.logsource.applies_to(kind)))
+        let told = self.rules.iter().enumerate().filter(|(at, _)| self.is_told(*at));
+        told.map(|(_, rule)| rule)
+            .filter(|rule| !kinds.iter().any(|&kind| rule.logsource.applies_to(kind)))
     }
 
     /// The calendars.
@@ -182,16 +187,27 @@ impl RuleSet {
 
     pub(crate) fn partition(&self, kind: EventKind) -> Option<&Partition> {
         let partition = self.partitions.get(kind as usize)?;
-        partition.get_or_init(|| Partition::compile(&self.rules, &self.plan, kind)).as_ref()
+        partition
+            .get_or_init(|| {
+                // What is neither told nor correlated need not be asked.
+                let serves = |at: usize| self.is_told(at) || self.is_correlated(at);
+                Partition::compile(&self.rules, &self.plan, kind, serves)
+            })
+            .as_ref()
     }
 }
 
 impl Partition {
-    fn compile(rules: &[Rule], plan: &Plan, kind: EventKind) -> Option<Self> {
+    fn compile(
+        rules: &[Rule],
+        plan: &Plan,
+        kind: EventKind,
+        serves: impl Fn(usize) -> bool,
+    ) -> Option<Self> {
         let mut builder = Builder::default();
         let mut compiled = Vec::new();
         for (at, rule) in rules.iter().enumerate() {
-            if !rule.logsource.applies_to(kind) {
+            if !rule.logsource.applies_to(kind) || !serves(at) {
                 continue;
             }
             let expr = builder.condition(&rule.condition, rule);

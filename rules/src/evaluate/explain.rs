@@ -17,7 +17,8 @@ use crate::sigma::{Item, Rule, Search, Test, fold};
 pub struct Explanation {
     /// Did it match?
     pub fires: bool,
-    /// How many tests would have had to come out the other way for it to match; 0 if it did.
+    /// How far it was from matching: the tests that would have had to come out the other way, weighted by how much
+    /// they say about what the event is; 0 if it matched.
     pub distance: usize,
     /// By selection, in the rule's order; behind them those of the filters on it.
     pub selections: Vec<SelectionTrace>,
@@ -62,6 +63,8 @@ pub struct ItemTrace {
     pub holds: bool,
     /// Is the field there, be it null?
     pub is_present: bool,
+    /// Does the text that was asked for stand in a value at all?
+    pub is_near: bool,
     /// The values that the field has, the first few.
     pub values: Vec<String>,
     /// Where the value that was compared with stands.
@@ -168,6 +171,13 @@ impl Explainer<'_> {
             }
             test => values().any(|value| test.matches(value)),
         };
+        let is_near = match &item.test {
+            Test::Pattern { pattern, .. } => {
+                let text = fold(pattern.longest_literal());
+                text.len() > 2 && values().any(|value| fold(value).contains(&text))
+            }
+            _ => false,
+        };
         let shown = if item.field.is_none() { 0 } else { MAX_SHOWN };
         // The value that spoke for it comes first.
         let mut values: Vec<String> = values().map(super::shorten).collect();
@@ -178,6 +188,7 @@ impl Explainer<'_> {
             test: words(item, source),
             holds,
             is_present,
+            is_near,
             values,
             span: item.span.clone(),
             source: Arc::clone(source),
@@ -231,10 +242,14 @@ impl Trace {
             Self::Not(inner) => inner.distance(!wanted),
             Self::Item(item) if item.holds == wanted => 0,
             // What an event is about weighs more than how it went.
-            Self::Item(item) => match item.field.as_deref() {
-                Some("eventName" | "Image" | "text") => 3,
-                _ => 1,
-            },
+            Self::Item(item) => {
+                let weight = match item.field.as_deref() {
+                    Some("eventName" | "Image" | "text") => 6,
+                    _ => 2,
+                };
+                // A value in which the text stands, but not as it was asked for.
+                if item.is_near { weight / 2 } else { weight }
+            }
         }
     }
 }

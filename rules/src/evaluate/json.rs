@@ -169,24 +169,37 @@ impl<'de> serde::Deserialize<'de> for Lossy {
     }
 }
 
-/// Takes the blanks between the parts of a JSON text away, so that it does not matter who wrote it.
+/// The text of a JSON value without the blanks between its parts and without needless escapes, so that it does not
+/// matter who wrote it.
 fn compact(json: &str) -> Cow<'_, str> {
-    if !json.contains([' ', '\n', '\t', '\r']) {
+    if !json.contains(['\\', ' ', '\n', '\t', '\r']) {
         return Cow::Borrowed(json);
     }
-    let (mut quoted, mut escaped) = (false, false);
-    let kept = json.chars().filter(|&c| {
-        if std::mem::take(&mut escaped) {
-            return true;
+    let mut out = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some(quote) = rest.find('"') {
+        let (between, string) = rest.split_at(quote);
+        out.extend(between.chars().filter(|c| !matches!(c, ' ' | '\n' | '\t' | '\r')));
+        let mut end = 1;
+        while let Some(skip) = string[end..].find(['"', '\\']) {
+            end += skip + 1;
+            if string.as_bytes()[end - 1] == b'"' {
+                break;
+            }
+            // What is escaped is one byte at least; the value is JSON, so there is one.
+            end += 1;
         }
-        match c {
-            '\\' => escaped = quoted,
-            '"' => quoted = !quoted,
-            _ => {}
+        let written = &string[..end];
+        match text_of(written) {
+            Ok(text) if written.contains('\\') => {
+                out.push_str(&serde_json::to_string(&text).unwrap_or_default());
+            }
+            _ => out.push_str(written),
         }
-        quoted || !matches!(c, ' ' | '\n' | '\t' | '\r')
-    });
-    Cow::Owned(kept.collect())
+        rest = &string[end..];
+    }
+    out.extend(rest.chars().filter(|c| !matches!(c, ' ' | '\n' | '\t' | '\r')));
+    Cow::Owned(out)
 }
 
 /// Deepest nesting that is followed. The decoder refuses deeper records as well.

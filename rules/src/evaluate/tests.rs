@@ -59,7 +59,7 @@ fn matching_is_sigmas() {
         "eventName": "StartSession", "eventSource": "ssm.amazonaws.com", "n": 7, "nothing": null,
         "empty": [], "flag": false, "a.b": {"c": "dotted"},
         "request": {"target": "i-1", "list": [{"k": "x"}, {"k": "y"}], "ids": ["i-1", "i-2"]},
-        "words": "the quick brown fox",
+        "words": "the quick brown fox", "o": {"k": "é \"x\""},
     });
     let cases = [
         ("  s: {eventName: startsession}\n  condition: s\n", true),
@@ -71,6 +71,12 @@ fn matching_is_sigmas() {
         ("  s: {request.ids|contains|all: [i-1, i-3]}\n  condition: s\n", false),
         ("  s: {request|contains: '\"k\":\"y\"'}\n  condition: s\n", true),
         ("  s: {a.b.c: dotted}\n  condition: s\n", true),
+        (
+            r#"  s: {o: '{"k":"é \"x\""}'}
+  condition: s
+"#,
+            true,
+        ),
         ("  s: {n: 7}\n  condition: s\n", true),
         ("  s: {n|gte: 7, n|lt: 8}\n  condition: s\n", true),
         ("  s: {flag: false}\n  condition: s\n", true),
