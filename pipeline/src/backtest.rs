@@ -109,13 +109,13 @@ pub fn backtest(
     mut progress: impl FnMut(u64),
 ) -> io::Result<Backtest> {
     let mut before =
-        Ids { ids: HashSet::new(), findings: BTreeMap::new(), progress: &mut progress };
+        Ids { all: HashSet::new(), findings: BTreeMap::new(), progress: &mut progress };
     let own: BTreeSet<&str> = infos(tried).map(|info| info.id.as_str()).collect();
     if let Some(in_use) = in_use {
         scan::scan(find(), in_use, options, &mut before)?;
         before.findings.retain(|rule, _| whole || own.contains(rule.as_str()));
     }
-    let Ids { ids, findings: mut left, .. } = before;
+    let Ids { all: ids, findings: mut left, .. } = before;
     let known: BTreeSet<&str> =
         in_use.into_iter().flat_map(infos).map(|info| info.id.as_str()).collect();
     let blank = |rule: &Arc<RuleInfo>, is_tried: bool| Tried {
@@ -168,7 +168,7 @@ fn told(set: &RuleSet) -> impl Iterator<Item = &Arc<RuleInfo>> {
 
 /// The findings of the rules in use.
 struct Ids<'a> {
-    ids: HashSet<String>,
+    all: HashSet<String>,
     /// By rule, by id.
     findings: BTreeMap<String, BTreeMap<String, Finding>>,
     progress: &'a mut dyn FnMut(u64),
@@ -176,7 +176,7 @@ struct Ids<'a> {
 
 impl Observer for Ids<'_> {
     fn finding(&mut self, finding: &Finding) -> io::Result<()> {
-        self.ids.insert(finding.id.0.clone());
+        self.all.insert(finding.id.0.clone());
         let of_rule = self.findings.entry(finding.rule.id.clone()).or_default();
         of_rule.insert(finding.id.0.clone(), finding.clone());
         Ok(())

@@ -225,17 +225,14 @@ fn members(
             Member::Correlation(at) => place.get(&at).copied().map(Member::Correlation),
             rule @ Member::Rule(_) => Some(rule),
         });
-        match moved.collect::<Option<Vec<Member>>>() {
-            Some(members) => {
-                place.insert(old, linked.len());
-                let alias_members = std::mem::take(&mut aliases[old]);
-                linked.push(LinkedCorrelation { correlation, members, alias_members });
-            }
-            None => {
-                let message = "this is made of a correlation that is wrong";
-                let span = correlation.rules_span.clone();
-                problems.push(Diagnostic::error(&correlation.meta.source, span, message));
-            }
+        if let Some(members) = moved.collect::<Option<Vec<Member>>>() {
+            place.insert(old, linked.len());
+            let alias_members = std::mem::take(&mut aliases[old]);
+            linked.push(LinkedCorrelation { correlation, members, alias_members });
+        } else {
+            let message = "this is made of a correlation that is wrong";
+            let span = correlation.rules_span.clone();
+            problems.push(Diagnostic::error(&correlation.meta.source, span, message));
         }
     }
     linked

@@ -91,7 +91,6 @@ fn main() -> io::Result<()> {
     let mut out = io::stdout();
     writeln!(out, "rules  compile ms  peak MB  records/s  programs/s  matches")?;
     for count in &args.count {
-        #[expect(clippy::disallowed_methods, reason = "each count has a process of its own")]
         let own = std::env::current_exe()?;
         let mut command = Command::new(own);
         command.args(&args.rules).args(["--count", &count.to_string()]);
@@ -176,7 +175,7 @@ fn one(args: &Args, count: usize) -> io::Result<()> {
     writeln!(
         io::stdout(),
         "{count:>5}  {:>10}  {:>7}  {:>9.0}  {:>10.0}  {matches}{}",
-        format!("{}+{}", read.as_millis(), (compiled - read).as_millis()),
+        format!("{}+{}", read.as_millis(), compiled.saturating_sub(read).as_millis()),
         memory / 1024,
         rate(on_records),
         rate(on_programs),

@@ -373,7 +373,7 @@ fn why(selection: &rules::evaluate::SelectionTrace) -> String {
         }
     }
     let held = if selection.holds { "holds" } else { "does not hold" };
-    let mut line = format!("`{}` {held}", selection.name);
+    let line = format!("`{}` {held}", selection.name);
     if let Some(item) = first(&selection.trace, selection.holds) {
         let field = item.field.as_deref().unwrap_or("any value");
         let value = match item.values.first() {
@@ -382,7 +382,7 @@ fn why(selection: &rules::evaluate::SelectionTrace) -> String {
             None if item.field.is_none() => "none does".to_owned(),
             None => "it is not there".to_owned(),
         };
-        line.push_str(&format!(": asked is that {field} {}; {value}", item.test));
+        return format!("{line}: asked is that {field} {}; {value}", item.test);
     }
     line
 }

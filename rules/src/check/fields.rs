@@ -104,13 +104,17 @@ pub(super) fn is_single(kind: EventKind, field: &str) -> bool {
     }
 }
 
-/// What is probably meant by a field that no event of these kinds has: `Some(None)` if nothing comes near;
-/// `None` if there is such a field.
-pub(super) fn unknown(
-    field: &str,
-    kinds: &[EventKind],
-    calendars: &Calendars,
-) -> Option<Option<String>> {
+/// Is there a field of this name?
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    /// There is.
+    Yes,
+    /// There is none; this one may have been meant.
+    No(Option<String>),
+}
+
+/// Do events of these kinds have the field?
+pub(super) fn known(field: &str, kinds: &[EventKind], calendars: &Calendars) -> Known {
     let session = SESSION_FIELDS.iter().map(|name| format!("session.{name}"));
     let calendar = calendars.keys().map(|name| format!("calendar.{name}"));
     let own = kinds.iter().flat_map(|kind| own(*kind)).map(|name| (*name).to_owned());
@@ -125,7 +129,7 @@ pub(super) fn unknown(
         }
     });
     if is_known {
-        return None;
+        return Known::Yes;
     }
     let names = || known.iter().map(|name| name.trim_end_matches(".*"));
     let near = names()
@@ -141,5 +145,5 @@ pub(super) fn unknown(
                 field.split_once('.').is_some_and(|(first, _)| first.eq_ignore_ascii_case(name))
             })
         });
-    Some(near.map(str::to_owned))
+    Known::No(near.map(str::to_owned))
 }

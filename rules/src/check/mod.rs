@@ -13,6 +13,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
+use self::fields::Known;
 use jiff::civil::Date;
 use model::EventKind;
 
@@ -341,7 +342,9 @@ impl Checker<'_> {
             if name.starts_with("calendar.") || name.starts_with("session.") {
                 continue;
             }
-            let Some(near) = fields::unknown(name, kinds, &self.pack.calendars) else { continue };
+            let Known::No(near) = fields::known(name, kinds, &self.pack.calendars) else {
+                continue;
+            };
             let own = rule.selections.iter().find(|selection| {
                 let mut items = Vec::new();
                 selection.search.items(&mut items);
@@ -432,7 +435,7 @@ impl Checker<'_> {
         for name in correlation.group_by.iter().chain(&correlation.fields) {
             for (index, member) in linked.members.iter().enumerate() {
                 let field = linked.field(index, name);
-                let Some(near) = self.unknown_of(*member, field) else { continue };
+                let Known::No(near) = self.known_to(*member, field) else { continue };
                 let meta = self.meta_of(*member);
                 let message = format!("no event of `{}` has a field `{field}`", meta.info.title);
                 let help = near.map_or_else(
@@ -445,28 +448,31 @@ impl Checker<'_> {
         }
     }
 
-    /// Does no event of a member have this field? What was probably meant, if that can be told.
-    fn unknown_of(&self, member: Member, field: &str) -> Option<Option<String>> {
+    /// Do a member's events have this field?
+    fn known_to(&self, member: Member, field: &str) -> Known {
         match member {
             Member::Rule(at) => {
                 let rule = &self.pack.rules[at];
                 let applies = |kind: &EventKind| rule.logsource.applies_to(*kind);
                 let kinds: Vec<EventKind> = EventKind::ALL.into_iter().filter(applies).collect();
                 if kinds.is_empty() {
-                    return None;
+                    return Known::Yes;
                 }
-                fields::unknown(field, &kinds, &self.pack.calendars)
+                fields::known(field, &kinds, &self.pack.calendars)
             }
             Member::Correlation(at) => {
                 let linked = &self.pack.correlations[at];
                 if linked.correlation.group_by.iter().any(|own| own == field) {
-                    return None;
+                    return Known::Yes;
                 }
-                let mut near = None;
+                let mut known = Known::No(None);
                 for (index, member) in linked.members.iter().enumerate() {
-                    near = Some(self.unknown_of(*member, linked.field(index, field))?);
+                    known = self.known_to(*member, linked.field(index, field));
+                    if known == Known::Yes {
+                        break;
+                    }
                 }
-                near
+                known
             }
         }
     }

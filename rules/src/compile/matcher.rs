@@ -158,7 +158,7 @@ impl Matcher {
                     None => regexes.expressions.push((id, expression.clone())),
                 },
                 Test::Cidr(_) | Test::Number(..) | Test::Time { .. } => {
-                    this.others.push((id, test.clone()))
+                    this.others.push((id, test.clone()));
                 }
                 Test::Pattern { pattern, cased } => {
                     let texts = if *cased { &mut this.cased } else { &mut this.folded };

@@ -304,7 +304,9 @@ impl Builder {
             }
             Expr::Not(inner) => self.slots(inner, out),
             Expr::All(items) | Expr::Any(items) => {
-                items.iter().for_each(|item| self.slots(item, out));
+                for item in items {
+                    self.slots(item, out);
+                }
             }
         }
     }

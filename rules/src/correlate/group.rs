@@ -23,7 +23,7 @@ pub(super) struct Group<T> {
 /// All groups of a correlation.
 #[derive(Debug)]
 pub(super) struct Groups<T> {
-    groups: HashMap<Key, Group<T>>,
+    kept: HashMap<Key, Group<T>>,
     total: usize,
     /// Groups whose hash is this or higher are not kept.
     ceiling: Option<u64>,
@@ -33,7 +33,7 @@ pub(super) struct Groups<T> {
 
 impl<T> Default for Groups<T> {
     fn default() -> Self {
-        Self { groups: HashMap::new(), total: 0, ceiling: None, shortened: BTreeMap::new() }
+        Self { kept: HashMap::new(), total: 0, ceiling: None, shortened: BTreeMap::new() }
     }
 }
 
@@ -43,19 +43,19 @@ const MAX_KEYS: usize = 64;
 const MAX_NAMED: usize = 5;
 
 impl<T: Clone> Groups<T> {
-    pub(super) fn add(&mut self, node: &Node, hit: Hit<T>) {
-        for key in keys(&node.group[hit.member], &hit) {
+    pub(super) fn add(&mut self, node: &Node, hit: &Hit<T>) {
+        for key in keys(&node.group[hit.member], hit) {
             self.add_to(key, hit.clone());
         }
     }
 
     fn add_to(&mut self, key: Key, hit: Hit<T>) {
-        let hash = self.groups.get(&key).map_or_else(|| hash(&key), |group| group.hash);
+        let hash = self.kept.get(&key).map_or_else(|| hash(&key), |group| group.hash);
         if self.ceiling.is_some_and(|ceiling| hash >= ceiling) {
             return;
         }
         let group =
-            self.groups.entry(key.clone()).or_insert_with(|| Group { hits: BTreeMap::new(), hash });
+            self.kept.entry(key.clone()).or_insert_with(|| Group { hits: BTreeMap::new(), hash });
         if group.hits.insert((hit.time, hit.member, hit.id), hit).is_some() {
             return;
         }
@@ -68,11 +68,11 @@ impl<T: Clone> Groups<T> {
         while self.total > MAX_HITS {
             // The group with the highest hash; which one that is does not depend on who came first.
             let Some(key) =
-                self.groups.iter().max_by_key(|(_, group)| group.hash).map(|(key, _)| key.clone())
+                self.kept.iter().max_by_key(|(_, group)| group.hash).map(|(key, _)| key.clone())
             else {
                 break;
             };
-            if let Some(group) = self.groups.remove(&key) {
+            if let Some(group) = self.kept.remove(&key) {
                 self.total -= group.hits.len();
                 self.ceiling = Some(group.hash);
             }
@@ -86,8 +86,8 @@ impl<T: Clone> Groups<T> {
                 "{title}: more than {MAX_HITS} matches; some groups were not correlated"
             ));
         }
-        let kept = self.shortened.iter().filter(|(key, _)| self.groups.contains_key(*key));
-        for (key, dropped) in kept.take(MAX_NAMED) {
+        let named = self.shortened.iter().filter(|(key, _)| self.kept.contains_key(*key));
+        for (key, dropped) in named.take(MAX_NAMED) {
             notices.push(format!(
                 "{title}: of the group {} only the newest {MAX_GROUP} matches were correlated, {dropped} older ones \
                  were not",
@@ -99,7 +99,7 @@ impl<T: Clone> Groups<T> {
 
     /// The groups, in a fixed order.
     pub(super) fn into_sorted(self) -> impl Iterator<Item = (Key, Vec<Hit<T>>)> {
-        let sorted: BTreeMap<Key, Group<T>> = self.groups.into_iter().collect();
+        let sorted: BTreeMap<Key, Group<T>> = self.kept.into_iter().collect();
         sorted.into_iter().map(|(key, group)| (key, group.hits.into_values().collect()))
     }
 }

@@ -140,7 +140,7 @@ impl<'a, T: Clone> Correlator<'a, T> {
         for &(correlation, member) in plan.listeners(rule) {
             let hit =
                 Hit { time, id, member, captures: Arc::clone(captures), payload: payload.clone() };
-            self.groups[correlation].add(&plan.nodes[correlation], hit);
+            self.groups[correlation].add(&plan.nodes[correlation], &hit);
         }
     }
 
@@ -164,7 +164,7 @@ impl<'a, T: Clone> Correlator<'a, T> {
                     let group = names.zip(key.iter().map(ToString::to_string)).collect();
                     outcome.peaks.push(Peak { group, value, from, to, members });
                 }
-                for burst in window::bursts(correlation, node, group) {
+                for burst in window::bursts(correlation, node, &group) {
                     fires.push(burst.into_fire(correlation, index, &key));
                 }
             }
@@ -179,7 +179,7 @@ impl<'a, T: Clone> Correlator<'a, T> {
                             captures: Arc::clone(&captures),
                             payload: payload.clone(),
                         };
-                        self.groups[outer].add(&plan.nodes[outer], hit);
+                        self.groups[outer].add(&plan.nodes[outer], &hit);
                     }
                 }
                 outcome.fires.push(fire);

@@ -51,7 +51,7 @@ impl<T: Clone> Burst<T> {
 pub(super) fn bursts<T: Clone>(
     linked: &LinkedCorrelation,
     node: &Node,
-    hits: Vec<Hit<T>>,
+    hits: &[Hit<T>],
 ) -> Vec<Burst<T>> {
     let correlation = &linked.correlation;
     let rule = Condition::of(linked);
@@ -68,7 +68,7 @@ pub(super) fn bursts<T: Clone>(
             found.push(Burst { hits: own.to_vec(), at, to, count, captures });
         }
     };
-    slide(linked, node, &hits, |start, first, now, window| {
+    slide(linked, node, hits, |start, first, now, window| {
         match window.value(now, correlation.timespan) {
             Some(value) if rule.holds(value, window) => {
                 run = match run {

@@ -315,7 +315,7 @@ impl Walker<'_, '_, '_> {
                 if !self.take(b':') {
                     return Err(self.wrong("a colon was expected"));
                 }
-                match self.edge(node, key)? {
+                match self.edge(node, key) {
                     Some(below) => self.value(below)?,
                     None => self.skip()?,
                 }
@@ -332,7 +332,7 @@ impl Walker<'_, '_, '_> {
     }
 
     /// The node under a key, if anything there is wanted.
-    fn edge(&self, node: u32, key: std::ops::Range<usize>) -> Result<Option<u32>, BadJson> {
+    fn edge(&self, node: u32, key: std::ops::Range<usize>) -> Option<u32> {
         let edges = &self.wanted.fields.node(node).edges;
         let bytes = &self.bytes[key.clone()];
         let below = if memchr(b'\\', bytes).is_some() {
@@ -345,7 +345,7 @@ impl Walker<'_, '_, '_> {
         } else {
             std::str::from_utf8(bytes).ok().and_then(|key| edges.get(key).copied())
         };
-        Ok(below.filter(|below| self.wanted.node(*below)))
+        below.filter(|below| self.wanted.node(*below))
     }
 
     /// A value below `node`.

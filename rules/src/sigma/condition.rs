@@ -50,7 +50,9 @@ impl Condition {
             Self::Search(at) => out.push(*at),
             Self::Not(inner) => inner.searches(out),
             Self::And(items) | Self::Or(items) => {
-                items.iter().for_each(|item| item.searches(out));
+                for item in items {
+                    item.searches(out);
+                }
             }
         }
     }

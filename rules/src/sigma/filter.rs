@@ -47,12 +47,11 @@ pub(super) fn read(
     let before = errors(problems);
     let meta = meta::read(document, source, &["logsource", "filter"], problems);
     let first = document.span.start..document.span.start + 1;
-    let logsource = match document.entry("logsource") {
-        Some((key, node)) => read_logsource(key, node, source, problems),
-        None => {
-            problems.push(Diagnostic::error(source, first, "a filter needs a `logsource`"));
-            LogSource::default()
-        }
+    let logsource = if let Some((key, node)) = document.entry("logsource") {
+        read_logsource(key, node, source, problems)
+    } else {
+        problems.push(Diagnostic::error(source, first, "a filter needs a `logsource`"));
+        LogSource::default()
     };
     let (key, filter) = document.entry("filter")?;
     let rules = match filter.entry("rules") {
@@ -105,12 +104,11 @@ pub(super) fn read_references(
 ) -> Vec<Reference> {
     let mut found = Vec::new();
     for item in node.items() {
-        match item.scalar_text(source) {
-            Some(text) => found.push(Reference { text, span: item.span.clone() }),
-            None => {
-                let message = format!("a rule is named by its id or name, this is {}", item.kind());
-                problems.push(Diagnostic::error(source, item.span.clone(), message));
-            }
+        if let Some(text) = item.scalar_text(source) {
+            found.push(Reference { text, span: item.span.clone() });
+        } else {
+            let message = format!("a rule is named by its id or name, this is {}", item.kind());
+            problems.push(Diagnostic::error(source, item.span.clone(), message));
         }
     }
     found

@@ -213,7 +213,7 @@ impl Expression {
             // The estimate is a generous one: now it has to be known.
             automaton(source, REGEX_SIZE).map_err(|error| match error.size_limit() {
                 Some(_) => BadExpression::TooLarge,
-                None => BadExpression::Other(Box::new(error)),
+                None => BadExpression::Other(error),
             })?;
         }
         let required = literals::required(&hir).map(Arc::from);
@@ -246,10 +246,9 @@ impl Expression {
             .configure(meta::Config::new().nfa_size_limit(Some(4 * REGEX_SIZE)))
             .syntax(syntax::Config::new().utf8(true))
             .build(&self.source);
-        let plain = || automaton(&self.source, 4 * REGEX_SIZE).map(PikeVM::new_from_nfa);
         match fast {
             Ok(regex) => Engine::Fast(regex),
-            Err(error) => match plain() {
+            Err(error) => match automaton(&self.source, 4 * REGEX_SIZE).map(PikeVM::new_from_nfa) {
                 Ok(Ok(vm)) => Engine::Plain(vm),
                 // What was small enough when it was read is so now, with room to spare.
                 _ => unreachable!("{error}"),
@@ -278,11 +277,12 @@ impl Hash for Expression {
 }
 
 /// The automaton of an expression.
-fn automaton(source: &str, limit: usize) -> Result<NFA, BuildError> {
+fn automaton(source: &str, limit: usize) -> Result<NFA, Box<BuildError>> {
     thompson::Compiler::new()
         .syntax(syntax::Config::new().utf8(true))
         .configure(thompson::Config::new().utf8(true).nfa_size_limit(Some(limit)))
         .build(source)
+        .map_err(Box::new)
 }
 
 /// What a state takes, generously, in bytes.
