@@ -65,9 +65,6 @@ impl Sink for Reading<'_, '_, '_> {
         }
         let pivot = Pivot { event_source: raw.event_source, event_name: raw.event_name };
         let opens = opens_session(raw);
-        if !opens && !self.evaluator.may_match(EventKind::CloudTrail, pivot) {
-            return;
-        }
         let event = RecordEvent::new(raw, self.added.of(EventKind::CloudTrail));
         if opens && let Some(session) = event.record().and_then(Record::opened_session) {
             self.end.sessions.entry(session.id.clone()).or_insert(session);

@@ -46,6 +46,8 @@ pub(crate) struct Narrow {
     pub(crate) slots: Vec<bool>,
     /// By node of the table: is one of them here or below?
     pub(crate) nodes: Vec<bool>,
+    /// By node: how many keys lead on from it, those with dots left out.
+    ways: Vec<usize>,
     /// An object's own keys that lead there, those with dots left out, and the nodes under them.
     members: Vec<(Box<str>, u32)>,
 }
@@ -59,7 +61,14 @@ impl Narrow {
             .map(|(key, node)| (key.clone(), *node))
             .collect();
         members.sort();
-        Self { slots, nodes, members }
+        let ways = (0_u32..)
+            .zip(&nodes)
+            .map(|(node, _)| {
+                let edges = fields.node(node).edges.iter();
+                edges.filter(|(key, to)| nodes[**to as usize] && !key.contains('.')).count()
+            })
+            .collect();
+        Self { slots, nodes, ways, members }
     }
 }
 
@@ -92,7 +101,7 @@ impl<'a> Wanted<'a> {
 
 /// Fills `slots` from the object in `bytes`.
 pub fn fill(bytes: &[u8], wanted: &Wanted<'_>, slots: &mut Slots) -> Result<(), BadJson> {
-    let mut walker = Walker { bytes, at: 0, depth: 0, wanted, slots };
+    let mut walker = Walker { bytes, at: 0, depth: 0, wanted, slots, is_plain: false, left: 0 };
     walker.blanks();
     if walker.peek() != Some(b'{') {
         return Err(walker.wrong("an object was expected"));
@@ -120,10 +129,14 @@ pub fn fill_members(
         !wanted.keywords && narrow.members.iter().all(|(key, _)| find(key) != Place::Unknown)
     });
     let Some(narrow) = known else { return fill(bytes, wanted, slots) };
-    let mut walker = Walker { bytes, at: 0, depth: 1, wanted, slots };
+    let mut walker = Walker { bytes, at: 0, depth: 1, wanted, slots, is_plain: false, left: 0 };
     for (key, node) in &narrow.members {
         if let Place::At(at) = find(key) {
             walker.at = at;
+            (walker.depth, walker.left) = (1, 0);
+            // AWS's own element: no key is there twice, and none has a dot in it. When all that is wanted of it was
+            // found, the rest need not be looked at.
+            walker.is_plain = **key == *"userIdentity";
             walker.value(*node)?;
         }
     }
@@ -212,6 +225,10 @@ struct Walker<'b, 'w, 's> {
     depth: usize,
     wanted: &'w Wanted<'w>,
     slots: &'s mut Slots,
+    /// May an object be left when all that is wanted of it was found?
+    is_plain: bool,
+    /// How many objects have been left so, one in the other.
+    left: usize,
 }
 
 impl Walker<'_, '_, '_> {
@@ -260,7 +277,11 @@ impl Walker<'_, '_, '_> {
 
     /// Skips a value that nobody wants.
     fn skip(&mut self) -> Result<(), BadJson> {
-        let mut depth = 0_usize;
+        self.skip_to_end_of(0)
+    }
+
+    /// Skips to where so many objects and arrays end that have begun; of none, a value.
+    fn skip_to_end_of(&mut self, mut depth: usize) -> Result<(), BadJson> {
         loop {
             match self.peek() {
                 Some(b'"') => {
@@ -306,6 +327,10 @@ impl Walker<'_, '_, '_> {
     /// An object below `node` of the field table.
     fn object(&mut self, node: u32) -> Result<(), BadJson> {
         self.deeper()?;
+        let mut ways = match (self.is_plain, self.wanted.narrow) {
+            (true, Some(narrow)) => narrow.ways[node as usize],
+            _ => usize::MAX,
+        };
         if !self.take(b'}') {
             loop {
                 if self.peek() != Some(b'"') {
@@ -316,7 +341,19 @@ impl Walker<'_, '_, '_> {
                     return Err(self.wrong("a colon was expected"));
                 }
                 match self.edge(node, key) {
-                    Some(below) => self.value(below)?,
+                    Some(below) => {
+                        self.value(below)?;
+                        ways = ways.saturating_sub(1);
+                        if ways == 0 && self.is_plain {
+                            self.left += 1;
+                            return Ok(());
+                        }
+                        if self.left > 0 {
+                            let left = std::mem::take(&mut self.left);
+                            self.skip_to_end_of(left)?;
+                            self.depth -= left;
+                        }
+                    }
                     None => self.skip()?,
                 }
                 if self.take(b'}') {
@@ -355,6 +392,8 @@ impl Walker<'_, '_, '_> {
         match self.peek() {
             Some(b'[') => {
                 self.deeper()?;
+                // In an array every element counts.
+                let is_plain = std::mem::take(&mut self.is_plain);
                 if self.take(b']') {
                     if let Some(slot) = slot {
                         // There, and without a value.
@@ -372,6 +411,7 @@ impl Walker<'_, '_, '_> {
                     }
                 }
                 self.depth -= 1;
+                self.is_plain = is_plain;
                 Ok(())
             }
             Some(b'{') => {

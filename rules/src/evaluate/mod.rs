@@ -110,7 +110,8 @@ pub struct Evaluator<'a> {
     /// By slot: the event for which its matcher was last run.
     asked: Vec<u64>,
     event: u64,
-    remembered: HashMap<EventKind, HashMap<String, Arc<Candidates>>>,
+    /// By kind of event, then by pivot values.
+    remembered: Vec<HashMap<String, Arc<Candidates>>>,
     key: String,
     /// The rules to look at, for the event at hand.
     chosen: Vec<u32>,
@@ -128,7 +129,7 @@ impl<'a> Evaluator<'a> {
             held: Vec::new(),
             asked: Vec::new(),
             event: 0,
-            remembered: HashMap::new(),
+            remembered: EventKind::ALL.iter().map(|_| HashMap::new()).collect(),
             key: String::new(),
             chosen: Vec::new(),
             nothing: Arc::from(Vec::new()),
@@ -223,16 +224,18 @@ impl<'a> Evaluator<'a> {
     fn candidates(&mut self, kind: EventKind, pivot: Pivot<'_>) -> Arc<Candidates> {
         let Some(partition) = self.set.partition(kind) else { return Arc::default() };
         self.key.clear();
-        // The lengths in front keep every pair, and what is not known, apart.
-        for value in [pivot.event_source, pivot.event_name] {
-            let length = value.map_or(usize::MAX, str::len);
-            self.key.push_str(&length.to_string());
-            self.key.push(' ');
-        }
+        // The length in front keeps every pair, and what is not known, apart.
+        let length = pivot.event_source.map_or(0, |source| source.len() + 1);
+        let known = u32::from(pivot.event_name.is_some());
+        let mark = u32::try_from(length * 2).unwrap_or(u32::MAX).saturating_add(known);
+        let Some(mark) = char::from_u32(mark).filter(|_| length < MAX_KEY) else {
+            return Arc::new(self.narrow(partition, pivot));
+        };
+        self.key.push(mark);
         for value in [pivot.event_source, pivot.event_name].into_iter().flatten() {
             self.key.push_str(value);
         }
-        let remembered = self.remembered.entry(kind).or_default();
+        let remembered = &mut self.remembered[kind as usize];
         if let Some(candidates) = remembered.get(self.key.as_str()) {
             return Arc::clone(candidates);
         }
@@ -242,7 +245,7 @@ impl<'a> Evaluator<'a> {
         let candidates = Arc::new(self.narrow(partition, pivot));
         // AWS's own names are short; what is longer is not worth the memory.
         if self.key.len() <= MAX_KEY {
-            let remembered = self.remembered.entry(kind).or_default();
+            let remembered = &mut self.remembered[kind as usize];
             remembered.insert(self.key.clone(), Arc::clone(&candidates));
         }
         candidates

@@ -194,6 +194,39 @@ fn event() -> impl Strategy<Value = Value> {
         .prop_map(|map| Value::Object(map.into_iter().collect()))
 }
 
+/// A record of which it is known where its own keys' values stand.
+struct Noted {
+    bytes: Vec<u8>,
+    places: Vec<(&'static str, usize)>,
+}
+
+impl Event for Noted {
+    fn fill(&self, wanted: &Wanted<'_>, slots: &mut Slots) -> Result<(), BadJson> {
+        let find = |name: &str| {
+            let place = self.places.iter().find(|(key, _)| *key == name);
+            place.map_or(Place::Absent, |(_, at)| Place::At(*at))
+        };
+        fill_from_members(&self.bytes, &find, wanted, slots)
+    }
+}
+
+/// An element such as `userIdentity`: no key twice, none with a dot.
+fn identity() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        "[a-c]{0,3}".prop_map(Value::from),
+        Just(Value::Null),
+        (0_i64..12).prop_map(Value::from),
+    ];
+    let object = leaf.prop_recursive(4, 24, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+            prop::collection::btree_map("type|arn|a|b|c", inner, 0..5)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    });
+    object.boxed()
+}
+
 fn item() -> impl Strategy<Value = String> {
     let field =
         prop::sample::select(vec!["eventName", "eventSource", "a", "b", "a.b", "a.b.c", "b.a", ""]);
@@ -293,6 +326,50 @@ proptest! {
                 prop_assert_eq!(&found, &expected, "{} on {}", rules.join("\n"), event);
             }
         }
+    }
+
+    /// Where the record's own keys were noted beforehand, the same is found.
+    #[test]
+    fn noted_members_change_nothing(
+        fields in prop::collection::vec(
+            prop::sample::select(vec![
+                "userIdentity.type", "userIdentity.arn", "userIdentity.a.type", "userIdentity.a.b.c", "userIdentity",
+                "userIdentity.a", "userAgent", "other", "other.type",
+            ]),
+            1..4,
+        ),
+        identity in identity(),
+        other in identity(),
+        agent in prop::option::of("[a-c]{0,3}"),
+    ) {
+        let tests: Vec<String> = fields
+            .iter()
+            .flat_map(|field| {
+                ["|contains: a", ": null", "|exists: true", ": ab"].map(|test| format!("{field}{test}"))
+            })
+            .collect();
+        let rules: Vec<String> = tests
+            .iter()
+            .enumerate()
+            .map(|(at, test)| rule(at, &format!("  s: {{{test}}}\n  condition: s\n")))
+            .collect();
+        let set = set(&rules);
+        let mut members = vec![("userIdentity", identity.to_string()), ("other", other.to_string())];
+        members.extend(agent.map(|agent| ("userAgent", json!(agent).to_string())));
+        let mut noted = Noted { bytes: b"{".to_vec(), places: Vec::new() };
+        for (at, (key, value)) in members.iter().enumerate() {
+            let comma = if at > 0 { "," } else { "" };
+            noted.bytes.extend(format!("{comma}\"{key}\":").bytes());
+            noted.places.push((key, noted.bytes.len()));
+            noted.bytes.extend(value.bytes());
+        }
+        noted.bytes.push(b'}');
+        let event: Value = serde_json::from_slice(&noted.bytes).unwrap();
+        let mut found = Vec::new();
+        let kind = EventKind::CloudTrail;
+        let mut evaluator = Evaluator::new(&set);
+        evaluator.evaluate(kind, Pivot::default(), &noted, |m| found.push(m.index)).unwrap();
+        prop_assert_eq!(found, full_scan(&set, kind, &event), "{}", event);
     }
 
     #[test]
