@@ -28,7 +28,8 @@ pub use oracle::full_scan;
 pub use slots::{Slots, ValueKind};
 
 use crate::compile::{
-    Compiled, Expr, Matcher, Partition, PredicateId, RuleSet, Scratch, SlotId, run_program,
+    Compiled, Expr, Matcher, Partition, Predicate, PredicateId, RuleSet, Scratch, SlotId,
+    run_program,
 };
 use crate::correlate::Captures;
 use crate::sigma::{Rule, Test};
@@ -109,6 +110,8 @@ pub struct Evaluator<'a> {
     held: Vec<u64>,
     /// By slot: the event for which its matcher was last run.
     asked: Vec<u64>,
+    /// By predicate: the event for which it was last tested alone.
+    tested: Vec<u64>,
     event: u64,
     /// By kind of event, then by pivot values.
     remembered: Vec<HashMap<String, Arc<Candidates>>>,
@@ -128,6 +131,7 @@ impl<'a> Evaluator<'a> {
             scratch: Scratch::default(),
             held: Vec::new(),
             asked: Vec::new(),
+            tested: Vec::new(),
             event: 0,
             remembered: EventKind::ALL.iter().map(|_| HashMap::new()).collect(),
             key: String::new(),
@@ -141,6 +145,7 @@ impl<'a> Evaluator<'a> {
         let (predicates, slots) = (partition.predicates.len(), partition.matchers.len());
         self.held.resize(predicates.max(self.held.len()), 0);
         self.asked.resize(slots.max(self.asked.len()), 0);
+        self.tested.resize(self.held.len(), 0);
     }
 
     /// Could any rule match an event of `kind` with these pivot values?
@@ -173,12 +178,24 @@ impl<'a> Evaluator<'a> {
         let now = self.event;
         let mut chosen = std::mem::take(&mut self.chosen);
         self.choose(partition, &candidates, &mut chosen);
+        // A few rules ask little: their tests are done one by one. A field's matcher would do those of all rules.
+        let few = candidates.rules.len() <= FEW;
         for &at in &chosen {
             let compiled = &partition.rules[at as usize];
             let (held, asked, slots) = (&mut self.held, &mut self.asked, &self.slots);
-            let scratch = &mut self.scratch;
+            let (scratch, tested) = (&mut self.scratch, &mut self.tested);
             let matched = run_program(&compiled.program, |id| {
-                let slot = partition.predicates[id as usize].slot;
+                let Predicate { slot, test } = &partition.predicates[id as usize];
+                let slot = *slot;
+                let alone = few && !matches!(test, Test::Regex(_) | Test::SameAs { .. });
+                if alone && asked[slot.index()] != now {
+                    if std::mem::replace(&mut tested[id as usize], now) != now
+                        && alone_holds(test, slot, slots)
+                    {
+                        held[id as usize] = now;
+                    }
+                    return held[id as usize] == now;
+                }
                 if asked[slot.index()] != now {
                     asked[slot.index()] = now;
                     ask(partition, slot, slots, scratch, &mut |id| held[id as usize] = now);
@@ -404,6 +421,15 @@ fn shorten(text: &str) -> String {
     }
     let cut = (0..=MAX_VALUE).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
     format!("{}…", &text[..cut])
+}
+
+/// Does a test of one field hold?
+fn alone_holds(test: &Test, slot: SlotId, slots: &Slots) -> bool {
+    match test {
+        Test::Exists(wanted) => *wanted == slots.is_present(slot),
+        Test::Null => slots.texts(slot).next().is_none(),
+        test => slots.texts(slot).any(|text| test.matches(text)),
+    }
 }
 
 /// Runs the matcher of one slot.

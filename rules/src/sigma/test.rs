@@ -358,7 +358,11 @@ impl Test {
     pub fn matches(&self, value: &str) -> bool {
         match self {
             Self::Pattern { pattern, cased: true } => pattern.matches(value),
-            Self::Pattern { pattern, cased: false } => pattern.matches(&fold(value)),
+            Self::Pattern { pattern, cased: false } => match pattern.as_literal() {
+                // Folding ASCII does not change its length, and needs no copy.
+                Some(text) if value.is_ascii() => value.eq_ignore_ascii_case(text),
+                _ => pattern.matches(&fold(value)),
+            },
             Self::Regex(expression) => expression.is_match(value),
             Self::Cidr(net) => value.parse::<IpAddr>().is_ok_and(|ip| net.contains(&ip)),
             Self::Number(comparison, number) => number.compared(*comparison, value.trim()),
