@@ -1,6 +1,6 @@
 //! The hits of a correlation by group, bounded whatever comes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::{BuildHasher as _, Hasher as _};
 
 use jiff::Timestamp;
@@ -12,11 +12,14 @@ use super::{Hit, MAX_GROUP, MAX_HITS};
 pub(super) type Key = Box<[Box<str>]>;
 
 /// What orders the hits of a group: time, then what is the same on every machine.
-type Order = (Timestamp, usize, u128);
+fn order<T>(hit: &Hit<T>) -> (Timestamp, usize, u128) {
+    (hit.time, hit.member, hit.id)
+}
 
 #[derive(Debug)]
 pub(super) struct Group<T> {
-    pub(super) hits: BTreeMap<Order, Hit<T>>,
+    /// In order. Most groups have one, and most hits come in order of time: a tree would take five times the memory.
+    hits: VecDeque<Hit<T>>,
     hash: u64,
 }
 
@@ -55,13 +58,16 @@ impl<T: Clone> Groups<T> {
             return;
         }
         let group =
-            self.kept.entry(key.clone()).or_insert_with(|| Group { hits: BTreeMap::new(), hash });
-        if group.hits.insert((hit.time, hit.member, hit.id), hit).is_some() {
+            self.kept.entry(key.clone()).or_insert_with(|| Group { hits: VecDeque::new(), hash });
+        let place = order(&hit);
+        let at = group.hits.partition_point(|other| order(other) < place);
+        if group.hits.get(at).is_some_and(|other| order(other) == place) {
             return;
         }
+        group.hits.insert(at, hit);
         self.total += 1;
         if group.hits.len() > MAX_GROUP {
-            group.hits.pop_first();
+            group.hits.pop_front();
             self.total -= 1;
             *self.shortened.entry(key).or_default() += 1;
         }
@@ -100,7 +106,7 @@ impl<T: Clone> Groups<T> {
     /// The groups, in a fixed order.
     pub(super) fn into_sorted(self) -> impl Iterator<Item = (Key, Vec<Hit<T>>)> {
         let sorted: BTreeMap<Key, Group<T>> = self.kept.into_iter().collect();
-        sorted.into_iter().map(|(key, group)| (key, group.hits.into_values().collect()))
+        sorted.into_iter().map(|(key, group)| (key, group.hits.into()))
     }
 }
 
