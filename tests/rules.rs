@@ -318,6 +318,18 @@ fn a_correlation_is_a_finding_with_its_matches() {
 }
 
 #[test]
+fn a_timeline_ends_with_what_several_events_show() {
+    let (code, stdout, _) = run(&["timeline", "examples/month"]);
+    assert_eq!(code, 0);
+    let (_, last) = stdout.split_once("\nover several events\n").expect("there are some");
+    assert!(last.contains("HIGH Session opened by the person who has just changed"), "{last}");
+    let session = "rafael.souza@example.com-8877i4384kbrfrasfm6t8t22s4";
+    let (_, stdout, _) = run(&["timeline", "examples/month", "--session", session]);
+    let (_, last) = stdout.split_once("\nover several events\n").expect("there is one");
+    assert_eq!(last.matches("HIGH").count(), 1, "{last}");
+}
+
+#[test]
 fn a_filter_takes_out_what_it_selects() {
     let filter = "\
 title: Rafael may

@@ -48,13 +48,22 @@ pub struct Timeline<W> {
     current: Option<(String, Option<SessionId>)>,
     /// Findings on records, for the titles of sessions that come later.
     findings: BTreeMap<SessionId, Vec<(Level, String)>>,
+    /// Findings over several events: they are known when all is read.
+    correlated: Vec<Finding>,
     printed: u64,
 }
 
 impl<W: io::Write> Timeline<W> {
     /// Writes to `out`, times in `zone`.
     pub const fn new(out: W, zone: TimeZone) -> Self {
-        Self { out, zone, current: None, findings: BTreeMap::new(), printed: 0 }
+        Self {
+            out,
+            zone,
+            current: None,
+            findings: BTreeMap::new(),
+            correlated: Vec::new(),
+            printed: 0,
+        }
     }
 
     /// Transcripts that have been written.
@@ -65,6 +74,12 @@ impl<W: io::Write> Timeline<W> {
     /// A finding: on the command, the transcript or the session that was told last, or on a record of a session
     /// that is told later.
     pub fn finding(&mut self, finding: &Finding) -> io::Result<()> {
+        if finding.correlated_count > 0 {
+            if self.correlated.len() < MAX_SESSIONS {
+                self.correlated.push(finding.clone());
+            }
+            return Ok(());
+        }
         if finding.event_id.is_some()
             || !matches!(finding.event_name.as_deref(), Some("command" | "transcript"))
         {
@@ -249,8 +264,36 @@ impl<W: io::Write> Timeline<W> {
         writeln!(self.out, "  {WARNING}no transcript in the input{WARNING:#}")
     }
 
+    /// What only several events show, each with its events.
+    fn over_several_events(&mut self) -> io::Result<()> {
+        let mut found = std::mem::take(&mut self.correlated);
+        if found.is_empty() {
+            return Ok(());
+        }
+        if self.current.take().is_some() || self.printed > 0 {
+            writeln!(self.out)?;
+        }
+        found.sort_by(|a, b| (a.time, &a.id).cmp(&(b.time, &b.id)));
+        writeln!(self.out, "{BOLD}over several events{BOLD:#}")?;
+        for finding in &found {
+            self.mark(finding.rule.level, &finding.rule.title)?;
+            for part in &finding.correlated {
+                let time = part.time.map_or_else(|| "time unknown".to_owned(), |t| self.when(t));
+                let (rule, about) = (&part.rule.title, part.about.as_deref().unwrap_or_default());
+                let (rule, about) = (Visible(rule), Visible(about));
+                writeln!(self.out, "{:>21} {time}  {rule}  {DIM}{about}{DIM:#}", "")?;
+            }
+            let left = finding.correlated_count - finding.correlated.len() as u64;
+            if left > 0 {
+                writeln!(self.out, "{:>21} {DIM}… and {left} more{DIM:#}", "")?;
+            }
+        }
+        Ok(())
+    }
+
     /// No more comes.
     pub fn finish(&mut self) -> io::Result<()> {
+        self.over_several_events()?;
         self.out.flush()
     }
 }
