@@ -285,7 +285,7 @@ impl<'a> Runner<'a> {
         subjects: &[Subject],
     ) -> Result<Tried, String> {
         let mut tried = Tried::default();
-        let mut evaluator = Evaluator::new(self.set);
+        let mut evaluator = Evaluator::new(self.set).with_evidence_of_parts();
         let mut correlator = Correlator::new(self.set);
         let mut trouble = None;
         let mut at = 0_u128;

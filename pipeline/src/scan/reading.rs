@@ -74,10 +74,14 @@ impl Sink for Reading<'_, '_, '_> {
         let set = self.shared.set;
         let result = self.evaluator.evaluate(EventKind::CloudTrail, pivot, &event, |found| {
             let (rule, captures) = (found.index, found.captures);
-            // Of a part of a correlation the evidence is not told: no need to look for secrets in it.
-            let evidence = if set.is_told(rule) { found.evidence } else { Vec::new() };
-            let finding =
-                finding::of_record(found.rule.info(), evidence, raw, event.record(), masker, name);
+            let finding = finding::of_record(
+                found.rule.info(),
+                found.evidence,
+                raw,
+                event.record(),
+                masker,
+                name,
+            );
             let finding = Arc::new(finding);
             if set.is_correlated(rule) {
                 let id = finding::record_id(raw, event.record());

@@ -118,6 +118,8 @@ pub struct Evaluator<'a> {
     key: String,
     /// The rules to look at, for the event at hand.
     chosen: Vec<u32>,
+    /// Gather evidence also for rules that are not told on their own?
+    evidence_of_parts: bool,
     /// What most matches capture.
     nothing: Captures,
 }
@@ -136,8 +138,16 @@ impl<'a> Evaluator<'a> {
             remembered: EventKind::ALL.iter().map(|_| HashMap::new()).collect(),
             key: String::new(),
             chosen: Vec::new(),
+            evidence_of_parts: false,
             nothing: Arc::from(Vec::new()),
         }
+    }
+
+    /// Gathers evidence also for rules that are only parts of correlations; nobody is told it otherwise.
+    #[must_use]
+    pub fn with_evidence_of_parts(mut self) -> Self {
+        self.evidence_of_parts = true;
+        self
     }
 
     /// Makes room for a partition; what is there stays, since no event has two numbers.
@@ -329,7 +339,9 @@ impl<'a> Evaluator<'a> {
     fn matched(&self, partition: &Partition, compiled: &Compiled) -> Match<'a> {
         let rule = &self.set.rules()[compiled.rule];
         let mut evidence = Vec::new();
-        self.explain(partition, rule, &compiled.expr, &mut evidence);
+        if self.evidence_of_parts || self.set.is_told(compiled.rule) {
+            self.explain(partition, rule, &compiled.expr, &mut evidence);
+        }
         let captures = compiled.captures.iter().map(|slot| {
             let values = self.slots.texts(*slot).take(MAX_CAPTURED);
             values.filter(|value| value.len() <= MAX_VALUE).map(Box::from).collect()
