@@ -318,6 +318,40 @@ fn a_correlation_is_a_finding_with_its_matches() {
 }
 
 #[test]
+fn the_same_person_with_other_keys_is_the_same_person() {
+    let arn = "arn:aws:sts::111122223333:assumed-role/ops/alice";
+    let records: Vec<String> = (0..11)
+        .map(|n| {
+            serde_json::json!({
+                "eventVersion": "1.11", "eventID": format!("e-{n}"), "eventSource": "ssm.amazonaws.com",
+                "eventName": "StartSession", "eventTime": format!("2026-11-20T10:00:{n:02}Z"),
+                "awsRegion": "eu-west-1", "recipientAccountId": "111122223333",
+                "userIdentity": {"type": "AssumedRole", "arn": arn, "accessKeyId": format!("ASIA{n:016}")},
+                "requestParameters": {"target": "i-0123456789abcdef0"},
+                "responseElements": {"sessionId": format!("alice-{n:017}")},
+            })
+            .to_string()
+        })
+        .collect();
+    let directory = pack(&[("a.json", &records.join("\n")), ("b.json", &records[3])]);
+    let logs = directory.path().to_str().unwrap();
+    for jobs in ["1", "2"] {
+        let args = ["scan", logs, "--format", "json", "-q", "--jobs", jobs];
+        let found = lines(&run(&args).1);
+        let many: Vec<&Value> = found
+            .iter()
+            .filter(|row| {
+                row["rule_title"] == "Many sessions opened in a few minutes by one principal"
+            })
+            .collect();
+        assert_eq!(many.len(), 1, "{found:?}");
+        // A record that was delivered twice is one event.
+        assert_eq!(many[0]["correlated_count"], 11);
+        assert_eq!((&many[0]["principal"], &many[0]["session_id"]), (&arn.into(), &Value::Null));
+    }
+}
+
+#[test]
 fn a_timeline_ends_with_what_several_events_show() {
     let (code, stdout, _) = run(&["timeline", "examples/month"]);
     assert_eq!(code, 0);

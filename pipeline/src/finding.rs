@@ -252,8 +252,14 @@ pub(crate) fn of_fire(fire: &Fire<'_, Arc<Finding>>, masker: Masker) -> Finding 
         rule: Arc::new(info),
         time: Some(fire.from),
         time_end: Some(fire.to),
-        session: common(hits, |hit| hit.session.clone()),
-        principal: common(hits, |hit| hit.principal.clone()),
+        session: common(hits, |hit| hit.session.as_ref().map(|session| session.id.clone()))
+            .and_then(|_| hits.iter().find_map(|hit| hit.session.clone())),
+        // The same person with another key is the same person.
+        principal: common(hits, |hit| {
+            let principal = hit.principal.as_ref()?;
+            Some((principal.label()?.to_owned(), principal.kind.clone()))
+        })
+        .and_then(|_| hits.first()?.principal.clone()),
         account: common(hits, |hit| hit.account.clone()),
         region: common(hits, |hit| hit.region.clone()),
         target: common(hits, |hit| hit.target.clone()),

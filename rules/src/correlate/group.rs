@@ -57,8 +57,10 @@ impl<T: Clone> Groups<T> {
         if self.ceiling.is_some_and(|ceiling| hash >= ceiling) {
             return;
         }
-        let group =
-            self.kept.entry(key.clone()).or_insert_with(|| Group { hits: VecDeque::new(), hash });
+        let group = self
+            .kept
+            .entry(key.clone())
+            .or_insert_with(|| Group { hits: VecDeque::with_capacity(1), hash });
         let place = order(&hit);
         let at = group.hits.partition_point(|other| order(other) < place);
         if group.hits.get(at).is_some_and(|other| order(other) == place) {
