@@ -16,7 +16,7 @@ use report::write::level_style;
 use serde::Serialize;
 
 use crate::exit::{Failure, Outcome, tell};
-use crate::input::{rules, time, zone};
+use crate::input::{rules, span, zone};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -91,9 +91,10 @@ pub(crate) fn run(args: &BacktestArgs) -> Result<Outcome, Failure> {
         ));
     }
     let zone = zone(&args.timezone)?;
+    let (since, until) = span(args.since.as_deref(), args.until.as_deref(), &zone)?;
     let options = Options {
-        since: args.since.as_deref().map(|text| time(text, &zone)).transpose()?,
-        until: args.until.as_deref().map(|text| time(text, &zone)).transpose()?,
+        since,
+        until,
         masker: Masker { reveal: args.reveal },
         jobs: args.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, Into::into),
         limits: Limits { max_inflated: args.max_inflated, ..Limits::default() },

@@ -71,6 +71,22 @@ pub(crate) fn time(text: &str, zone: &TimeZone) -> Result<Timestamp, Failure> {
         })
 }
 
+/// The times of --since and --until.
+pub(crate) fn span(
+    since: Option<&str>,
+    until: Option<&str>,
+    zone: &TimeZone,
+) -> Result<(Option<Timestamp>, Option<Timestamp>), Failure> {
+    let since = since.map(|text| time(text, zone)).transpose()?;
+    let until = until.map(|text| time(text, zone)).transpose()?;
+    match (since, until) {
+        (Some(since), Some(until)) if since >= until => Err(Failure::usage(format!(
+            "--since {since} is not before --until {until}: nothing lies between"
+        ))),
+        times => Ok(times),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -63,24 +63,32 @@ impl Opened {
     /// Was the file of this name asked for?
     pub fn is_asked_for(&self, name: &str) -> bool {
         let Some(part) = &self.part else { return true };
-        let rules = crate::cases::tested_file(name).unwrap_or_else(|| name.to_owned());
-        let asked = crate::cases::tested_file(part).unwrap_or_else(|| part.clone());
-        rules
-            .strip_prefix(asked.as_str())
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        let rest = stem(name).strip_prefix(stem(part));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
+}
+
+/// What a rule and its cases have in common: the path without its endings.
+pub(crate) fn stem(path: &str) -> &str {
+    let ends = |ending| path.strip_suffix(ending);
+    [".test.yml", ".test.yaml", ".yml", ".yaml"].into_iter().find_map(ends).unwrap_or(path)
 }
 
 /// The pack that `path` is, or is a part of; without a path the embedded one, which has no cases.
 pub fn open(path: Option<&Path>) -> io::Result<Opened> {
     let Some(path) = path else { return Ok(Opened { files: embedded(), part: None }) };
+    if !path.exists() {
+        let message = format!("{}: there is no such file or directory", path.display());
+        return Err(io::Error::new(io::ErrorKind::NotFound, message));
+    }
     let root = root_of(path);
     let mut files = files(&root)?;
     if root == path && path.is_file() {
         // On its own, but for its cases, or the rule that it is the cases of.
         let name = shown(path);
-        let stem = name.trim_end_matches(".yml").trim_end_matches(".test").to_owned();
-        for other in [format!("{stem}.yml"), format!("{stem}.test.yml")] {
+        let stem = stem(&name).to_owned();
+        for ending in [".yml", ".yaml", ".test.yml", ".test.yaml"] {
+            let other = format!("{stem}{ending}");
             if other != name && Path::new(&other).is_file() {
                 read(Path::new(&other), &mut files)?;
             }

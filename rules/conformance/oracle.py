@@ -717,6 +717,8 @@ class Correlation:
                 holds = self.expression({name: name in seen for name in self.names})
             else:
                 holds = self.holds(value, lower)
+            if all(i.time == now for i in window):
+                run = None  # what came before lies too far back
             if not holds:
                 run = None
                 continue

@@ -29,8 +29,8 @@ pub struct LinkedCorrelation {
     pub correlation: Correlation,
     /// By the index of [`Correlation::rules`].
     pub members: Vec<Member>,
-    /// The indices of the members that an alias speaks of: by alias, by field.
-    pub(crate) alias_members: Vec<Vec<usize>>,
+    /// The members that an alias speaks of: by alias, by field.
+    pub(crate) alias_members: Vec<Vec<Member>>,
 }
 
 /// Documents, linked.
@@ -185,7 +185,7 @@ fn members(
     problems: &mut Vec<Diagnostic>,
 ) -> Vec<LinkedCorrelation> {
     let mut found: Vec<Option<Vec<Member>>> = Vec::new();
-    let mut aliases: Vec<Vec<Vec<usize>>> = Vec::new();
+    let mut aliases: Vec<Vec<Vec<Member>>> = Vec::new();
     for correlation in &correlations {
         let source = &correlation.meta.source;
         let mut resolve = |reference: &Reference| names.find(reference, source, problems);
@@ -197,8 +197,8 @@ fn members(
             let mut of_alias = Vec::new();
             for (reference, _) in &alias.fields {
                 let member = names.find(reference, source, problems);
-                match member.and_then(|member| own.iter().position(|own| *own == member)) {
-                    Some(index) => of_alias.push(index),
+                match member.filter(|member| own.contains(member)) {
+                    Some(member) => of_alias.push(member),
                     None if member.is_none() => complete = false,
                     None => {
                         complete = false;
@@ -226,8 +226,18 @@ fn members(
             rule @ Member::Rule(_) => Some(rule),
         });
         if let Some(members) = moved.collect::<Option<Vec<Member>>>() {
+            // They were renumbered above; what an alias speaks of is one of them.
+            let renumber = |member: Member| match member {
+                Member::Correlation(at) => {
+                    place.get(&at).copied().map_or(member, Member::Correlation)
+                }
+                Member::Rule(_) => member,
+            };
+            let alias_members = std::mem::take(&mut aliases[old])
+                .into_iter()
+                .map(|members| members.into_iter().map(renumber).collect())
+                .collect();
             place.insert(old, linked.len());
-            let alias_members = std::mem::take(&mut aliases[old]);
             linked.push(LinkedCorrelation { correlation, members, alias_members });
         } else {
             let message = "this is made of a correlation that is wrong";

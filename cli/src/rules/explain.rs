@@ -167,7 +167,11 @@ fn show(out: &mut dyn Write, rule: &Rule, explained: &Explained, masker: Masker)
         show_selection(out, selection, explanation.fires, masker)?;
     }
     let condition = rule.source().text.get(rule.condition_span.clone()).unwrap_or_default();
-    writeln!(out, "\n  {DIM}condition:{DIM:#} {}", Visible(condition.trim()))
+    writeln!(out, "\n  {DIM}condition:{DIM:#} {}", Visible(condition.trim()))?;
+    if rule.selections.len() > rule.own_selections {
+        writeln!(out, "  {DIM}and what the filters on it ask, whose selections stand last{DIM:#}")?;
+    }
+    Ok(())
 }
 
 fn show_selection(

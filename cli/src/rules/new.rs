@@ -18,6 +18,16 @@ pub(crate) fn run(args: &NewArgs) -> Result<Outcome, Failure> {
         }
     };
     let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let parent = file.parent().and_then(Path::file_name).unwrap_or_default();
+    if stem == "calendars" || parent == "lists" {
+        let message = format!("{}: what has this name is no rule", file.display());
+        return Err(Failure::usage(message));
+    }
+    if args.title.as_ref().is_some_and(|title| title.trim().is_empty()) {
+        return Err(Failure::usage(
+            "a rule needs a title; leave --title out to make it of the file's name",
+        ));
+    }
     if stem.is_empty() || stem.ends_with(".test") {
         return Err(Failure::usage(format!("{}: name the rule, not its cases", file.display())));
     }

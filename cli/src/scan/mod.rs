@@ -14,14 +14,15 @@ use report::write::{TextOptions, Write};
 
 use crate::args::{Format, ScanArgs};
 use crate::exit::{Failure, Outcome};
-use crate::input::{rules, time, zone};
+use crate::input::{rules, span, zone};
 
 pub(crate) fn run(args: &ScanArgs) -> Result<Outcome, Failure> {
     let zone = zone(&args.timezone)?;
+    let (since, until) = span(args.since.as_deref(), args.until.as_deref(), &zone)?;
     let options = Options {
         min_level: args.level,
-        since: args.since.as_deref().map(|text| time(text, &zone)).transpose()?,
-        until: args.until.as_deref().map(|text| time(text, &zone)).transpose()?,
+        since,
+        until,
         masker: report::mask::Masker { reveal: args.reveal },
         timeline: false,
         jobs: args.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, Into::into),

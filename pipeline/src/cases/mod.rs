@@ -95,6 +95,10 @@ pub fn tested(files: &[PackFile]) -> std::collections::HashSet<String> {
             let rules = tested_file(&file.path)?;
             (!case::read(&source, &mut Vec::new()).is_empty()).then_some(rules)
         })
+        .flat_map(|rules| {
+            let stem = crate::pack::stem(&rules).to_owned();
+            [format!("{stem}.yml"), format!("{stem}.yaml")]
+        })
         .collect()
 }
 

@@ -424,7 +424,7 @@ impl Checker<'_> {
         };
         for (alias, members) in correlation.aliases.iter().zip(&linked.alias_members) {
             for (index, reference) in correlation.rules.iter().enumerate() {
-                if !members.contains(&index) {
+                if !members.contains(&linked.members[index]) {
                     let message =
                         format!("alias `{}` has no field for `{}`", alias.name, reference.text);
                     let help = format!("in its events a field `{}` is looked for", alias.name);

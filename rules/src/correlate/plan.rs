@@ -110,7 +110,7 @@ impl LinkedCorrelation {
         alias
             .filter(|(alias, _)| alias.name == name)
             .flat_map(|(alias, members)| alias.fields.iter().zip(members))
-            .find(|(_, index)| **index == member)
+            .find(|(_, spoken)| **spoken == self.members[member])
             .map_or(name, |((_, field), _)| field)
     }
 }

@@ -18,6 +18,8 @@ pub(super) struct Burst<T> {
     to: Timestamp,
     count: f64,
     captures: Captures,
+    /// How many bursts of the group before it begin with the same event.
+    ordinal: usize,
 }
 
 impl<T: Clone> Burst<T> {
@@ -40,7 +42,9 @@ impl<T: Clone> Burst<T> {
             to: self.to,
             count: self.count,
             // Two groups may begin with the same event.
-            id: first.map_or(0, |hit| hit.id) ^ u128::from(super::group::hash(key)),
+            id: first.map_or(0, |hit| hit.id)
+                ^ u128::from(super::group::hash(key))
+                ^ (self.ordinal as u128) << 64,
             hits: self.hits.into_iter().map(|hit| hit.payload).collect(),
         };
         (fire, self.captures)
@@ -65,10 +69,17 @@ pub(super) fn bursts<T: Clone>(
             let own = &hits[from..end];
             let to = own.last().map_or(at, |hit| hit.time);
             let captures = captures(node, own);
-            found.push(Burst { hits: own.to_vec(), at, to, count, captures });
+            // Two bursts may begin with the same event.
+            let same = |burst: &&Burst<T>| burst.hits.first().map(|hit| hit.id) == Some(own[0].id);
+            let ordinal = found.iter().filter(same).count();
+            found.push(Burst { hits: own.to_vec(), at, to, count, captures, ordinal });
         }
     };
     slide(linked, node, hits, |start, first, now, window| {
+        // What lies further back than the timespan has nothing to do with this any more.
+        if start == first {
+            close(&mut run, first);
+        }
         match window.value(now, correlation.timespan) {
             Some(value) if rule.holds(value, window) => {
                 run = match run {
@@ -352,35 +363,43 @@ fn take<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
     }
 }
 
+/// Chains kept of each length.
+const KEPT: usize = 4;
+
 /// For each length the chains of matches in the listed order that began last: they stay in the window longest.
 struct Chains {
     best: Vec<VecDeque<Chain>>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Chain {
     began: Timestamp,
-    /// The event at its end: one event is not two steps.
-    last: u128,
+    /// Its events: one event is not two steps.
+    events: Vec<u128>,
 }
 
 impl Chains {
     /// Takes a hit; those of one time come in the order of their members.
     fn push<T>(&mut self, hit: &Hit<T>) {
-        let began = match hit.member.checked_sub(1) {
-            None => Some(hit.time),
+        let chain = match hit.member.checked_sub(1) {
+            None => Some(Chain { began: hit.time, events: vec![hit.id] }),
             Some(before) => {
-                self.best[before].iter().find(|chain| chain.last != hit.id).map(|chain| chain.began)
+                let free = self.best[before].iter().find(|chain| !chain.events.contains(&hit.id));
+                free.map(|chain| {
+                    let events = chain.events.iter().copied().chain([hit.id]).collect();
+                    Chain { began: chain.began, events }
+                })
             }
         };
-        let Some(began) = began else { return };
+        let Some(chain) = chain else { return };
         let best = &mut self.best[hit.member];
-        best.retain(|chain| chain.last != hit.id || chain.began > began);
-        if best.iter().all(|chain| chain.last != hit.id) {
-            let at = best.partition_point(|chain| chain.began > began);
-            best.insert(at, Chain { began, last: hit.id });
-            // A second one, for the event that ends the first.
-            best.truncate(2);
+        let ends = |other: &Chain| other.events.last() == Some(&hit.id);
+        best.retain(|other| !ends(other) || other.began > chain.began);
+        if !best.iter().any(ends) {
+            let at = best.partition_point(|other| other.began > chain.began);
+            best.insert(at, chain);
+            // Some more, for events that another chain has used up.
+            best.truncate(KEPT);
         }
     }
 

@@ -81,7 +81,6 @@ fn references(
 ) -> Option<Vec<Reference>> {
     match &node.value {
         Value::Text(text) if text.eq_ignore_ascii_case("any") => None,
-        Value::List(items) if items.is_empty() => None,
         _ => {
             let found = read_references(node, source, problems);
             if found.is_empty() {
