@@ -652,8 +652,10 @@ impl Shared<'_> {
             name: opened.name(),
             piece: Piece { problems: trouble.into_iter().collect(), ..Piece::default() },
             end: End::default(),
+            ids: Vec::new(),
         };
         let mut counts = ingest::decode(opened, want, limits, &mut reading);
+        reading.note_ids();
         let mut piece = std::mem::take(&mut reading.piece);
         let mut end = std::mem::take(&mut reading.end);
         end.name = name;

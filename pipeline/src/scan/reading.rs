@@ -13,6 +13,7 @@ use rules::{Evaluator, Pivot};
 use super::{End, PIECE, Piece, Shared, Told};
 use crate::events::{AddedByKind, CommandEvent, RecordEvent, TranscriptEvent, process_kind};
 use crate::finding;
+use crate::seen::Key;
 
 /// One artifact being read by one thread.
 pub(super) struct Reading<'a, 'e, 's> {
@@ -26,9 +27,19 @@ pub(super) struct Reading<'a, 'e, 's> {
     pub(super) name: Arc<str>,
     pub(super) piece: Piece,
     pub(super) end: End,
+    /// Of the records since they were last looked up.
+    pub(super) ids: Vec<Key>,
 }
 
+/// Ids that are looked up together.
+const IDS: usize = 128;
+
 impl Reading<'_, '_, '_> {
+    /// Looks which of the ids gathered were there before.
+    pub(super) fn note_ids(&mut self) {
+        self.end.duplicates += self.shared.seen.note(&mut self.ids);
+    }
+
     /// Hands over what has gathered, once it is this artifact's turn: until then nothing of it can be
     /// used, and it must not pile up.
     fn hand_over(&mut self) {
@@ -60,8 +71,11 @@ fn opens_session(record: &RawRecord<'_>) -> bool {
 
 impl Sink for Reading<'_, '_, '_> {
     fn record(&mut self, raw: &RawRecord<'_>) {
-        if raw.event_id.is_some_and(|id| self.shared.seen.note(id, raw.account)) {
-            self.end.duplicates += 1;
+        if let Some(id) = raw.event_id {
+            self.ids.push(self.shared.seen.key(id, raw.account));
+            if self.ids.len() >= IDS {
+                self.note_ids();
+            }
         }
         let pivot = Pivot { event_source: raw.event_source, event_name: raw.event_name };
         let opens = opens_session(raw);
