@@ -13,6 +13,7 @@
 mod command;
 mod event;
 mod finding;
+pub mod json;
 mod level;
 mod observation;
 mod place;

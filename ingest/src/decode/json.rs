@@ -4,7 +4,8 @@
 //! This is the floor of the product's speed (`benches/`): a byte of CloudTrail is inflated, looked at
 //! here, and for nine records in ten never looked at again.
 
-use memchr::{memchr, memchr2};
+use memchr::memchr;
+use model::json::string_end;
 
 /// Keys of an object that decide what it is. Their values are remembered while its end is sought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -339,40 +340,6 @@ pub(crate) fn scan_object<const TOP: bool>(buf: &[u8], head: &mut Head) -> Scan 
     }
 }
 
-/// Offset of the quote that ends the string whose first byte is at `start`.
-#[inline]
-fn string_end(buf: &[u8], start: usize) -> Option<usize> {
-    let mut at = start;
-    loop {
-        at += quote_or_escape(buf.get(at..)?)?;
-        if buf[at] == b'"' {
-            return Some(at);
-        }
-        at += 2;
-    }
-}
-
-/// Offset of the first quote or backslash. Most strings here are short: what is decided per call costs more than
-/// what is done per byte, so the first bytes are looked at right here, eight at a time.
-#[inline]
-fn quote_or_escape(bytes: &[u8]) -> Option<usize> {
-    const EACH: u64 = 0x0101_0101_0101_0101;
-    /// The uppermost bit of each byte that is zero; of those above the first such byte it may be set for nothing.
-    const fn zeros(word: u64) -> u64 {
-        word.wrapping_sub(EACH) & !word & (EACH << 7)
-    }
-    let near = bytes.len().min(48) / 8 * 8;
-    for (at, block) in bytes[..near].as_chunks::<8>().0.iter().enumerate() {
-        let word = u64::from_le_bytes(*block);
-        let [quotes, escapes] = [b'"', b'\\'].map(|byte| EACH * u64::from(byte));
-        let found = zeros(word ^ quotes) | zeros(word ^ escapes);
-        if found != 0 {
-            return Some(at * 8 + found.trailing_zeros() as usize / 8);
-        }
-    }
-    memchr2(b'"', b'\\', &bytes[near..]).map(|at| near + at)
-}
-
 /// First byte that is not JSON white space, from `at`.
 pub(crate) fn skip_space(buf: &[u8], mut at: usize) -> usize {
     while matches!(buf.get(at), Some(b' ' | b'\t' | b'\r' | b'\n')) {
@@ -465,15 +432,6 @@ mod tests {
             if let Some(seen) = head.text(text.as_bytes(), Key::EventName) {
                 prop_assert_eq!(Some(seen), own);
             }
-        }
-
-        #[test]
-        fn a_string_ends_at_its_quote(text in "[a\"\\\\é]{0,10}[^\"\\\\]{0,90}[a\"\\\\é]{0,10}", at in 0_usize..20) {
-            let written = serde_json::to_string(&text).expect("a string");
-            let buf = format!("{}{written},\"", " ".repeat(at));
-            prop_assert_eq!(string_end(buf.as_bytes(), at + 1), Some(at + written.len() - 1));
-            let cut = &buf.as_bytes()[..at + written.len() - 1];
-            prop_assert_eq!(string_end(cut, at + 1), None);
         }
 
         #[test]

@@ -10,7 +10,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use memchr::{memchr, memchr2};
+use memchr::memchr;
+use model::json::string_end;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -46,29 +47,40 @@ pub(crate) struct Narrow {
     pub(crate) slots: Vec<bool>,
     /// By node of the table: is one of them here or below?
     pub(crate) nodes: Vec<bool>,
-    /// By node: how many keys lead on from it, those with dots left out.
-    ways: Vec<usize>,
-    /// An object's own keys that lead there, those with dots left out, and the nodes under them.
-    members: Vec<(Box<str>, u32)>,
+    /// By node: which of its keys lead on to them.
+    edges: Vec<Edges>,
 }
+
+/// Keys, and the nodes under them.
+#[derive(Debug, Default)]
+struct Edges {
+    /// Those without a dot come first.
+    all: Vec<(Box<str>, u32)>,
+    /// How many of them have none.
+    undotted: usize,
+}
+
+/// Keys that are compared one by one; of more the table's map is asked.
+const FEW: usize = 8;
 
 impl Narrow {
     pub(crate) fn new(fields: &FieldTable, slots: Vec<bool>) -> Self {
         let nodes = fields.leading_to(&slots);
-        let edges = fields.node(0).edges.iter();
-        let mut members: Vec<(Box<str>, u32)> = edges
-            .filter(|(key, node)| nodes[**node as usize] && !key.contains('.'))
-            .map(|(key, node)| (key.clone(), *node))
-            .collect();
-        members.sort();
-        let ways = (0_u32..)
-            .zip(&nodes)
-            .map(|(node, _)| {
-                let edges = fields.node(node).edges.iter();
-                edges.filter(|(key, to)| nodes[**to as usize] && !key.contains('.')).count()
-            })
-            .collect();
-        Self { slots, nodes, ways, members }
+        let edges = (0_u32..).zip(&nodes).map(|(node, _)| {
+            let edges = fields.node(node).edges.iter();
+            let wanted = edges.filter(|(_, to)| nodes[**to as usize]);
+            let mut all: Vec<(Box<str>, u32)> =
+                wanted.map(|(key, to)| (key.clone(), *to)).collect();
+            all.sort_by(|(a, _), (b, _)| (a.contains('.'), a).cmp(&(b.contains('.'), b)));
+            let undotted = all.iter().filter(|(key, _)| !key.contains('.')).count();
+            Edges { all, undotted }
+        });
+        Self { edges: edges.collect(), slots, nodes }
+    }
+
+    /// An object's own keys that lead to what is wanted, those with dots left out, and the nodes under them.
+    fn members(&self) -> &[(Box<str>, u32)] {
+        self.edges.first().map_or(&[], |own| &own.all[..own.undotted])
     }
 }
 
@@ -126,11 +138,11 @@ pub fn fill_members(
     slots: &mut Slots,
 ) -> Result<(), BadJson> {
     let known = wanted.narrow.filter(|narrow| {
-        !wanted.keywords && narrow.members.iter().all(|(key, _)| find(key) != Place::Unknown)
+        !wanted.keywords && narrow.members().iter().all(|(key, _)| find(key) != Place::Unknown)
     });
     let Some(narrow) = known else { return fill(bytes, wanted, slots) };
     let mut walker = Walker { bytes, at: 0, depth: 1, wanted, slots, is_plain: false, left: 0 };
-    for (key, node) in &narrow.members {
+    for (key, node) in narrow.members() {
         if let Place::At(at) = find(key) {
             walker.at = at;
             (walker.depth, walker.left) = (1, 0);
@@ -260,19 +272,11 @@ impl Walker<'_, '_, '_> {
     /// Skips a string; returns its range, quotes left out.
     fn string(&mut self) -> Result<std::ops::Range<usize>, BadJson> {
         let start = self.at + 1;
-        self.at = start;
-        loop {
-            let rest = self.bytes.get(self.at..).unwrap_or_default();
-            let Some(skip) = memchr2(b'"', b'\\', rest) else {
-                return Err(self.wrong("a string without an end"));
-            };
-            self.at += skip;
-            if self.bytes[self.at] == b'"' {
-                self.at += 1;
-                return Ok(start..self.at - 1);
-            }
-            self.at += 2;
-        }
+        let Some(end) = string_end(self.bytes, start) else {
+            return Err(self.wrong("a string without an end"));
+        };
+        self.at = end + 1;
+        Ok(start..end)
     }
 
     /// Skips a value that nobody wants.
@@ -328,7 +332,7 @@ impl Walker<'_, '_, '_> {
     fn object(&mut self, node: u32) -> Result<(), BadJson> {
         self.deeper()?;
         let mut ways = match (self.is_plain, self.wanted.narrow) {
-            (true, Some(narrow)) => narrow.ways[node as usize],
+            (true, Some(narrow)) => narrow.edges[node as usize].undotted,
             _ => usize::MAX,
         };
         if !self.take(b'}') {
@@ -370,18 +374,26 @@ impl Walker<'_, '_, '_> {
 
     /// The node under a key, if anything there is wanted.
     fn edge(&self, node: u32, key: std::ops::Range<usize>) -> Option<u32> {
-        let edges = &self.wanted.fields.node(node).edges;
         let bytes = &self.bytes[key.clone()];
-        let below = if memchr(b'\\', bytes).is_some() {
-            let quoted = &self.bytes[key.start - 1..=key.end];
-            // A key that is no text is a key that no rule names.
-            std::str::from_utf8(quoted)
-                .ok()
-                .and_then(|json| text_of(json).ok())
-                .and_then(|key| edges.get(&*key).copied())
-        } else {
-            std::str::from_utf8(bytes).ok().and_then(|key| edges.get(key).copied())
-        };
+        if memchr(b'\\', bytes).is_none() {
+            return self.edge_named(node, bytes);
+        }
+        let quoted = &self.bytes[key.start - 1..=key.end];
+        // A key that is no text is a key that no rule names.
+        let json = std::str::from_utf8(quoted).ok()?;
+        self.edge_named(node, text_of(json).ok()?.as_bytes())
+    }
+
+    fn edge_named(&self, node: u32, key: &[u8]) -> Option<u32> {
+        if let Some(narrow) = self.wanted.narrow {
+            let edges = &narrow.edges[node as usize].all;
+            if edges.len() <= FEW {
+                let edge = edges.iter().find(|(name, _)| name.as_bytes() == key);
+                return edge.map(|(_, below)| *below);
+            }
+        }
+        let edges = &self.wanted.fields.node(node).edges;
+        let below = edges.get(std::str::from_utf8(key).ok()?).copied();
         below.filter(|below| self.wanted.node(*below))
     }
 
