@@ -143,7 +143,11 @@ impl Sink for Taster<'_> {
     fn record(&mut self, raw: &RawRecord<'_>) {
         self.events += 1;
         let _ = ingest::decode::Record::parse(raw.bytes);
-        let pivot = rules::Pivot { event_source: raw.event_source, event_name: raw.event_name };
+        let pivot = rules::Pivot {
+            event_source: raw.event_source,
+            event_name: raw.event_name,
+            record: Some(raw.bytes),
+        };
         let kind = model::EventKind::CloudTrail;
         let _ = self.evaluator.evaluate(kind, pivot, &Raw(raw.bytes), |_| {});
     }

@@ -138,7 +138,7 @@ impl fmt::Display for SessionKind {
 
 /// What is known of a session, from CloudTrail's record of its start (`StartSession`, or `ExecuteCommand`
 /// for ECS) or, for the streamed form, from the log events' own header.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     /// The id that CloudTrail, the object key and the log stream share.
     pub id: SessionId,

@@ -54,7 +54,11 @@ impl Sink for Both<'_> {
         let Ok(value) = serde_json::from_slice::<serde_json::Value>(raw.bytes) else { return };
         self.compared += 1;
         let expected = full_scan(self.set, EventKind::CloudTrail, &value);
-        let pivot = Pivot { event_source: raw.event_source, event_name: raw.event_name };
+        let pivot = Pivot {
+            event_source: raw.event_source,
+            event_name: raw.event_name,
+            record: Some(raw.bytes),
+        };
         let mut found = Vec::new();
         if self.evaluator.may_match(EventKind::CloudTrail, pivot) {
             self.evaluated += 1;

@@ -140,7 +140,7 @@ fn one(args: &Args, count: usize) -> io::Result<()> {
             let pivot = if args.relevant {
                 Pivot::default()
             } else {
-                Pivot { event_source: Some(source), event_name: Some(name) }
+                Pivot { event_source: Some(source), event_name: Some(name), record: Some(bytes) }
             };
             let _ =
                 evaluator.evaluate(EventKind::CloudTrail, pivot, &Json(bytes), |_| matches += 1);

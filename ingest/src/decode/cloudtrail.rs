@@ -5,33 +5,65 @@
 //! of the wrong type reads as absent here, never as an error of the whole record.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::fmt;
 
 use jiff::Timestamp;
 use model::{Principal, PrincipalType, Session, SessionId, SessionKind};
 use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::time::parse_time;
 
 /// A JSON object, one level opened; values stay as they were written.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default)]
+struct Object<'a>(Vec<(Key<'a>, &'a RawValue)>);
+
+/// A key: borrowed where it is written without escapes.
+#[derive(Debug, Deserialize)]
 #[serde(transparent)]
-struct Object<'a>(#[serde(borrow)] HashMap<Cow<'a, str>, &'a RawValue>);
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Object<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
+                let mut members = Vec::with_capacity(24);
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Object(members))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
 
 impl<'a> Object<'a> {
     fn parse(raw: &'a str) -> Self {
         serde_json::from_str(raw).unwrap_or_default()
     }
 
+    /// The value under `key`: of several the last.
+    fn get(&self, key: &str) -> Option<&'a RawValue> {
+        self.0.iter().rev().find(|(name, _)| name.0 == key).map(|(_, value)| *value)
+    }
+
     /// The object under `key`; empty where there is none.
     fn object(&self, key: &str) -> Self {
-        self.0.get(key).map(|raw| Self::parse(raw.get())).unwrap_or_default()
+        self.get(key).map(|raw| Self::parse(raw.get())).unwrap_or_default()
     }
 
     /// Text, or a number or boolean as written; `None` for null, objects and arrays.
     fn text(&self, key: &str) -> Option<Cow<'a, str>> {
-        let raw = self.0.get(key)?.get();
+        let raw = self.get(key)?.get();
         match raw.as_bytes().first()? {
             b'"' => serde_json::from_str::<Cow<'a, str>>(raw).ok(),
             b'{' | b'[' | b'n' => None,

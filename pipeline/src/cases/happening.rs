@@ -86,7 +86,11 @@ impl Happening {
                 let kind = EventKind::CloudTrail;
                 let added = Added::new(set, kind);
                 let event = RecordEvent::new(&raw, &added);
-                let pivot = Pivot { event_source: raw.event_source, event_name: raw.event_name };
+                let pivot = Pivot {
+                    event_source: raw.event_source,
+                    event_name: raw.event_name,
+                    record: Some(raw.bytes),
+                };
                 see(Seen { kind, pivot, event: &event, time });
             }
             Self::Command(command) => {

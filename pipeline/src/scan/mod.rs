@@ -31,7 +31,7 @@ use rules::{Correlator, Evaluator, Member, RuleSet};
 
 use self::reading::Reading;
 use crate::events::AddedByKind;
-use crate::finding;
+use crate::finding::{self, Kept};
 use crate::seen::Seen;
 
 /// The kinds of event that a scan evaluates rules on.
@@ -230,7 +230,7 @@ struct Scan<'a> {
     /// Ids of findings that have been handed over.
     told: HashSet<u128>,
     /// The matches that correlations are made of.
-    correlator: Option<Correlator<'a, Arc<Finding>>>,
+    correlator: Option<Correlator<'a, Kept>>,
     /// How many there were, by rule.
     hits: BTreeMap<usize, u64>,
     /// Artifacts of which something could not be read.
@@ -252,9 +252,9 @@ enum Work {
 /// What is handed over in order.
 enum Told {
     /// About a record.
-    Finding(Arc<Finding>),
+    Finding(Box<Finding>),
     /// About a command or a transcript.
-    Mark(Arc<Finding>),
+    Mark(Box<Finding>),
     /// A match that correlations are made of.
     Hit(Box<Hit>),
     Command(Box<(TranscriptHead, Arc<Session>, Command)>),
@@ -268,7 +268,7 @@ struct Hit {
     id: u128,
     captures: Captures,
     time: Option<Timestamp>,
-    finding: Arc<Finding>,
+    kept: Kept,
 }
 
 impl Told {
@@ -277,9 +277,9 @@ impl Told {
         id: u128,
         captures: Captures,
         time: Option<Timestamp>,
-        finding: &Arc<Finding>,
+        finding: &Finding,
     ) -> Self {
-        Self::Hit(Box::new(Hit { rule, id, captures, time, finding: Arc::clone(finding) }))
+        Self::Hit(Box::new(Hit { rule, id, captures, time, kept: Kept::new(finding) }))
     }
 }
 
@@ -482,7 +482,7 @@ impl<'a> Scan<'a> {
                 Told::Hit(hit) => {
                     *self.hits.entry(hit.rule).or_default() += 1;
                     if let Some(correlator) = &mut self.correlator {
-                        correlator.add(hit.rule, hit.time, hit.id, &hit.captures, &hit.finding);
+                        correlator.add(hit.rule, hit.time, hit.id, &hit.captures, &hit.kept);
                     }
                 }
                 Told::Command(told) => observer.command(&told.0, &told.1, &told.2)?,
@@ -548,10 +548,10 @@ impl<'a> Scan<'a> {
     }
 
     /// What the matches come to together.
-    fn correlated(&mut self) -> rules::correlate::Outcome<'a, Arc<Finding>> {
+    fn correlated(&mut self) -> rules::correlate::Outcome<'a, Kept> {
         let masker = self.options.masker;
         let correlator = self.correlator.take().unwrap_or_else(|| Correlator::new(self.set));
-        correlator.finish(|fire| Arc::new(finding::of_fire(fire, masker)))
+        correlator.finish(|fire| Kept::Correlation(Arc::new(finding::of_fire(fire, masker))))
     }
 
     /// Tells it.

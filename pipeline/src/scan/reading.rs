@@ -77,7 +77,11 @@ impl Sink for Reading<'_, '_, '_> {
                 self.note_ids();
             }
         }
-        let pivot = Pivot { event_source: raw.event_source, event_name: raw.event_name };
+        let pivot = Pivot {
+            event_source: raw.event_source,
+            event_name: raw.event_name,
+            record: Some(raw.bytes),
+        };
         let opens = opens_session(raw);
         let event = RecordEvent::new(raw, self.added.of(EventKind::CloudTrail));
         if opens && let Some(session) = event.record().and_then(Record::opened_session) {
@@ -96,13 +100,12 @@ impl Sink for Reading<'_, '_, '_> {
                 masker,
                 name,
             );
-            let finding = Arc::new(finding);
             if set.is_correlated(rule) {
                 let id = finding::record_id(raw, event.record());
                 told.push(Told::hit(rule, id, captures, finding.time, &finding));
             }
             if set.is_told(rule) {
-                told.push(Told::Finding(finding));
+                told.push(Told::Finding(Box::new(finding)));
             }
         });
         if let Err(error) = result {
@@ -156,13 +159,12 @@ impl Sink for Reading<'_, '_, '_> {
             let (rule, evidence) = (found.rule.info(), found.evidence);
             let finding =
                 finding::of_command(rule, evidence, head, &command, &session, time, masker);
-            let finding = Arc::new(finding);
             if is_correlated {
                 let id = finding::command_id(head, &session, &command, program);
                 told.push(Told::hit(found.index, id, found.captures, time, &finding));
             }
             if set.is_told(found.index) && !known {
-                told.push(Told::Mark(finding));
+                told.push(Told::Mark(Box::new(finding)));
             }
         };
         let pivot = Pivot::default();
@@ -204,13 +206,12 @@ impl Sink for Reading<'_, '_, '_> {
         let _ = self.evaluator.evaluate(EventKind::Transcript, Pivot::default(), &event, |found| {
             let (rule, evidence) = (found.rule.info(), found.evidence);
             let finding = finding::of_transcript(rule, evidence, head, &session, time);
-            let finding = Arc::new(finding);
             if set.is_correlated(found.index) {
                 let id = finding::transcript_id(head, &session);
                 told.push(Told::hit(found.index, id, found.captures, finding.time, &finding));
             }
             if set.is_told(found.index) {
-                told.push(Told::Mark(finding));
+                told.push(Told::Mark(Box::new(finding)));
             }
         });
         self.hand_over();

@@ -27,7 +27,11 @@ impl Anchors {
         let costs: Vec<u32> = predicates.iter().map(|p| cost(p, fields)).collect();
         let mut anchors = Self { rules: vec![Vec::new(); predicates.len()], ..Self::default() };
         for (rule, expr) in (0_u32..).zip(exprs) {
-            match necessary(expr, true, &costs) {
+            let leaf = |id: PredicateId, wanted: bool| match wanted {
+                true => Leaf::Costs(costs[id as usize]),
+                false => Leaf::Free,
+            };
+            match necessary(expr, true, &leaf) {
                 Some((_, set)) => {
                     for id in set {
                         let rules = &mut anchors.rules[id as usize];
@@ -79,18 +83,33 @@ fn literal(pattern: &Pattern) -> u32 {
     }
 }
 
-/// Predicates of which one holds whenever `expr` comes to `wanted`, and what they cost together.
-fn necessary(expr: &Expr, wanted: bool, costs: &[u32]) -> Option<(u32, Vec<PredicateId>)> {
+/// What a predicate is worth as one of which it is known that it holds.
+pub(crate) enum Leaf {
+    /// Nothing follows from it.
+    Free,
+    /// It does not come to what is wanted.
+    Never,
+    /// It holds about so often.
+    Costs(u32),
+}
+
+/// Predicates of which one holds whenever `expr` comes to `wanted`, and what they cost together. `None`: there are no
+/// such.
+pub(crate) fn necessary(
+    expr: &Expr,
+    wanted: bool,
+    leaf: &impl Fn(PredicateId, bool) -> Leaf,
+) -> Option<(u32, Vec<PredicateId>)> {
     let cheapest = |items: &[Expr]| {
         items
             .iter()
-            .filter_map(|item| necessary(item, wanted, costs))
+            .filter_map(|item| necessary(item, wanted, leaf))
             .min_by_key(|(cost, set)| (*cost, set.len()))
     };
     let union = |items: &[Expr]| {
         let mut all = (0_u32, Vec::new());
         for item in items {
-            let (cost, set) = necessary(item, wanted, costs)?;
+            let (cost, set) = necessary(item, wanted, leaf)?;
             all.0 = all.0.saturating_add(cost);
             all.1.extend(set);
         }
@@ -98,9 +117,12 @@ fn necessary(expr: &Expr, wanted: bool, costs: &[u32]) -> Option<(u32, Vec<Predi
         Some(all)
     };
     match (expr, wanted) {
-        (Expr::Leaf(id, _), true) => Some((costs[*id as usize], vec![*id])),
-        (Expr::Leaf(..), false) => None,
-        (Expr::Not(inner), _) => necessary(inner, !wanted, costs),
+        (Expr::Leaf(id, _), wanted) => match leaf(*id, wanted) {
+            Leaf::Free => None,
+            Leaf::Never => Some((0, Vec::new())),
+            Leaf::Costs(cost) => Some((cost, vec![*id])),
+        },
+        (Expr::Not(inner), _) => necessary(inner, !wanted, leaf),
         (Expr::All(items), true) | (Expr::Any(items), false) => cheapest(items),
         (Expr::Any(items), true) | (Expr::All(items), false) => union(items),
     }

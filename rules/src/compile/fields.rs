@@ -51,7 +51,15 @@ impl Default for FieldTable {
     }
 }
 
+/// What the fields begin with that the engine adds to an event: they do not stand in it.
+const ADDED: [&str; 2] = ["calendar.", "session."];
+
 impl FieldTable {
+    /// Is this the field of a record, with a value that stands in it?
+    pub(crate) fn is_of_record(&self, slot: SlotId) -> bool {
+        slot != SlotId::KEYWORDS && !ADDED.iter().any(|added| self.name(slot).starts_with(added))
+    }
+
     /// Number of slots.
     pub(crate) const fn len(&self) -> usize {
         self.names.len()

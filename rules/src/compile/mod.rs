@@ -23,7 +23,7 @@ use std::sync::OnceLock;
 
 use model::EventKind;
 
-pub(crate) use anchor::Anchors;
+pub(crate) use anchor::{Anchors, Leaf, necessary};
 pub use fields::{FieldTable, SlotId};
 pub(crate) use matcher::{Matcher, Scratch};
 pub(crate) use program::{Op, compile as compile_program, run as run_program};

@@ -1,15 +1,34 @@
 //! The hits of a correlation by group, bounded whatever comes.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::hash::{BuildHasher as _, Hasher as _};
 
+use foldhash::HashMap;
 use jiff::Timestamp;
 
+use super::packed::{self, Texts};
 use super::plan::Node;
 use super::{Hit, MAX_GROUP, MAX_HITS};
 
 /// The values of `group-by`.
-pub(super) type Key = Box<[Box<str>]>;
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Key(Box<[u8]>);
+
+impl Key {
+    pub(super) fn parts(&self) -> Texts<'_> {
+        Texts(&self.0)
+    }
+
+    /// The same on every machine and in every run.
+    pub(super) fn hash(&self) -> u64 {
+        let mut hasher = foldhash::quality::FixedState::with_seed(0).build_hasher();
+        for part in self.parts() {
+            hasher.write_usize(part.len());
+            hasher.write(part.as_bytes());
+        }
+        hasher.finish()
+    }
+}
 
 /// What orders the hits of a group: time, then what is the same on every machine.
 fn order<T>(hit: &Hit<T>) -> (Timestamp, usize, u128) {
@@ -36,7 +55,7 @@ pub(super) struct Groups<T> {
 
 impl<T> Default for Groups<T> {
     fn default() -> Self {
-        Self { kept: HashMap::new(), total: 0, ceiling: None, shortened: BTreeMap::new() }
+        Self { kept: HashMap::default(), total: 0, ceiling: None, shortened: BTreeMap::new() }
     }
 }
 
@@ -53,26 +72,32 @@ impl<T: Clone> Groups<T> {
     }
 
     fn add_to(&mut self, key: Key, hit: Hit<T>) {
-        let hash = self.kept.get(&key).map_or_else(|| hash(&key), |group| group.hash);
-        if self.ceiling.is_some_and(|ceiling| hash >= ceiling) {
-            return;
+        match self.kept.get_mut(&key) {
+            Some(group) => {
+                let place = order(&hit);
+                let at = group.hits.partition_point(|other| order(other) < place);
+                if group.hits.get(at).is_some_and(|other| order(other) == place) {
+                    return;
+                }
+                group.hits.insert(at, hit);
+                if group.hits.len() > MAX_GROUP {
+                    group.hits.pop_front();
+                    self.total -= 1;
+                    *self.shortened.entry(key).or_default() += 1;
+                }
+            }
+            None => {
+                let hash = key.hash();
+                // A group that was given up stays so.
+                if self.ceiling.is_some_and(|ceiling| hash >= ceiling) {
+                    return;
+                }
+                let mut hits = VecDeque::with_capacity(1);
+                hits.push_back(hit);
+                self.kept.insert(key, Group { hits, hash });
+            }
         }
-        let group = self
-            .kept
-            .entry(key.clone())
-            .or_insert_with(|| Group { hits: VecDeque::with_capacity(1), hash });
-        let place = order(&hit);
-        let at = group.hits.partition_point(|other| order(other) < place);
-        if group.hits.get(at).is_some_and(|other| order(other) == place) {
-            return;
-        }
-        group.hits.insert(at, hit);
         self.total += 1;
-        if group.hits.len() > MAX_GROUP {
-            group.hits.pop_front();
-            self.total -= 1;
-            *self.shortened.entry(key).or_default() += 1;
-        }
         while self.total > MAX_HITS {
             // The group with the highest hash; which one that is does not depend on who came first.
             let Some(key) =
@@ -99,46 +124,46 @@ impl<T: Clone> Groups<T> {
             notices.push(format!(
                 "{title}: of the group {} only the newest {MAX_GROUP} matches were correlated, {dropped} older ones \
                  were not",
-                key.join(", ")
+                key.parts().collect::<Vec<_>>().join(", ")
             ));
         }
         notices
     }
 
-    /// The groups, in a fixed order.
-    pub(super) fn into_sorted(self) -> impl Iterator<Item = (Key, Vec<Hit<T>>)> {
-        let sorted: BTreeMap<Key, Group<T>> = self.kept.into_iter().collect();
-        sorted.into_iter().map(|(key, group)| (key, group.hits.into()))
+    /// The groups that are of use, in a fixed order.
+    pub(super) fn into_sorted(
+        self,
+        is_of_use: impl Fn(&[Hit<T>]) -> bool,
+    ) -> impl Iterator<Item = (Key, Vec<Hit<T>>)> {
+        let mut groups: Vec<_> = self
+            .kept
+            .into_iter()
+            .filter_map(|(key, mut group)| {
+                is_of_use(group.hits.make_contiguous()).then_some((key, group.hits))
+            })
+            .collect();
+        groups.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        groups.into_iter().map(|(key, hits)| (key, hits.into()))
     }
 }
 
 /// The groups that a hit belongs to: one for each combination of its values. None where a value is missing:
 /// that two events lack the same thing does not join them.
 fn keys<T>(group: &[usize], hit: &Hit<T>) -> Vec<Key> {
-    let mut keys: Vec<Vec<Box<str>>> = vec![Vec::new()];
+    let mut keys: Vec<Vec<u8>> = vec![Vec::new()];
     for &at in group {
-        let Some(values) = hit.captures.get(at) else { return Vec::new() };
+        let values = hit.captures.field(at);
         keys = keys
             .iter()
             .flat_map(|key| {
-                values.iter().map(move |value| {
+                values.clone().map(move |value| {
                     let mut key = key.clone();
-                    key.push(value.clone());
+                    packed::push(&mut key, value);
                     key
                 })
             })
             .take(MAX_KEYS)
             .collect();
     }
-    keys.into_iter().map(Vec::into_boxed_slice).collect()
-}
-
-/// The same on every machine and in every run.
-pub(super) fn hash(key: &[Box<str>]) -> u64 {
-    let mut hasher = foldhash::quality::FixedState::with_seed(0).build_hasher();
-    for part in key {
-        hasher.write_usize(part.len());
-        hasher.write(part.as_bytes());
-    }
-    hasher.finish()
+    keys.into_iter().map(|key| Key(key.into_boxed_slice())).collect()
 }

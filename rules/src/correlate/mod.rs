@@ -16,6 +16,7 @@
 //! more, whole groups are given up, those with the highest hash. Both are told ([`Outcome::notices`]).
 
 mod group;
+mod packed;
 mod plan;
 mod window;
 
@@ -23,6 +24,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+pub use packed::Captures;
 pub(crate) use plan::Plan;
 
 use self::group::Groups;
@@ -35,9 +37,6 @@ pub const MAX_GROUP: usize = 10_000;
 pub const MAX_HITS: usize = 100_000;
 /// Most values of a field that a hit may have; of more, these are the first.
 const MAX_VALUES: usize = 16;
-
-/// The values that an event has for the fields that correlations ask for, by the rule's captures.
-pub type Captures = Arc<[Vec<Box<str>>]>;
 
 /// A match, as correlations see it.
 #[derive(Clone, Debug)]
@@ -139,7 +138,7 @@ impl<'a, T: Clone> Correlator<'a, T> {
         };
         for &(correlation, member) in plan.listeners(rule) {
             let hit =
-                Hit { time, id, member, captures: Arc::clone(captures), payload: payload.clone() };
+                Hit { time, id, member, captures: captures.clone(), payload: payload.clone() };
             self.groups[correlation].add(&plan.nodes[correlation], &hit);
         }
     }
@@ -155,13 +154,16 @@ impl<'a, T: Clone> Correlator<'a, T> {
             outcome.notices.extend(groups.notices(title));
             let node = &plan.nodes[index];
             let mut fires = Vec::new();
-            for (key, group) in groups.into_sorted() {
-                if self.watched == Some(index)
+            let is_watched = self.watched == Some(index);
+            let is_of_use =
+                |hits: &[Hit<T>]| is_watched || window::can_hold(correlation, node, hits);
+            for (key, group) in groups.into_sorted(is_of_use) {
+                if is_watched
                     && let Some((value, from, to, members)) =
                         window::peak(correlation, node, &group)
                 {
                     let names = correlation.correlation.group_by.iter().cloned();
-                    let group = names.zip(key.iter().map(ToString::to_string)).collect();
+                    let group = names.zip(key.parts().map(ToOwned::to_owned)).collect();
                     outcome.peaks.push(Peak { group, value, from, to, members });
                 }
                 for burst in window::bursts(correlation, node, &group) {
@@ -176,7 +178,7 @@ impl<'a, T: Clone> Correlator<'a, T> {
                             time: fire.at,
                             id: fire.id,
                             member,
-                            captures: Arc::clone(&captures),
+                            captures: captures.clone(),
                             payload: payload.clone(),
                         };
                         self.groups[outer].add(&plan.nodes[outer], &hit);

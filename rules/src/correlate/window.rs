@@ -1,10 +1,11 @@
 //! Windows that slide over the hits of a group, and the bursts that they make.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::group::Key;
+use super::packed;
 use super::plan::Node;
 use super::{Captures, Fire, Hit, MAX_VALUES};
 use crate::link::LinkedCorrelation;
@@ -27,11 +28,11 @@ impl<T: Clone> Burst<T> {
         self,
         correlation: &'a LinkedCorrelation,
         index: usize,
-        key: &[Box<str>],
+        key: &Key,
     ) -> (Fire<'a, T>, Captures) {
         let written = &correlation.correlation;
         let names = written.group_by.iter().map(String::as_str);
-        let group = names.zip(key.iter().map(ToString::to_string)).collect();
+        let group = names.zip(key.parts().map(ToOwned::to_owned)).collect();
         let first = self.hits.first();
         let fire = Fire {
             correlation,
@@ -43,7 +44,7 @@ impl<T: Clone> Burst<T> {
             count: self.count,
             // Two groups may begin with the same event.
             id: first.map_or(0, |hit| hit.id)
-                ^ u128::from(super::group::hash(key))
+                ^ u128::from(key.hash())
                 ^ (self.ordinal as u128) << 64,
             hits: self.hits.into_iter().map(|hit| hit.payload).collect(),
         };
@@ -141,23 +142,55 @@ fn slide<T: Clone>(
 
 /// What the outer correlations want to know of a fire.
 fn captures<T>(node: &Node, hits: &[Hit<T>]) -> Captures {
-    let mut captures: Vec<Vec<Box<str>>> = Vec::new();
-    for (capture, inner) in node.inner.iter().enumerate() {
-        let mut values: Vec<Box<str>> = Vec::new();
+    Captures::new(node.inner.iter().enumerate().map(|(capture, inner)| {
+        let mut values: Vec<&str> = Vec::new();
         for hit in hits {
             let at = match node.in_group[capture] {
                 Some(place) => node.group[hit.member][place],
                 None => inner[hit.member],
             };
-            for value in hit.captures.get(at).into_iter().flatten() {
-                if values.len() < MAX_VALUES && !values.contains(value) {
-                    values.push(value.clone());
+            for value in hit.captures.field(at) {
+                if values.len() < MAX_VALUES && !values.contains(&value) {
+                    values.push(value);
                 }
             }
         }
-        captures.push(values);
+        values
+    }))
+}
+
+/// May a window over these hits hold? Most groups of most correlations are a match or two, which cannot. What this
+/// refuses never holds; what it lets pass may.
+pub(super) fn can_hold<T>(linked: &LinkedCorrelation, node: &Node, hits: &[Hit<T>]) -> bool {
+    let rule = Condition::of(linked);
+    let at_most = match rule.kind {
+        CorrelationKind::EventCount => hits.len(),
+        CorrelationKind::ValueCount => hits
+            .iter()
+            .map(|hit| {
+                let fields = node.fields[hit.member].iter();
+                fields.map(|at| hit.captures.field(*at).count()).product::<usize>().min(MAX_VALUES)
+            })
+            .sum(),
+        CorrelationKind::Temporal | CorrelationKind::TemporalOrdered => {
+            let members = 0..rule.members;
+            members.filter(|member| hits.iter().any(|hit| hit.member == *member)).count()
+        }
+        CorrelationKind::ValueSum
+        | CorrelationKind::ValueAvg
+        | CorrelationKind::ValuePercentile(_) => return true,
+    };
+    #[expect(clippy::cast_precision_loss, reason = "counts are small")]
+    let (at_most, all) = (at_most as f64, rule.members as f64);
+    match rule.written {
+        // Such a condition may ask for what is not there.
+        CorrelationCondition::Rules(_) if rule.kind == CorrelationKind::Temporal => true,
+        CorrelationCondition::Rules(_) => at_most >= all,
+        CorrelationCondition::Bounds(bounds) if bounds.is_empty() => at_most >= all,
+        CorrelationCondition::Bounds(bounds) => {
+            at_most >= 1.0 && bounds.iter().all(|bound| lower(*bound).holds(at_most))
+        }
     }
-    Arc::from(captures)
 }
 
 /// When a window holds, and when the highest value of a burst is allowed.
@@ -233,7 +266,7 @@ struct Window<'n, T> {
     /// By event: how many hits of it are here.
     events: HashMap<u128, usize>,
     /// By value, or combination of values.
-    values: HashMap<Vec<Box<str>>, usize>,
+    values: HashMap<Vec<u8>, usize>,
     /// Sorted.
     numbers: Vec<f64>,
     /// By member: hits.
@@ -327,16 +360,16 @@ impl<'n, T> Window<'n, T> {
     }
 
     /// The values of the correlation's fields: each of one field; of several, those that go together.
-    fn combinations(&self, hit: &Hit<T>) -> Vec<Vec<Box<str>>> {
-        let mut all: Vec<Vec<Box<str>>> = vec![Vec::new()];
+    fn combinations(&self, hit: &Hit<T>) -> Vec<Vec<u8>> {
+        let mut all: Vec<Vec<u8>> = vec![Vec::new()];
         for &at in &self.node.fields[hit.member] {
-            let values = hit.captures.get(at).map(Vec::as_slice).unwrap_or_default();
+            let values = hit.captures.field(at);
             all = all
                 .iter()
                 .flat_map(|before| {
-                    values.iter().map(move |value| {
+                    values.clone().map(move |value| {
                         let mut combination = before.clone();
-                        combination.push(value.clone());
+                        packed::push(&mut combination, value);
                         combination
                     })
                 })
@@ -348,7 +381,7 @@ impl<'n, T> Window<'n, T> {
 
     fn numbers_of(&self, hit: &Hit<T>) -> Vec<f64> {
         let at = self.node.fields[hit.member].first();
-        let values = at.and_then(|at| hit.captures.get(*at)).into_iter().flatten();
+        let values = at.into_iter().flat_map(|at| hit.captures.field(*at));
         let numbers = values.filter_map(|value| value.trim().parse::<f64>().ok());
         numbers.filter(|number| number.is_finite()).take(MAX_VALUES).collect()
     }

@@ -3,6 +3,7 @@
 //! ```text
 //! pivot values ──▶ which rules could match at all?      (remembered per pair of values)
 //!                  none: done, the event is never parsed
+//!              texts of which a match needs one: not in the record's bytes, done likewise
 //! event ──▶ slots: the fields that rules name, nothing else
 //!       ──▶ many rules left: the matchers of the fields that anchors are about; only rules of which
 //!           an anchor holds are looked at
@@ -14,6 +15,7 @@
 mod explain;
 mod json;
 mod oracle;
+mod screen;
 mod slots;
 
 use foldhash::{HashMap, HashMapExt as _};
@@ -26,6 +28,8 @@ pub(crate) use json::Narrow;
 pub use json::{BadJson, Place, Wanted, fill as fill_from_json, fill_members as fill_from_members};
 pub use oracle::full_scan;
 pub use slots::{Slots, ValueKind};
+
+use self::screen::{Screen, Screens};
 
 use crate::compile::{
     Compiled, Expr, Matcher, Partition, Predicate, PredicateId, RuleSet, Scratch, SlotId,
@@ -48,6 +52,9 @@ pub struct Pivot<'a> {
     pub event_source: Option<&'a str>,
     /// `eventName`.
     pub event_name: Option<&'a str>,
+    /// The record itself, as JSON, in which the values of all its fields stand: all but those that are added,
+    /// `calendar.…` and `session.…`.
+    pub record: Option<&'a [u8]>,
 }
 
 /// A rule matched.
@@ -90,6 +97,8 @@ struct Candidates {
     keywords: bool,
     /// The fields that they name.
     narrow: Narrow,
+    /// What has to stand in the record for one of them to match.
+    screen: Option<Arc<Screen>>,
 }
 
 impl Candidates {
@@ -115,6 +124,9 @@ pub struct Evaluator<'a> {
     event: u64,
     /// By kind of event, then by pivot values.
     remembered: Vec<HashMap<String, Arc<Candidates>>>,
+    screens: Screens,
+    /// A record in lower case.
+    folded: Vec<u8>,
     key: String,
     /// The rules to look at, for the event at hand.
     chosen: Vec<u32>,
@@ -136,10 +148,12 @@ impl<'a> Evaluator<'a> {
             tested: Vec::new(),
             event: 0,
             remembered: EventKind::ALL.iter().map(|_| HashMap::new()).collect(),
+            screens: Screens::default(),
+            folded: Vec::new(),
             key: String::new(),
             chosen: Vec::new(),
             evidence_of_parts: false,
-            nothing: Arc::from(Vec::new()),
+            nothing: Captures::default(),
         }
     }
 
@@ -174,6 +188,11 @@ impl<'a> Evaluator<'a> {
         let candidates = self.candidates(kind, pivot);
         let Some(partition) = self.set.partition(kind) else { return Ok(()) };
         if candidates.rules.is_empty() {
+            return Ok(());
+        }
+        if let (Some(screen), Some(record)) = (&candidates.screen, pivot.record)
+            && !screen.lets_pass(record, &mut self.folded)
+        {
             return Ok(());
         }
         self.make_room(partition);
@@ -297,21 +316,21 @@ impl<'a> Evaluator<'a> {
                 held[id as usize] = now;
             });
         }
-        let possible = |compiled: &Compiled| {
-            possible(&compiled.expr, &|id| {
-                let predicate = &partition.predicates[id as usize];
-                let is_known = known.iter().any(|(slot, _)| *slot == predicate.slot);
-                match &predicate.test {
-                    Test::SameAs { .. } => None,
-                    _ => is_known.then(|| self.held[id as usize] == now),
-                }
-            }) != Some(false)
+        let held = &self.held;
+        let holds = |id: PredicateId| {
+            let predicate = &partition.predicates[id as usize];
+            let is_known = known.iter().any(|(slot, _)| *slot == predicate.slot);
+            match &predicate.test {
+                Test::SameAs { .. } => None,
+                _ => is_known.then(|| held[id as usize] == now),
+            }
         };
         let rules: Vec<u32> = (0_u32..)
             .zip(&partition.rules)
-            .filter(|(_, compiled)| possible(compiled))
+            .filter(|(_, compiled)| possible(&compiled.expr, &holds) != Some(false))
             .map(|(at, _)| at)
             .collect();
+        let screen = self.screens.of(partition, &rules, &holds);
         let mut bits = vec![0_u64; partition.rules.len().div_ceil(64)];
         for &rule in &rules {
             bits[rule as usize / 64] |= 1 << (rule % 64);
@@ -324,6 +343,7 @@ impl<'a> Evaluator<'a> {
         }
         let narrow = Narrow::new(&partition.fields, slots);
         Candidates {
+            screen,
             narrow,
             keywords: rules.iter().any(|&at| partition.rules[at as usize].keywords),
             always: rules
@@ -342,14 +362,13 @@ impl<'a> Evaluator<'a> {
         if self.evidence_of_parts || self.set.is_told(compiled.rule) {
             self.explain(partition, rule, &compiled.expr, &mut evidence);
         }
-        let captures = compiled.captures.iter().map(|slot| {
-            let values = self.slots.texts(*slot).take(MAX_CAPTURED);
-            values.filter(|value| value.len() <= MAX_VALUE).map(Box::from).collect()
-        });
         let captures = if compiled.captures.is_empty() {
-            Arc::clone(&self.nothing)
+            self.nothing.clone()
         } else {
-            captures.collect()
+            Captures::new(compiled.captures.iter().map(|slot| {
+                let values = self.slots.texts(*slot).take(MAX_CAPTURED);
+                values.filter(|value| value.len() <= MAX_VALUE)
+            }))
         };
         Match { rule, index: compiled.rule, evidence, captures }
     }

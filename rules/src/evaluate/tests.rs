@@ -142,8 +142,11 @@ fn the_pivot_rules_out_only_what_cannot_match() {
     ];
     let set = set(&rules.iter().enumerate().map(|(at, text)| rule(at, text)).collect::<Vec<_>>());
     let mut evaluator = Evaluator::new(&set);
-    let pivot =
-        Pivot { event_source: Some("cloudtrail.amazonaws.com"), event_name: Some("StopLogging") };
+    let pivot = Pivot {
+        event_source: Some("cloudtrail.amazonaws.com"),
+        event_name: Some("StopLogging"),
+        ..Pivot::default()
+    };
     let candidates = evaluator.candidates(EventKind::CloudTrail, pivot);
     assert_eq!(candidates.rules, [0, 1, 3, 4, 5]);
     assert_eq!(evaluator.candidates(EventKind::CloudTrail, Pivot::default()).rules.len(), 6);
@@ -312,13 +315,16 @@ proptest! {
                 .map(|at| set.rules()[at].info().id.clone())
                 .collect();
             let own = |key: &str| event[key].as_str();
+            let (event_source, event_name) = (own("eventSource"), own("eventName"));
+            let json = Json(event.to_string().into_bytes());
             let pivots = [
                 Pivot::default(),
-                Pivot { event_source: own("eventSource"), event_name: own("eventName") },
+                Pivot { event_source, event_name, record: None },
+                Pivot { event_source, event_name, record: Some(&json.0) },
+                Pivot { record: Some(&json.0), ..Pivot::default() },
             ];
             for pivot in pivots {
                 let mut found = Vec::new();
-                let json = Json(event.to_string().into_bytes());
                 let result = evaluator.evaluate(EventKind::CloudTrail, pivot, &json, |m| {
                     found.push(m.rule.info().id.clone());
                 });

@@ -1,5 +1,7 @@
 //! A match, made into a finding.
 
+mod kept;
+
 use std::sync::Arc;
 
 use ingest::decode::Record;
@@ -9,6 +11,8 @@ use model::{Command, Correlated, Evidence, Finding, FindingId, Place, RuleInfo, 
 use report::mask::Masker;
 use rules::Fire;
 use sha2::{Digest, Sha256};
+
+pub(crate) use self::kept::Kept;
 
 /// The id of what `parts` name: the same parts, the same id, on every machine.
 fn id(parts: &[&[u8]]) -> FindingId {
@@ -197,7 +201,7 @@ fn of_session(
 const LISTED: usize = 20;
 
 /// A finding on a correlation. What all its matches have in common is its own.
-pub(crate) fn of_fire(fire: &Fire<'_, Arc<Finding>>, masker: Masker) -> Finding {
+pub(crate) fn of_fire(fire: &Fire<'_, Kept>, masker: Masker) -> Finding {
     /// The value that all have.
     fn common<T: Clone + PartialEq>(
         hits: &[Arc<Finding>],
@@ -207,7 +211,8 @@ pub(crate) fn of_fire(fire: &Fire<'_, Arc<Finding>>, masker: Masker) -> Finding 
         hits.iter().all(|hit| of(hit).as_ref() == Some(&first)).then_some(first)
     }
     let written = &fire.correlation.correlation;
-    let hits = fire.hits.as_slice();
+    let hits: Vec<Arc<Finding>> = fire.hits.iter().map(Kept::finding).collect();
+    let hits = hits.as_slice();
     let mut info = (*written.meta.info).clone();
     if !written.meta.has_level {
         let highest = hits.iter().map(|hit| hit.rule.level).max();

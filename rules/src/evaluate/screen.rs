@@ -1,0 +1,241 @@
+//! Texts of which one has to stand in a record's bytes for any of a few rules to match: what has none of them is
+//! never parsed.
+//!
+//! Bytes are looked at, not values: where JSON writes a character as `\u0041`, or a letter has a case beyond
+//! ASCII, nothing can be ruled out, and nothing is.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use aho_corasick::{AhoCorasick, packed};
+use foldhash::HashMap;
+use memchr::{memchr, memmem};
+
+use crate::compile::{Compiled, Leaf, Partition, Predicate, PredicateId, necessary};
+use crate::sigma::{Part, Test};
+
+/// Shorter texts are everywhere. Tests want to see them at work.
+const SHORTEST: usize = if cfg!(test) { 1 } else { 4 };
+/// Where more texts than this are sought, parsing costs no more.
+const MOST: usize = 64;
+/// Screens kept by an evaluator.
+const KEPT: usize = 256;
+
+/// Records after which it is known what a screen is good for.
+const TRIAL: u32 = 512;
+
+/// What is looked for in the bytes.
+#[derive(Debug)]
+pub(super) struct Screen {
+    search: Search,
+    seen: AtomicU32,
+    passed: AtomicU32,
+}
+
+#[derive(Debug)]
+enum Search {
+    /// A few texts, many bytes at a time.
+    Few(packed::Searcher),
+    Many(AhoCorasick),
+}
+
+impl Screen {
+    fn new(texts: &[String]) -> Option<Self> {
+        let search = match packed::Searcher::new(texts) {
+            Some(few) => Search::Few(few),
+            None => Search::Many(AhoCorasick::new(texts).ok()?),
+        };
+        Some(Self { search, seen: AtomicU32::new(0), passed: AtomicU32::new(0) })
+    }
+
+    /// May one of the rules match this record? `folded` is scratch memory.
+    pub(super) fn lets_pass(&self, record: &[u8], folded: &mut Vec<u8>) -> bool {
+        let seen = self.seen.load(Ordering::Relaxed);
+        // What lets most pass is not worth asking.
+        if seen >= TRIAL && self.passed.load(Ordering::Relaxed) > seen / 2 {
+            return true;
+        }
+        let passes = self.may_match(record, folded);
+        if seen < TRIAL {
+            self.seen.fetch_add(1, Ordering::Relaxed);
+            self.passed.fetch_add(u32::from(passes), Ordering::Relaxed);
+        }
+        passes
+    }
+
+    fn may_match(&self, record: &[u8], folded: &mut Vec<u8>) -> bool {
+        if !record.is_ascii() {
+            return true;
+        }
+        // The escapes that stand for what could be written without.
+        if let Some(at) = memchr(b'\\', record) {
+            let rest = &record[at..];
+            if [br"\u", br"\/"].iter().any(|escape| memmem::find(rest, *escape).is_some()) {
+                return true;
+            }
+        }
+        folded.clear();
+        folded.extend_from_slice(record);
+        folded.make_ascii_lowercase();
+        match &self.search {
+            Search::Few(few) => few.find(&*folded).is_some(),
+            Search::Many(many) => many.is_match(&*folded),
+        }
+    }
+}
+
+/// The screens made so far: most pairs of pivot values leave the same few rules.
+#[derive(Debug, Default)]
+pub(super) struct Screens {
+    known: HashMap<Vec<String>, Arc<Screen>>,
+}
+
+impl Screens {
+    /// The screen for these rules; `None` if they cannot be told from the bytes.
+    /// `known` says of a predicate whether it holds, where the pivot values tell.
+    pub(super) fn of(
+        &mut self,
+        partition: &Partition,
+        rules: &[u32],
+        known: &impl Fn(PredicateId) -> Option<bool>,
+    ) -> Option<Arc<Screen>> {
+        let mut texts = Vec::new();
+        for &rule in rules {
+            texts.extend(of_rule(partition, &partition.rules[rule as usize], known)?);
+            if texts.len() > MOST {
+                return None;
+            }
+        }
+        texts.sort_unstable();
+        texts.dedup();
+        if let Some(screen) = self.known.get(&texts) {
+            return Some(Arc::clone(screen));
+        }
+        let screen = Arc::new(Screen::new(&texts)?);
+        if self.known.len() >= KEPT {
+            self.known.clear();
+        }
+        self.known.insert(texts, Arc::clone(&screen));
+        Some(screen)
+    }
+}
+
+/// Texts of which one stands in every record that the rule matches.
+fn of_rule(
+    partition: &Partition,
+    rule: &Compiled,
+    known: &impl Fn(PredicateId) -> Option<bool>,
+) -> Option<Vec<String>> {
+    let leaf = |id: PredicateId, wanted: bool| match known(id) {
+        Some(holds) if holds != wanted => Leaf::Never,
+        Some(_) => Leaf::Free,
+        None if !wanted => Leaf::Free,
+        None => match texts(partition, &partition.predicates[id as usize]) {
+            // Many short ones let more pass than one long one.
+            Some(texts) => {
+                let shortest = texts.iter().map(String::len).min().unwrap_or_default();
+                let each = 1 + 64 / u32::try_from(shortest.clamp(1, 64)).unwrap_or(64);
+                Leaf::Costs(each.saturating_mul(u32::try_from(texts.len()).unwrap_or(u32::MAX)))
+            }
+            None => Leaf::Free,
+        },
+    };
+    let (_, ids) = necessary(&rule.expr, true, &leaf)?;
+    let all = ids.into_iter().filter_map(|id| texts(partition, &partition.predicates[id as usize]));
+    Some(all.flatten().collect())
+}
+
+/// Texts of which one stands, in lower case, in the bytes of a record for which the predicate holds.
+fn texts(partition: &Partition, predicate: &Predicate) -> Option<Vec<String>> {
+    // What is added to the record does not stand in it; keywords are sought in all of that.
+    if !partition.fields.is_of_record(predicate.slot) {
+        return None;
+    }
+    let texts = match &predicate.test {
+        Test::Pattern { pattern, .. } => {
+            let parts = pattern.parts();
+            let last = parts.len().wrapping_sub(1);
+            let of_part = |(at, part): (usize, &Part)| match part {
+                Part::Literal(text) => text_of(text, at == 0, at == last),
+                Part::One | Part::Many => None,
+            };
+            let longest = parts.iter().enumerate().filter_map(of_part).max_by_key(String::len);
+            vec![longest?]
+        }
+        Test::Regex(regex) => {
+            let required = regex.required()?.iter();
+            required.map(|text| text_of(text, false, false)).collect::<Option<_>>()?
+        }
+        Test::Cidr(_)
+        | Test::Number(..)
+        | Test::Exists(_)
+        | Test::Null
+        | Test::Time { .. }
+        | Test::SameAs { .. } => return None,
+    };
+    texts.iter().all(|text| text.len() >= SHORTEST).then_some(texts)
+}
+
+/// The longest piece of a value's text that JSON has no other way to write. `begins` and `ends`: with it the value
+/// does.
+fn text_of(text: &str, begins: bool, ends: bool) -> Option<String> {
+    let is_plain = |c: char| c.is_ascii() && !c.is_ascii_control() && !matches!(c, '"' | '\\');
+    let longest = text.split(|c| !is_plain(c)).max_by_key(|piece| piece.len())?;
+    let is_whole = longest.len() == text.len();
+    let lower = longest.to_ascii_lowercase();
+    // Such a value is a string, and its quotes stand in the record. A number or an object has none.
+    let word = |word: &&str| word.starts_with(&lower) || lower.starts_with(*word);
+    let is_string = lower.starts_with(|c: char| c.is_ascii_lowercase())
+        && !["true", "false", "null"].iter().any(|w| word(&w));
+    Some(match (begins && is_whole && is_string, ends && is_whole && is_string) {
+        (true, true) => format!("\"{lower}\""),
+        (true, false) => format!("\"{lower}"),
+        (false, true) => format!("{lower}\""),
+        (false, false) => lower,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_certain_to_stand_in_the_bytes_is_sought() {
+        let cases = [
+            ("Root", true, true, Some("\"root\"")),
+            ("Root", true, false, Some("\"root")),
+            ("Root", false, true, Some("root\"")),
+            ("Root", false, false, Some("root")),
+            // A value that is no string has no quotes.
+            ("true", true, true, Some("true")),
+            ("tr", true, false, Some("tr")),
+            ("truest", true, true, Some("truest")),
+            ("1234", true, true, Some("1234")),
+            ("{a}", true, true, Some("{a}")),
+            // JSON may write these in two ways.
+            ("a\\role", true, true, Some("role")),
+            ("a\"bcd", true, false, Some("bcd")),
+            ("Übung", false, false, Some("bung")),
+            ("", true, true, Some("")),
+        ];
+        for (text, begins, ends, expected) in cases {
+            assert_eq!(text_of(text, begins, ends).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_can_be_written_otherwise_passes() {
+        let screen = Screen::new(&["\"root\"".to_owned()]).unwrap();
+        let mut folded = Vec::new();
+        for (record, passes) in [
+            (r#"{"a": "ROOT"}"#, true),
+            (r#"{"a": "roots"}"#, false),
+            (r#"{"a": "r\u006fot"}"#, true),
+            (r#"{"a": "b", "b": "ü"}"#, true),
+            (r#"{"a": "b\n"}"#, false),
+            (r#"{"a": "\/root"}"#, true),
+        ] {
+            assert_eq!(screen.may_match(record.as_bytes(), &mut folded), passes, "{record}");
+        }
+    }
+}
