@@ -33,6 +33,8 @@ struct Rest<T, P, S> {
     id: T,
     offset: u64,
     session: Option<S>,
+    /// Is the session's principal the finding's?
+    is_own: bool,
     principal: Option<P>,
     account: Option<T>,
     region: Option<T>,
@@ -47,10 +49,17 @@ struct Rest<T, P, S> {
 impl Kept {
     /// Packs a match. The evidence is left out: of a correlation it is that the match was there.
     pub(crate) fn new(finding: &Finding) -> Self {
+        // Who opens a session is written twice otherwise.
+        let own = finding.session.as_deref().filter(|session| {
+            session.principal.is_some()
+                && session.principal.as_ref() == finding.principal.as_deref()
+        });
+        let bare = own.map(|session| Session { principal: None, ..session.clone() });
         let rest = Rest {
             id: finding.id.0.as_str(),
             offset: finding.place.offset,
-            session: finding.session.as_deref(),
+            session: bare.as_ref().or(finding.session.as_deref()),
+            is_own: bare.is_some(),
             principal: finding.principal.as_deref(),
             account: finding.account.as_deref(),
             region: finding.region.as_deref(),
@@ -86,12 +95,15 @@ impl Packed {
     fn finding(&self) -> Finding {
         let rest: Rest<String, Principal, Session> =
             postcard::from_bytes(&self.rest).expect("it was packed here");
+        let own = rest.principal.as_ref().filter(|_| rest.is_own).cloned();
+        let session =
+            rest.session.map(|session| Session { principal: session.principal.or(own), ..session });
         Finding {
             id: FindingId(rest.id),
             rule: Arc::clone(&self.rule),
             time: self.time,
             time_end: self.time,
-            session: rest.session.map(Arc::new),
+            session: session.map(Arc::new),
             principal: rest.principal.map(Arc::new),
             account: rest.account,
             region: rest.region,

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 
 use foldhash::{HashMap, HashMapExt as _};
 
-use aho_corasick::{AhoCorasick, MatchKind as LiteralMatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind as LiteralMatchKind};
 use regex_automata::meta;
 use regex_automata::util::syntax;
 use regex_automata::{Input, MatchKind, PatternSet};
@@ -23,6 +23,10 @@ use crate::sigma::{Expression, Part, Pattern, Shape, Test, fold};
 const ALL_REGEXES: usize = 4 << 20;
 /// Lazy DFA cache of all expressions of a field. The default thrashes with a few hundred of them.
 const REGEX_CACHE: usize = 16 << 20;
+
+/// Bytes of the literals of a field up to which their automaton is a plain table: faster, and some hundred bytes for
+/// each of theirs.
+const TABLE: usize = 8 << 10;
 
 /// The predicates of one field.
 #[derive(Debug, Default)]
@@ -247,8 +251,10 @@ impl Texts {
             });
             self.owners[at].push((id, check));
         }
+        let states: usize = needles.iter().map(String::len).sum();
         // Of ASCII text no folded copy is needed: the automaton reads both cases.
         self.literals = AhoCorasick::builder()
+            .kind((states <= TABLE).then_some(AhoCorasickKind::DFA))
             .match_kind(LiteralMatchKind::Standard)
             .ascii_case_insensitive(folded)
             .build(&needles)
