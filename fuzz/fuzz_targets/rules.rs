@@ -40,6 +40,11 @@ fuzz_target!(|text: &str| {
             correlator.add(m.index, jiff::Timestamp::from_second(found.len() as i64).ok(), 1, &m.captures, &());
         });
         assert_eq!(found, full_scan(&set, kind, &value));
+        // What is ruled out by the record's bytes alone.
+        let mut screened = Vec::new();
+        let pivot = Pivot { record: Some(EVENT), ..Pivot::default() };
+        let _ = evaluator.evaluate(kind, pivot, &Json(EVENT), |m| screened.push(m.index));
+        assert_eq!(found, screened);
         for at in 0..set.rules().len().min(3) {
             if let Ok(Some(told)) = explain(&set, at, kind, &Json(EVENT)) {
                 assert_eq!(told.fires, found.contains(&at));

@@ -27,9 +27,8 @@ impl Anchors {
         let costs: Vec<u32> = predicates.iter().map(|p| cost(p, fields)).collect();
         let mut anchors = Self { rules: vec![Vec::new(); predicates.len()], ..Self::default() };
         for (rule, expr) in (0_u32..).zip(exprs) {
-            let leaf = |id: PredicateId, wanted: bool| match wanted {
-                true => Leaf::Costs(costs[id as usize]),
-                false => Leaf::Free,
+            let leaf = |id: PredicateId, wanted: bool| {
+                if wanted { Leaf::Costs(costs[id as usize]) } else { Leaf::Free }
             };
             match necessary(expr, true, &leaf) {
                 Some((_, set)) => {

@@ -72,30 +72,27 @@ impl<T: Clone> Groups<T> {
     }
 
     fn add_to(&mut self, key: Key, hit: Hit<T>) {
-        match self.kept.get_mut(&key) {
-            Some(group) => {
-                let place = order(&hit);
-                let at = group.hits.partition_point(|other| order(other) < place);
-                if group.hits.get(at).is_some_and(|other| order(other) == place) {
-                    return;
-                }
-                group.hits.insert(at, hit);
-                if group.hits.len() > MAX_GROUP {
-                    group.hits.pop_front();
-                    self.total -= 1;
-                    *self.shortened.entry(key).or_default() += 1;
-                }
+        if let Some(group) = self.kept.get_mut(&key) {
+            let place = order(&hit);
+            let at = group.hits.partition_point(|other| order(other) < place);
+            if group.hits.get(at).is_some_and(|other| order(other) == place) {
+                return;
             }
-            None => {
-                let hash = key.hash();
-                // A group that was given up stays so.
-                if self.ceiling.is_some_and(|ceiling| hash >= ceiling) {
-                    return;
-                }
-                let mut hits = VecDeque::with_capacity(1);
-                hits.push_back(hit);
-                self.kept.insert(key, Group { hits, hash });
+            group.hits.insert(at, hit);
+            if group.hits.len() > MAX_GROUP {
+                group.hits.pop_front();
+                self.total -= 1;
+                *self.shortened.entry(key).or_default() += 1;
             }
+        } else {
+            let hash = key.hash();
+            // A group that was given up stays so.
+            if self.ceiling.is_some_and(|ceiling| hash >= ceiling) {
+                return;
+            }
+            let mut hits = VecDeque::with_capacity(1);
+            hits.push_back(hit);
+            self.kept.insert(key, Group { hits, hash });
         }
         self.total += 1;
         while self.total > MAX_HITS {

@@ -184,9 +184,9 @@ fn text_of(text: &str, begins: bool, ends: bool) -> Option<String> {
     let is_whole = longest.len() == text.len();
     let lower = longest.to_ascii_lowercase();
     // Such a value is a string, and its quotes stand in the record. A number or an object has none.
-    let word = |word: &&str| word.starts_with(&lower) || lower.starts_with(*word);
+    let word = |word: &str| word.starts_with(&lower) || lower.starts_with(word);
     let is_string = lower.starts_with(|c: char| c.is_ascii_lowercase())
-        && !["true", "false", "null"].iter().any(|w| word(&w));
+        && !["true", "false", "null"].into_iter().any(word);
     Some(match (begins && is_whole && is_string, ends && is_whole && is_string) {
         (true, true) => format!("\"{lower}\""),
         (true, false) => format!("\"{lower}"),
