@@ -24,6 +24,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Read logs, evaluate the rules, print what they find.
     Scan(ScanArgs),
+    /// Read logs once and keep what they tell as facts, in a store.
+    Ingest(crate::ingest::IngestArgs),
     /// Print the commands that people ran, reconstructed from transcripts.
     Commands(CommandsArgs),
     /// Show sessions as they went: who, where, each command, and what was found or hidden.

@@ -6,6 +6,7 @@ mod commands;
 mod completions;
 mod diagnostics;
 mod exit;
+mod ingest;
 mod input;
 mod man;
 mod rules;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
     args.color.apply();
     let result = match args.command {
         Command::Scan(args) => scan::run(&args),
+        Command::Ingest(args) => ingest::run(&args),
         Command::Commands(args) => commands::run(&args),
         Command::Timeline(args) => timeline::run(&args),
         Command::Rules(args) => rules::run(&args),

@@ -131,6 +131,11 @@ impl<'a> RecordEvent<'a> {
     pub(crate) fn record(&self) -> Option<&Record> {
         self.record.get_or_init(|| Record::parse(self.raw.bytes).ok()).as_ref()
     }
+
+    /// The record, if it was parsed.
+    pub(crate) fn into_record(self) -> Option<Record> {
+        self.record.into_inner().flatten()
+    }
 }
 
 impl Event for RecordEvent<'_> {

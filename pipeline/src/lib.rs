@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! scan     artifacts ──ingest──▶ events ──rules──▶ findings ──▶ a writer    (nothing is kept)
+//! ingest   artifacts ──ingest──▶ events ──rules──▶ facts in the store    (each once)
 //! commands transcripts ──ingest──▶ the commands that people ran
 //! pack     where the rules come from: a directory, or the pack that is embedded
 //! cases    the tests beside a rule: event or command line → does it fire?
@@ -15,8 +16,10 @@ pub mod cases;
 pub mod catalogue;
 pub mod commands;
 mod events;
+mod examine;
 pub mod explain;
 mod finding;
+pub mod ingest;
 pub mod pack;
 pub mod scan;
 mod seen;

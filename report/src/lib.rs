@@ -8,4 +8,5 @@
 //! terminal, no formula a spreadsheet.
 
 pub mod mask;
+pub mod store;
 pub mod write;

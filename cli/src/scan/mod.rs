@@ -1,7 +1,7 @@
 //! `ssm-audit scan PATH…`
 
-mod output;
-mod summary;
+pub(crate) mod output;
+pub(crate) mod summary;
 
 use std::io;
 use std::time::Duration;
@@ -64,7 +64,7 @@ pub(crate) fn run(args: &ScanArgs) -> Result<Outcome, Failure> {
     })
 }
 
-fn progress(artifacts: usize, quiet: bool) -> ProgressBar {
+pub(crate) fn progress(artifacts: usize, quiet: bool) -> ProgressBar {
     // Drawn on standard error, and only if that is a terminal.
     let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
     let bar = ProgressBar::with_draw_target(Some(artifacts as u64), target);

@@ -106,7 +106,7 @@ fn try_render(
 }
 
 /// `164 rules and 26 correlations`: what can be told; parts of correlations are not counted.
-fn rules(set: &RuleSet) -> String {
+pub(crate) fn rules(set: &RuleSet) -> String {
     let rules = (0..set.rules().len()).filter(|at| set.is_told(*at)).count();
     let correlations =
         (0..set.correlations().len()).filter(|at| set.is_correlation_told(*at)).count();
@@ -125,7 +125,7 @@ fn more(out: &mut String, count: usize, verbose: bool) -> std::fmt::Result {
 }
 
 /// `3,337 records`
-fn number(count: u64, one: &str, many: &str) -> String {
+pub(crate) fn number(count: u64, one: &str, many: &str) -> String {
     let digits = count.to_string();
     let mut grouped = String::new();
     for (at, digit) in digits.chars().enumerate() {

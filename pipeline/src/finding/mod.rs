@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 pub(crate) use self::kept::Kept;
 
 /// The id of what `parts` name: the same parts, the same id, on every machine.
-fn id(parts: &[&[u8]]) -> FindingId {
+pub(crate) fn id(parts: &[&[u8]]) -> FindingId {
     FindingId(format!("{:032x}", number(parts)))
 }
 

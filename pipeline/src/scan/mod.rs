@@ -8,7 +8,7 @@
 
 mod reading;
 
-pub(crate) use self::reading::session_of;
+pub(crate) use self::reading::{opens_session, session_of};
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::File;
@@ -18,7 +18,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use ingest::command::simple::Splitter;
 use ingest::source::{Found, Local};
 use ingest::{Counts, Limits, Opened, Problem, ProblemKind, TranscriptHead, Want};
 use jiff::Timestamp;
@@ -30,7 +29,7 @@ use rules::correlate::{Captures, Peak};
 use rules::{Correlator, Evaluator, Member, RuleSet};
 
 use self::reading::Reading;
-use crate::events::AddedByKind;
+use crate::examine::{Examiner, Judged};
 use crate::finding::{self, Kept};
 use crate::seen::Seen;
 
@@ -272,14 +271,14 @@ struct Hit {
 }
 
 impl Told {
-    fn hit(
-        rule: usize,
-        id: u128,
-        captures: Captures,
-        time: Option<Timestamp>,
-        finding: &Finding,
-    ) -> Self {
-        Self::Hit(Box::new(Hit { rule, id, captures, time, kept: Kept::new(finding) }))
+    fn hit(judged: &Judged) -> Self {
+        Self::Hit(Box::new(Hit {
+            rule: judged.rule,
+            id: judged.event,
+            captures: judged.captures.clone(),
+            time: judged.finding.time,
+            kept: Kept::new(&judged.finding),
+        }))
     }
 }
 
@@ -599,14 +598,14 @@ struct Shared<'a> {
     turn: &'a Turn,
 }
 
-impl Shared<'_> {
+impl<'s> Shared<'s> {
     /// Reads one artifact; `false` if nobody listens any more.
     fn read(
         &self,
         pass: Pass,
         work: Work,
         index: usize,
-        evaluator: &mut Evaluator<'_>,
+        evaluator: &mut Evaluator<'s>,
         send: &SyncSender<(usize, Piece)>,
     ) -> bool {
         let limits = &self.options.limits;
@@ -646,9 +645,7 @@ impl Shared<'_> {
             index,
             send,
             listening: true,
-            evaluator,
-            added: AddedByKind::new(self.set),
-            splitter: Splitter::new(),
+            examiner: Examiner::new(self.set, evaluator, self.options.masker),
             name: opened.name(),
             piece: Piece { problems: trouble.into_iter().collect(), ..Piece::default() },
             end: End::default(),

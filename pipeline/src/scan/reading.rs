@@ -4,15 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
-use ingest::command::simple::Splitter;
 use ingest::decode::Record;
 use ingest::{Problem, ProblemKind, RawRecord, Sink, TranscriptHead};
-use model::{Command, CommandStatus, EventKind, Observation, Place, Principal, Session, SessionId};
-use rules::{Evaluator, Pivot};
+use model::{Command, Observation, Place, Principal, Session, SessionId};
 
 use super::{End, PIECE, Piece, Shared, Told};
-use crate::events::{AddedByKind, CommandEvent, RecordEvent, TranscriptEvent, process_kind};
-use crate::finding;
+use crate::examine::Examiner;
 use crate::seen::Key;
 
 /// One artifact being read by one thread.
@@ -21,9 +18,7 @@ pub(super) struct Reading<'a, 'e, 's> {
     pub(super) index: usize,
     pub(super) send: &'a SyncSender<(usize, Piece)>,
     pub(super) listening: bool,
-    pub(super) evaluator: &'a mut Evaluator<'e>,
-    pub(super) added: AddedByKind<'a>,
-    pub(super) splitter: Splitter,
+    pub(super) examiner: Examiner<'a, 'e>,
     pub(super) name: Arc<str>,
     pub(super) piece: Piece,
     pub(super) end: End,
@@ -58,7 +53,7 @@ impl Reading<'_, '_, '_> {
 }
 
 /// Calls that open a session.
-fn opens_session(record: &RawRecord<'_>) -> bool {
+pub(crate) fn opens_session(record: &RawRecord<'_>) -> bool {
     match (record.event_source, record.event_name) {
         (Some(source), Some(name)) => matches!(
             (source, name),
@@ -77,37 +72,19 @@ impl Sink for Reading<'_, '_, '_> {
                 self.note_ids();
             }
         }
-        let pivot = Pivot {
-            event_source: raw.event_source,
-            event_name: raw.event_name,
-            record: Some(raw.bytes),
-        };
         let opens = opens_session(raw);
-        let event = RecordEvent::new(raw, self.added.of(EventKind::CloudTrail));
-        if opens && let Some(session) = event.record().and_then(Record::opened_session) {
-            self.end.sessions.entry(session.id.clone()).or_insert(session);
-        }
-        let (told, name) = (&mut self.piece.told, &self.name);
-        let masker = self.shared.options.masker;
-        let set = self.shared.set;
-        let result = self.evaluator.evaluate(EventKind::CloudTrail, pivot, &event, |found| {
-            let (rule, captures) = (found.index, found.captures);
-            let finding = finding::of_record(
-                found.rule.info(),
-                found.evidence,
-                raw,
-                event.record(),
-                masker,
-                name,
-            );
-            if set.is_correlated(rule) {
-                let id = finding::record_id(raw, event.record());
-                told.push(Told::hit(rule, id, captures, finding.time, &finding));
+        let (told, set) = (&mut self.piece.told, self.shared.set);
+        let (record, result) = self.examiner.record(raw, &self.name, opens, |judged| {
+            if set.is_correlated(judged.rule) {
+                told.push(Told::hit(&judged));
             }
-            if set.is_told(rule) {
-                told.push(Told::Finding(Box::new(finding)));
+            if set.is_told(judged.rule) {
+                told.push(Told::Finding(Box::new(judged.finding)));
             }
         });
+        if let Some(session) = record.filter(|_| opens).as_ref().and_then(Record::opened_session) {
+            self.end.sessions.entry(session.id.clone()).or_insert(session);
+        }
         if let Err(error) = result {
             self.problem(Problem {
                 place: Place::new(Arc::clone(&self.name), raw.offset),
@@ -122,59 +99,20 @@ impl Sink for Reading<'_, '_, '_> {
         let session = Arc::new(session_of(head, self.shared.sessions));
         // A command without a time of its own ran after its session began.
         let time = command.time.or(session.start).or(head.first_event);
-        let programs = match command.status {
-            CommandStatus::Executed => {
-                let texts = [Some(&command.text), command.original.as_ref()].into_iter().flatten();
-                texts.flat_map(|text| self.splitter.programs(text, command.shell)).collect()
-            }
-            _ => Vec::new(),
-        };
-        let kind = process_kind(command.shell);
-        let mut event = CommandEvent {
-            head,
-            command: &command,
-            program: None,
-            session: &session,
-            time,
-            added: self.added.of(EventKind::Command),
-        };
-        let masker = self.shared.options.masker;
-        let told = &mut self.piece.told;
+        let (told, set) = (&mut self.piece.told, self.shared.set);
         if self.shared.options.timeline {
             let mut shown = command.clone();
-            masker.command(&mut shown);
+            self.shared.options.masker.command(&mut shown);
             told.push(Told::Command(Box::new((head.clone(), Arc::clone(&session), shown))));
         }
-        let set = self.shared.set;
-        let mut matched: Vec<usize> = Vec::new();
-        let mut on_match = |found: rules::Match<'_>, program: usize| {
-            // A rule may fire on several programs of one line: that is one finding, and several events for
-            // correlations.
-            let known = matched.contains(&found.index);
-            let is_correlated = set.is_correlated(found.index);
-            if known && !is_correlated {
-                return;
+        self.examiner.command(head, &command, &session, time, |judged| {
+            if set.is_correlated(judged.rule) {
+                told.push(Told::hit(&judged));
             }
-            matched.push(found.index);
-            let (rule, evidence) = (found.rule.info(), found.evidence);
-            let finding =
-                finding::of_command(rule, evidence, head, &command, &session, time, masker);
-            if is_correlated {
-                let id = finding::command_id(head, &session, &command, program);
-                told.push(Told::hit(found.index, id, found.captures, time, &finding));
+            if set.is_told(judged.rule) && !judged.is_again {
+                told.push(Told::Mark(Box::new(judged.finding)));
             }
-            if set.is_told(found.index) && !known {
-                told.push(Told::Mark(Box::new(finding)));
-            }
-        };
-        let pivot = Pivot::default();
-        // These events are no JSON, so filling them cannot fail.
-        let _ = self.evaluator.evaluate(EventKind::Command, pivot, &event, |m| on_match(m, 0));
-        event.added = self.added.of(kind);
-        for (at, program) in programs.iter().enumerate() {
-            event.program = Some(program);
-            let _ = self.evaluator.evaluate(kind, pivot, &event, |m| on_match(m, at + 1));
-        }
+        });
         self.hand_over();
     }
 
@@ -195,23 +133,16 @@ impl Sink for Reading<'_, '_, '_> {
         self.end.transcripts.extend(head.session_id.clone());
         let session = Arc::new(session_of(head, self.shared.sessions));
         let time = head.first_event.or(session.start).or(head.ended);
-        let added = self.added.of(EventKind::Transcript);
-        let event = TranscriptEvent { head, session: &session, time, added };
-        let told = &mut self.piece.told;
+        let (told, set) = (&mut self.piece.told, self.shared.set);
         if self.shared.options.timeline {
             told.push(Told::Transcript(Box::new((head.clone(), Arc::clone(&session)))));
         }
-        let set = self.shared.set;
-        // This event is no JSON, so filling it cannot fail.
-        let _ = self.evaluator.evaluate(EventKind::Transcript, Pivot::default(), &event, |found| {
-            let (rule, evidence) = (found.rule.info(), found.evidence);
-            let finding = finding::of_transcript(rule, evidence, head, &session, time);
-            if set.is_correlated(found.index) {
-                let id = finding::transcript_id(head, &session);
-                told.push(Told::hit(found.index, id, found.captures, finding.time, &finding));
+        self.examiner.transcript(head, &session, time, |judged| {
+            if set.is_correlated(judged.rule) {
+                told.push(Told::hit(&judged));
             }
-            if set.is_told(found.index) {
-                told.push(Told::Mark(Box::new(finding)));
+            if set.is_told(judged.rule) {
+                told.push(Told::Mark(Box::new(judged.finding)));
             }
         });
         self.hand_over();

@@ -147,6 +147,28 @@ impl RuleSet {
         self.plan.is_listened_to(rule)
     }
 
+    /// The fields that the matches of a rule carry along for correlations.
+    pub fn captures(&self, rule: usize) -> &[String] {
+        self.plan.captures(rule)
+    }
+
+    /// Does a rule, or a correlation that is made of it, name a field that begins with one of these?
+    pub fn names_any(&self, rule: usize, prefixes: &[&str]) -> bool {
+        let begins = |name: &str| prefixes.iter().any(|prefix| name.starts_with(prefix));
+        self.captures(rule).iter().any(|name| begins(name))
+            || self.rules.get(rule).is_some_and(|rule| {
+                let mut items = Vec::new();
+                rule.selections.iter().for_each(|selection| selection.search.items(&mut items));
+                items.iter().any(|item| {
+                    let other = match &item.test {
+                        Test::SameAs { field, .. } => Some(field.as_str()),
+                        _ => None,
+                    };
+                    item.field.as_deref().into_iter().chain(other).any(begins)
+                })
+            })
+    }
+
     pub(crate) const fn plan(&self) -> &Plan {
         &self.plan
     }

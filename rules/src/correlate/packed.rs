@@ -52,7 +52,12 @@ impl Captures {
         Self(Arc::from(bytes))
     }
 
-    /// The values of a field; none of one that is not there.
+    /// The values of a field, by its place in [`RuleSet::captures`](crate::RuleSet::captures); none of one that is not
+    /// there.
+    pub fn values(&self, at: usize) -> impl Iterator<Item = &str> {
+        self.field(at)
+    }
+
     pub(super) fn field(&self, at: usize) -> Texts<'_> {
         let mut rest = &*self.0;
         for _ in 0..at {

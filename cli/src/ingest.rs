@@ -1,0 +1,180 @@
+//! `ssm-audit ingest SOURCE… --store ROOT`
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use indicatif::ProgressBar;
+use ingest::{Limits, Problem, ProblemKind};
+use model::{Level, Place};
+use pipeline::ingest::{Observer, Options, Summary, ingest, local};
+use report::mask::Masker;
+use report::store::{Store, StoreError};
+
+use crate::exit::{Failure, Outcome};
+use crate::scan::summary::{self, number};
+use crate::scan::{output, progress};
+
+const EXAMPLES: &str = "\
+Examples:
+  ssm-audit ingest examples/month --store ./audit
+      everything below a directory becomes facts in ./audit
+  ssm-audit ingest cloudtrail/ sessions/ --store ./audit --rules ./rules.d
+      your own rules; what the store has already is not read again
+  ssm-audit sessions --store ./audit
+      who was where, and what is missing
+
+Exit codes: 0 done · 2 wrong arguments or rules · 3 some input could not be read (it is in quarantine/, with the reason)";
+
+/// How to print a summary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SummaryFormat {
+    /// For people.
+    Text,
+    /// JSON, one line.
+    Json,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES, after_help = "See --help for examples.")]
+pub(crate) struct IngestArgs {
+    /// Files, directories (with all below), or `-` for standard input.
+    #[arg(required = true, value_name = "SOURCE")]
+    sources: Vec<PathBuf>,
+    /// The store: a directory, made if it is not there.
+    #[arg(long, value_name = "ROOT", env = "SSM_AUDIT_STORE")]
+    store: String,
+    /// Rules: a directory or a file. Default: the pack that ships.
+    #[arg(long, value_name = "DIR", env = "SSM_AUDIT_RULES")]
+    rules: Option<PathBuf>,
+    /// Go on without the rules that are wrong, instead of not beginning.
+    #[arg(long)]
+    skip_invalid_rules: bool,
+    /// How to print the summary. Default: text on a terminal, else JSON.
+    #[arg(long, value_enum)]
+    format: Option<SummaryFormat>,
+    /// Threads. Default: as many as there are processors.
+    #[arg(long, short, value_name = "N")]
+    jobs: Option<std::num::NonZeroUsize>,
+    /// Bytes that one input may inflate to; more is refused.
+    #[arg(long, value_name = "BYTES", default_value_t = 4 << 30)]
+    max_inflated: u64,
+    /// Name every input that was left out, not only how many.
+    #[arg(long, short)]
+    verbose: bool,
+    /// No progress and no summary.
+    #[arg(long, short, conflicts_with = "verbose")]
+    quiet: bool,
+}
+
+pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, Failure> {
+    let set = crate::input::rules(args.rules.as_deref(), args.skip_invalid_rules)?;
+    let store = open(&args.store)?;
+    store.remove_abandoned(now());
+    let options = Options {
+        masker: Masker::default(),
+        jobs: args.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, Into::into),
+        limits: Limits { max_inflated: args.max_inflated, ..Limits::default() },
+    };
+    let (artifacts, found) = local(&args.sources);
+    if artifacts.is_empty() && found.unreadable.is_empty() {
+        return Err(Failure::usage("there are no files in what was given"));
+    }
+    let bar = progress(artifacts.len(), args.quiet);
+    let mut watch = Watch { bar: &bar, problems: summary::Problems::default() };
+    let unlisted = found.unreadable.len() as u64;
+    for unreadable in found.unreadable {
+        let (place, reason) = (Place::new(unreadable.path, 0), unreadable.error.to_string());
+        watch.problem(&Problem { place, kind: ProblemKind::Failed, reason });
+    }
+    for (path, what) in found.left_out {
+        let (place, reason) = (Place::new(path, 0), what.to_owned());
+        watch.problem(&Problem { place, kind: ProblemKind::Skipped, reason });
+    }
+    let summary = ingest(artifacts, &store, &set, &options, &mut watch);
+    bar.finish_and_clear();
+    let mut summary = summary.map_err(failed)?;
+    summary.failed += unlisted;
+    if !args.quiet {
+        let format = args.format.unwrap_or_else(|| {
+            if io::stdout().is_terminal() { SummaryFormat::Text } else { SummaryFormat::Json }
+        });
+        output::print(&render(&summary, format, store.root()))?;
+    }
+    watch.problems.tell(args.verbose, args.quiet);
+    Ok(if summary.quarantined + summary.failed > 0 { Outcome::Incomplete } else { Outcome::Done })
+}
+
+/// Opens the store.
+pub(crate) fn open(root: &str) -> Result<Store, Failure> {
+    Store::open(root).map_err(|error| Failure::usage(error.to_string()))
+}
+
+/// The store could not do what it had to.
+pub(crate) fn failed(error: StoreError) -> Failure {
+    Failure { message: error.to_string(), outcome: Outcome::Incomplete }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the shells read the clock")]
+pub(crate) fn now() -> std::time::SystemTime {
+    std::time::SystemTime::now()
+}
+
+fn render(summary: &Summary, format: SummaryFormat, root: &str) -> String {
+    if format == SummaryFormat::Json {
+        let json = serde_json::to_string(summary).expect("plain numbers are JSON");
+        return format!("{json}\n");
+    }
+    let Summary { rows, .. } = summary;
+    let mut out = String::new();
+    let findings: u64 = summary.findings.iter().sum();
+    let by_level: Vec<String> = Level::ALL
+        .into_iter()
+        .rev()
+        .map(|level| (level, summary.findings[level as usize]))
+        .filter(|(_, count)| *count > 0)
+        .map(|(level, count)| format!("{count} {level}"))
+        .collect();
+    // Writing to a string cannot fail.
+    let _ = writeln!(
+        out,
+        "{}: {} read ({}), {} known, {} quarantined, {} not to be read now",
+        number(summary.artifacts, "artifact", "artifacts"),
+        summary.read,
+        summary::bytes(summary.bytes),
+        summary.known,
+        summary.quarantined,
+        summary.failed,
+    );
+    let _ = writeln!(
+        out,
+        "{} → {}: {} of activity, {}, {}, {}, {}{}",
+        number(summary.records, "CloudTrail record", "CloudTrail records"),
+        root,
+        number(rows.activity, "row", "rows"),
+        number(rows.transcripts, "transcript", "transcripts"),
+        number(rows.commands, "command", "commands"),
+        number(rows.matches, "match", "matches"),
+        number(findings, "finding", "findings"),
+        if findings > 0 { format!(" ({})", by_level.join(", ")) } else { String::new() },
+    );
+    out
+}
+
+struct Watch<'a> {
+    bar: &'a ProgressBar,
+    problems: summary::Problems,
+}
+
+impl Observer for Watch<'_> {
+    fn problem(&mut self, problem: &Problem) {
+        self.problems.add(problem);
+    }
+
+    fn artifact(&mut self, bytes: u64) {
+        self.problems.bytes += bytes;
+        self.bar.set_message(summary::bytes(self.problems.bytes));
+        self.bar.inc(1);
+    }
+}

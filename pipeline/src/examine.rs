@@ -1,0 +1,151 @@
+//! Rules on one event after another: what a decoder tells becomes matches, and these become findings.
+
+use std::sync::Arc;
+
+use ingest::command::simple::Splitter;
+use ingest::decode::Record;
+use ingest::{RawRecord, TranscriptHead};
+use jiff::Timestamp;
+use model::{Command, CommandStatus, EventKind, Finding, Session};
+use report::mask::Masker;
+use rules::correlate::Captures;
+use rules::evaluate::BadJson;
+use rules::{Evaluator, Match, Pivot, RuleSet};
+
+use crate::events::{AddedByKind, CommandEvent, RecordEvent, TranscriptEvent, process_kind};
+use crate::finding;
+
+/// Evaluates events of an artifact.
+pub(crate) struct Examiner<'a, 'e> {
+    set: &'e RuleSet,
+    evaluator: &'a mut Evaluator<'e>,
+    added: AddedByKind<'e>,
+    splitter: Splitter,
+    masker: Masker,
+}
+
+/// A rule matched.
+pub(crate) struct Judged {
+    /// Its index.
+    pub(crate) rule: usize,
+    /// The event's identity; 0 if no correlation is made of the rule.
+    pub(crate) event: u128,
+    /// What correlations want to know.
+    pub(crate) captures: Captures,
+    /// What there is to tell.
+    pub(crate) finding: Finding,
+    /// Was this told before? A rule may match several programs of one line: that is one finding, and several events for
+    /// correlations.
+    pub(crate) is_again: bool,
+}
+
+impl<'a, 'e> Examiner<'a, 'e> {
+    pub(crate) fn new(set: &'e RuleSet, evaluator: &'a mut Evaluator<'e>, masker: Masker) -> Self {
+        let (added, splitter) = (AddedByKind::new(set), Splitter::new());
+        Self { set, evaluator, added, splitter, masker }
+    }
+
+    /// A CloudTrail record. If it `is_wanted`, or had to be parsed, it comes back parsed.
+    pub(crate) fn record(
+        &mut self,
+        raw: &RawRecord<'_>,
+        artifact: &Arc<str>,
+        is_wanted: bool,
+        mut on: impl FnMut(Judged),
+    ) -> (Option<Record>, Result<(), BadJson>) {
+        let pivot = Pivot {
+            event_source: raw.event_source,
+            event_name: raw.event_name,
+            record: Some(raw.bytes),
+        };
+        let event = RecordEvent::new(raw, self.added.of(EventKind::CloudTrail));
+        if is_wanted {
+            event.record();
+        }
+        let (set, masker) = (self.set, self.masker);
+        let result = self.evaluator.evaluate(EventKind::CloudTrail, pivot, &event, |found| {
+            let record = event.record();
+            let Match { index: rule, captures, evidence, .. } = found;
+            let info = found.rule.info();
+            let finding = finding::of_record(info, evidence, raw, record, masker, artifact);
+            let event = if set.is_correlated(rule) { finding::record_id(raw, record) } else { 0 };
+            on(Judged { rule, event, captures, finding, is_again: false });
+        });
+        (event.into_record(), result)
+    }
+
+    /// A line that a person ran, and the programs that it started.
+    pub(crate) fn command(
+        &mut self,
+        head: &TranscriptHead,
+        command: &Command,
+        session: &Arc<Session>,
+        time: Option<Timestamp>,
+        mut on: impl FnMut(Judged),
+    ) {
+        let programs = match command.status {
+            CommandStatus::Executed => {
+                let texts = [Some(&command.text), command.original.as_ref()].into_iter().flatten();
+                texts.flat_map(|text| self.splitter.programs(text, command.shell)).collect()
+            }
+            _ => Vec::new(),
+        };
+        let kind = process_kind(command.shell);
+        let (set, masker) = (self.set, self.masker);
+        let mut matched: Vec<usize> = Vec::new();
+        let mut judge = |found: Match<'_>, program: usize| {
+            let Match { index: rule, captures, evidence, .. } = found;
+            let (is_again, is_correlated) = (matched.contains(&rule), set.is_correlated(rule));
+            if is_again && !is_correlated {
+                return;
+            }
+            matched.push(rule);
+            let info = found.rule.info();
+            let finding = finding::of_command(info, evidence, head, command, session, time, masker);
+            let event = if is_correlated {
+                finding::command_id(head, session, command, program)
+            } else {
+                0
+            };
+            on(Judged { rule, event, captures, finding, is_again });
+        };
+        let mut event = CommandEvent {
+            head,
+            command,
+            program: None,
+            session,
+            time,
+            added: self.added.of(EventKind::Command),
+        };
+        let pivot = Pivot::default();
+        // These events are no JSON, so filling them cannot fail.
+        let _ = self.evaluator.evaluate(EventKind::Command, pivot, &event, |m| judge(m, 0));
+        event.added = self.added.of(kind);
+        for (at, program) in programs.iter().enumerate() {
+            event.program = Some(program);
+            let _ = self.evaluator.evaluate(kind, pivot, &event, |m| judge(m, at + 1));
+        }
+    }
+
+    /// A transcript as a whole.
+    pub(crate) fn transcript(
+        &mut self,
+        head: &TranscriptHead,
+        session: &Arc<Session>,
+        time: Option<Timestamp>,
+        mut on: impl FnMut(Judged),
+    ) {
+        let added = self.added.of(EventKind::Transcript);
+        let event = TranscriptEvent { head, session, time, added };
+        let set = self.set;
+        // This event is no JSON, so filling it cannot fail.
+        let kind = EventKind::Transcript;
+        let _ = self.evaluator.evaluate(kind, Pivot::default(), &event, |found| {
+            let Match { index: rule, captures, evidence, .. } = found;
+            let finding = finding::of_transcript(found.rule.info(), evidence, head, session, time);
+            let event =
+                if set.is_correlated(rule) { finding::transcript_id(head, session) } else { 0 };
+            on(Judged { rule, event, captures, finding, is_again: false });
+        });
+    }
+}

@@ -1,0 +1,327 @@
+//! `ingest`: an artifact becomes facts, once.
+//!
+//! What is written depends on the artifact and the rules alone: not on what is in the store, on the order in which
+//! artifacts come, on the clock. So they may come twice, in any order, to several processes at once. Rules that ask about
+//! the session (`session.…`, `calendar.…` of a command) wait for the sweep, which knows it.
+//!
+//! An artifact is read to its end, its facts are written, and then its entry in the ledger. What is in the ledger is not
+//! read again; what is not, is, and finds there what it wants to write.
+
+mod artifact;
+mod reading;
+mod rows;
+
+use std::io::Read;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+
+use ingest::{Counts, Limits, Problem, ProblemKind};
+use model::Level;
+use report::mask::Masker;
+use report::store::{Store, StoreError};
+use rules::{Evaluator, RuleSet};
+use serde::Serialize;
+
+pub use self::artifact::{Artifact, local};
+pub(crate) use self::rows::{finding as finding_row, matched as match_row};
+
+/// The fields of an event of a transcript that are known for certain only with the session.
+pub(crate) const OF_THE_SESSION: [&str; 2] = ["calendar.", "session."];
+
+/// How to ingest.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What is done with secrets.
+    pub masker: Masker,
+    /// Threads.
+    pub jobs: usize,
+    /// How much of a hostile input is looked at.
+    pub limits: Limits,
+}
+
+/// Rows written, by table. Those that were there already count as well.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RowCounts {
+    /// `activity`
+    pub activity: u64,
+    /// `transcripts`
+    pub transcripts: u64,
+    /// `commands`
+    pub commands: u64,
+    /// `matches`
+    pub matches: u64,
+    /// `findings`
+    pub findings: u64,
+}
+
+impl RowCounts {
+    fn add(&mut self, other: Self) {
+        self.activity += other.activity;
+        self.transcripts += other.transcripts;
+        self.commands += other.commands;
+        self.matches += other.matches;
+        self.findings += other.findings;
+    }
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Summary {
+    /// Artifacts that the source has.
+    pub artifacts: u64,
+    /// Of these, read before: the store has them.
+    pub known: u64,
+    /// Read now.
+    pub read: u64,
+    /// Of these, without events, by design: digest files, notifications.
+    pub skipped: u64,
+    /// Of which something could not be read: they are in `quarantine/`.
+    pub quarantined: u64,
+    /// Not read at all, for a reason that may pass: they come again with the next run.
+    pub failed: u64,
+    /// Bytes, after decompression.
+    pub bytes: u64,
+    /// CloudTrail records.
+    pub records: u64,
+    /// Rows of facts.
+    pub rows: RowCounts,
+    /// Findings by level, the mildest first.
+    pub findings: [u64; 5],
+    /// The gravest.
+    #[serde(skip)]
+    pub highest: Option<Level>,
+}
+
+/// Hears how it goes.
+pub trait Observer {
+    /// Something could not be read, or was left out.
+    fn problem(&mut self, problem: &Problem);
+    /// An artifact is done; `bytes` after decompression.
+    fn artifact(&mut self, bytes: u64);
+}
+
+/// What a thread tells of an artifact.
+pub(crate) enum Told {
+    /// It is in the ledger.
+    Known,
+    /// It was read.
+    Read { counts: Counts, rows: RowCounts, findings: [u64; 5], problems: Vec<Problem> },
+    /// It could not be read now, and perhaps later.
+    Failed(Problem),
+    /// The store does not take it.
+    Store(StoreError),
+}
+
+/// Ingests. Fails if the store does: what was not acknowledged is read again by the next run.
+pub fn ingest<I>(
+    artifacts: I,
+    store: &Store,
+    set: &RuleSet,
+    options: &Options,
+    observer: &mut dyn Observer,
+) -> Result<Summary, StoreError>
+where
+    I: IntoIterator<Item = Artifact>,
+    I::IntoIter: Send,
+{
+    let artifacts = std::sync::Mutex::new(artifacts.into_iter());
+    let deferred: Vec<bool> =
+        (0..set.rules().len()).map(|rule| set.names_any(rule, &OF_THE_SESSION)).collect();
+    let jobs = options.jobs.max(1);
+    let (send, receive) = sync_channel::<Told>(jobs * 4);
+    let stopped = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..jobs {
+            let (send, artifacts, deferred, stopped) =
+                (send.clone(), &artifacts, &deferred, &stopped);
+            scope.spawn(move || {
+                let mut evaluator = Evaluator::new(set);
+                while stopped.load(Ordering::Relaxed) == 0 {
+                    let next =
+                        artifacts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
+                    let Some(artifact) = next else { break };
+                    let told = one(artifact, store, set, deferred, options, &mut evaluator);
+                    if !tell(&send, told) {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(send);
+        let mut summary = Summary::default();
+        let mut failure = None;
+        for told in receive {
+            summary.artifacts += 1;
+            match told {
+                Told::Known => {
+                    summary.known += 1;
+                    observer.artifact(0);
+                }
+                Told::Read { counts, rows, findings, problems } => {
+                    summary.read += 1;
+                    summary.note(counts, rows, findings);
+                    let failed = problems.iter().any(|p| p.kind == ProblemKind::Failed);
+                    summary.quarantined += u64::from(failed);
+                    let is_empty = counts.records + counts.transcripts + counts.outputs == 0;
+                    summary.skipped += u64::from(!failed && is_empty && !problems.is_empty());
+                    problems.iter().for_each(|problem| observer.problem(problem));
+                    observer.artifact(counts.bytes);
+                }
+                Told::Failed(problem) => {
+                    summary.failed += 1;
+                    observer.problem(&problem);
+                    observer.artifact(0);
+                }
+                Told::Store(error) => {
+                    stopped.store(1, Ordering::Relaxed);
+                    failure.get_or_insert(error);
+                }
+            }
+        }
+        failure.map_or(Ok(summary), Err)
+    })
+}
+
+impl Summary {
+    fn note(&mut self, counts: Counts, rows: RowCounts, findings: [u64; 5]) {
+        self.bytes += counts.bytes;
+        self.records += counts.records;
+        self.rows.add(rows);
+        for (sum, count) in self.findings.iter_mut().zip(findings) {
+            *sum += count;
+        }
+        self.highest =
+            Level::ALL.into_iter().rev().find(|level| self.findings[*level as usize] > 0);
+    }
+}
+
+fn tell(send: &SyncSender<Told>, told: Told) -> bool {
+    let goes_on = !matches!(told, Told::Store(_));
+    send.send(told).is_ok() && goes_on
+}
+
+/// What the ledger says of an artifact.
+#[derive(Serialize)]
+struct Entry<'a> {
+    artifact: &'a str,
+    version: &'a str,
+    sha256: Option<&'a str>,
+    stored: Option<String>,
+    bytes: u64,
+    records: u64,
+    transcripts: u64,
+    commands: u64,
+    outputs: u64,
+    rows: RowCounts,
+    files: &'a [String],
+    problems: Vec<Trouble<'a>>,
+}
+
+/// What could not be read, or was left out.
+#[derive(Serialize)]
+struct Trouble<'a> {
+    kind: &'static str,
+    offset: u64,
+    reason: &'a str,
+}
+
+/// Problems of an artifact that are kept.
+const MAX_PROBLEMS: usize = 1_000;
+
+/// Ingests one artifact.
+fn one<'e>(
+    artifact: Artifact,
+    store: &Store,
+    set: &'e RuleSet,
+    deferred: &[bool],
+    options: &Options,
+    evaluator: &mut Evaluator<'e>,
+) -> Told {
+    let name = artifact.name();
+    let passing = |reason: String| {
+        Told::Failed(Problem {
+            place: model::Place::new(std::sync::Arc::clone(&name), 0),
+            kind: ProblemKind::Failed,
+            reason,
+        })
+    };
+    // The version of a file is its content: it has to be read to be known.
+    let mut artifact = match artifact.identify() {
+        Ok(artifact) => artifact,
+        Err(error) => return passing(error.to_string()),
+    };
+    let id = artifact.id();
+    let ledger = format!("ledger/{}/{id}.json", &id[..2]);
+    match store.has(&ledger) {
+        Ok(true) => return Told::Known,
+        Ok(false) => {}
+        Err(error) => return Told::Store(error),
+    }
+    let (reader, broken) = match artifact.open() {
+        Ok(opened) => opened,
+        Err(error) => return passing(error.to_string()),
+    };
+    let mut reading =
+        reading::Reading::new(store, set, deferred, options, evaluator, &artifact, &id);
+    let opened = ingest::open(
+        std::sync::Arc::clone(&name),
+        Box::new(reader) as Box<dyn Read>,
+        &options.limits,
+    );
+    let counts = match opened {
+        Ok(opened) => ingest::decode(opened, ingest::Want::All, &options.limits, &mut reading),
+        Err(problem) => {
+            ingest::Sink::problem(&mut reading, problem);
+            Counts::default()
+        }
+    };
+    // Not the artifact is broken, but the way to it.
+    if let Some(error) = broken.take() {
+        return passing(error);
+    }
+    let read = match reading.finish() {
+        Ok(read) => read,
+        Err(error) => return Told::Store(error),
+    };
+    let troubles = |kind: Option<ProblemKind>| {
+        let wanted = read.problems.iter().filter(move |p| kind.is_none_or(|kind| p.kind == kind));
+        let trouble = wanted.take(MAX_PROBLEMS).map(|problem| Trouble {
+            kind: match problem.kind {
+                ProblemKind::Skipped => "skipped",
+                ProblemKind::Failed => "failed",
+            },
+            offset: problem.place.offset,
+            reason: &problem.reason,
+        });
+        trouble.collect::<Vec<_>>()
+    };
+    let mut entry = Entry {
+        artifact: &name,
+        version: &artifact.version,
+        sha256: artifact.sha256.as_deref(),
+        stored: artifact.stored.map(|time| time.to_string()),
+        bytes: counts.bytes,
+        records: counts.records,
+        transcripts: counts.transcripts,
+        commands: counts.commands,
+        outputs: counts.outputs,
+        rows: read.rows,
+        files: &read.files,
+        problems: troubles(Some(ProblemKind::Failed)),
+    };
+    let json = |entry: &Entry<'_>| serde_json::to_vec_pretty(entry).expect("plain rows are JSON");
+    let mut write = || {
+        if !entry.problems.is_empty() {
+            store.create(&format!("quarantine/{id}.json"), json(&entry))?;
+        }
+        entry.problems = troubles(None);
+        // Last: what is not in the ledger is read again.
+        store.create(&ledger, json(&entry))
+    };
+    match write() {
+        Ok(_) => {
+            Told::Read { counts, rows: read.rows, findings: read.levels, problems: read.problems }
+        }
+        Err(error) => Told::Store(error),
+    }
+}

@@ -1,0 +1,270 @@
+//! One artifact, read into rows. Those that gather are written when they are many: memory does not grow with the artifact.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ingest::{Problem, ProblemKind, RawRecord, Sink, TranscriptHead};
+use jiff::civil::Date;
+use model::{Command, Level, Place};
+use report::store::{
+    Activity, CommandRow, FindingRow, MatchRow, Row, Store, StoreError, Transcript, day,
+};
+use rules::{Evaluator, RuleSet};
+
+use super::artifact::Identified;
+use super::{Options, RowCounts, rows};
+use crate::examine::{Examiner, Judged};
+use crate::scan::{opens_session, session_of};
+
+/// Rows of a table that are written at once.
+const PART: usize = 64 << 10;
+
+/// The rows of one table that have gathered.
+struct Gathered<R> {
+    days: BTreeMap<Option<Date>, Vec<R>>,
+    waiting: usize,
+    parts: usize,
+    count: u64,
+}
+
+impl<R: Row> Gathered<R> {
+    const fn new() -> Self {
+        Self { days: BTreeMap::new(), waiting: 0, parts: 0, count: 0 }
+    }
+
+    fn add(&mut self, day: Option<Date>, row: R) {
+        self.days.entry(day).or_default().push(row);
+        self.waiting += 1;
+        self.count += 1;
+    }
+
+    fn is_full(&self) -> bool {
+        self.waiting >= PART
+    }
+
+    /// Writes what has gathered. Where that is depends on the artifact alone.
+    fn write(
+        &mut self,
+        store: &Store,
+        id: &str,
+        files: &mut Vec<String>,
+    ) -> Result<(), StoreError> {
+        let name = match self.parts {
+            0 => id.to_owned(),
+            part => format!("{id}-{part}"),
+        };
+        for (day, rows) in std::mem::take(&mut self.days) {
+            files.push(store.write(day, &name, rows)?);
+        }
+        self.waiting = 0;
+        self.parts += 1;
+        Ok(())
+    }
+}
+
+/// What was written of an artifact.
+pub(super) struct Written {
+    pub(super) rows: RowCounts,
+    pub(super) levels: [u64; 5],
+    pub(super) files: Vec<String>,
+    pub(super) problems: Vec<Problem>,
+}
+
+pub(super) struct Reading<'a, 'e> {
+    store: &'a Store,
+    set: &'e RuleSet,
+    deferred: &'a [bool],
+    options: &'a Options,
+    examiner: Examiner<'a, 'e>,
+    artifact: &'a Identified,
+    id: &'a str,
+    activity: Gathered<Activity>,
+    transcripts: Gathered<Transcript>,
+    commands: Gathered<CommandRow>,
+    matches: Gathered<MatchRow>,
+    findings: Gathered<FindingRow>,
+    levels: [u64; 5],
+    files: Vec<String>,
+    problems: Vec<Problem>,
+    failure: Option<StoreError>,
+}
+
+impl<'a, 'e> Reading<'a, 'e> {
+    pub(super) fn new(
+        store: &'a Store,
+        set: &'e RuleSet,
+        deferred: &'a [bool],
+        options: &'a Options,
+        evaluator: &'a mut Evaluator<'e>,
+        artifact: &'a Identified,
+        id: &'a str,
+    ) -> Self {
+        Self {
+            store,
+            set,
+            deferred,
+            options,
+            examiner: Examiner::new(set, evaluator, options.masker),
+            artifact,
+            id,
+            activity: Gathered::new(),
+            transcripts: Gathered::new(),
+            commands: Gathered::new(),
+            matches: Gathered::new(),
+            findings: Gathered::new(),
+            levels: [0; 5],
+            files: Vec::new(),
+            problems: Vec::new(),
+            failure: None,
+        }
+    }
+
+    fn write(&mut self, only_full: bool) -> Result<(), StoreError> {
+        macro_rules! write {
+            ($($table:ident)+) => {
+                $(if self.$table.waiting > 0 && (!only_full || self.$table.is_full()) {
+                    self.$table.write(self.store, self.id, &mut self.files)?;
+                })+
+            };
+        }
+        write!(activity transcripts commands matches findings);
+        Ok(())
+    }
+
+    fn make_room(&mut self) {
+        if self.failure.is_none()
+            && let Err(error) = self.write(true)
+        {
+            self.failure = Some(error);
+        }
+    }
+
+    /// Writes the rest.
+    pub(super) fn finish(mut self) -> Result<Written, StoreError> {
+        if let Some(error) = self.failure.take() {
+            return Err(error);
+        }
+        self.write(false)?;
+        self.files.sort();
+        Ok(Written {
+            rows: RowCounts {
+                activity: self.activity.count,
+                transcripts: self.transcripts.count,
+                commands: self.commands.count,
+                matches: self.matches.count,
+                findings: self.findings.count,
+            },
+            levels: self.levels,
+            files: self.files,
+            problems: self.problems,
+        })
+    }
+
+    fn judged(&mut self, judged: Vec<Judged>, otherwise: Option<Date>) {
+        for judged in judged {
+            let day = day(judged.finding.time).or(otherwise);
+            self.matches.add(day, rows::matched(self.set, &judged));
+            if self.set.is_told(judged.rule) && !judged.is_again {
+                self.levels[judged.finding.rule.level as usize] += 1;
+                self.findings.add(day, rows::finding(&judged.finding));
+            }
+        }
+    }
+}
+
+/// Calls that are kept whether or not a rule asks for them: what sessions there are, and who may open which.
+fn is_about_sessions(source: Option<&str>, name: Option<&str>) -> bool {
+    let (Some(source), Some(name)) = (source, name) else { return true };
+    match source {
+        "ecs.amazonaws.com" => name == "ExecuteCommand",
+        "ssm.amazonaws.com" => matches!(
+            name,
+            "StartSession"
+                | "ResumeSession"
+                | "TerminateSession"
+                | "SendCommand"
+                | "CancelCommand"
+                | "StartAutomationExecution"
+                | "CreateDocument"
+                | "UpdateDocument"
+                | "UpdateDocumentDefaultVersion"
+                | "DeleteDocument"
+                | "ModifyDocumentPermission"
+                | "UpdateServiceSetting"
+                | "ResetServiceSetting"
+        ),
+        _ => false,
+    }
+}
+
+impl Sink for Reading<'_, '_> {
+    fn record(&mut self, raw: &RawRecord<'_>) {
+        let is_wanted = is_about_sessions(raw.event_source, raw.event_name);
+        let mut found = Vec::new();
+        let name = Arc::clone(&self.artifact.name);
+        let (record, result) =
+            self.examiner.record(raw, &name, is_wanted, |judged| found.push(judged));
+        // Where the raw bytes do not tell, the record does.
+        let record = record.filter(|record| {
+            let (source, name) = (record.event_source.as_deref(), record.event_name.as_deref());
+            !found.is_empty() || is_about_sessions(Some(source.unwrap_or_default()), name)
+        });
+        if let Some(record) = record {
+            let opened = record.opened_session().filter(|_| opens_session(raw));
+            let place = Place::new(name, raw.offset);
+            let day = day(record.time).or(day(self.artifact.stored));
+            self.activity.add(day, rows::activity(&record, &place, opened.as_ref()));
+            self.judged(found, day);
+        }
+        if let Err(error) = result {
+            let reason = format!("a broken record: {error}");
+            let place = Place::new(Arc::clone(&self.artifact.name), raw.offset);
+            self.problem(Problem { place, kind: ProblemKind::Failed, reason });
+        }
+        self.make_room();
+    }
+
+    fn command(&mut self, head: &TranscriptHead, mut command: Command) {
+        let session = Arc::new(session_of(head, &BTreeMap::new()));
+        let time = command.time.or(head.first_event);
+        let mut found = Vec::new();
+        let deferred = self.deferred;
+        self.examiner.command(head, &command, &session, time, |judged| {
+            if !deferred[judged.rule] {
+                found.push(judged);
+            }
+        });
+        let otherwise = day(rows::day_of(head, self.artifact.stored));
+        self.judged(found, otherwise);
+        self.options.masker.command(&mut command);
+        self.commands.add(day(command.time).or(otherwise), rows::command(head, command));
+        self.make_room();
+    }
+
+    fn transcript(&mut self, head: &TranscriptHead) {
+        let session = Arc::new(session_of(head, &BTreeMap::new()));
+        let time = head.first_event.or(head.ended);
+        let mut found = Vec::new();
+        let deferred = self.deferred;
+        self.examiner.transcript(head, &session, time, |judged| {
+            if !deferred[judged.rule] {
+                found.push(judged);
+            }
+        });
+        let otherwise = day(rows::day_of(head, self.artifact.stored));
+        self.judged(found, otherwise);
+        let row = rows::transcript(head, self.artifact.stored, self.artifact.sha256.as_deref());
+        self.transcripts.add(otherwise, row);
+        self.make_room();
+    }
+
+    fn problem(&mut self, problem: Problem) {
+        self.problems.push(problem);
+    }
+
+    fn is_done(&self) -> bool {
+        self.failure.is_some()
+    }
+}
+
+const _: () = assert!(Level::ALL.len() == 5);

@@ -1,0 +1,252 @@
+//! The objects of a store: created once, read, listed.
+
+use std::path::{Path as FsPath, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use jiff::civil::Date;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions};
+use tokio::runtime::Runtime;
+
+use super::parquet;
+use super::table::Row;
+
+/// What a store could not do.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The directory or bucket.
+    #[error("{root}: {reason}")]
+    Root {
+        /// Which.
+        root: String,
+        /// Why.
+        reason: String,
+    },
+    /// An object.
+    #[error("{path}: {source}")]
+    Object {
+        /// Which, below the root.
+        path: String,
+        /// Why.
+        source: object_store::Error,
+    },
+    /// A file of facts.
+    #[error("{path}: {source}")]
+    Parquet {
+        /// Which, below the root.
+        path: String,
+        /// Why.
+        source: ::parquet::errors::ParquetError,
+    },
+    /// A small object that is not what it should be.
+    #[error("{path}: {source}")]
+    Json {
+        /// Which, below the root.
+        path: String,
+        /// Why.
+        source: serde_json::Error,
+    },
+}
+
+/// An object that a listing found.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entry {
+    /// Below the root.
+    pub path: String,
+    /// Bytes.
+    pub size: u64,
+}
+
+/// A store. Its methods wait for the object store: call them from a thread that may wait.
+#[derive(Debug)]
+pub struct Store {
+    objects: Arc<dyn ObjectStore>,
+    runtime: Runtime,
+    root: String,
+    /// If it is a directory.
+    directory: Option<PathBuf>,
+}
+
+/// A partition without a date: what Hive, and after it every engine, calls one of null.
+const NO_DATE: &str = "__HIVE_DEFAULT_PARTITION__";
+/// Unfinished files of this age were left by a process that is gone.
+const ABANDONED: Duration = Duration::from_secs(3600);
+
+impl Store {
+    /// Opens the store at `root`: a directory, made if it is not there.
+    pub fn open(root: &str) -> Result<Self, StoreError> {
+        let failed = |reason: String| StoreError::Root { root: root.to_owned(), reason };
+        if root.contains("://") {
+            return Err(failed("only directories are stores so far".to_owned()));
+        }
+        std::fs::create_dir_all(root).map_err(|error| failed(error.to_string()))?;
+        let objects = LocalFileSystem::new_with_prefix(root)
+            .map_err(|error| failed(error.to_string()))?
+            .with_fsync(true);
+        Self::over(Arc::new(objects), root, Some(PathBuf::from(root)))
+    }
+
+    fn over(
+        objects: Arc<dyn ObjectStore>,
+        root: &str,
+        directory: Option<PathBuf>,
+    ) -> Result<Self, StoreError> {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.map_err(|error| StoreError::Root {
+            root: root.to_owned(),
+            reason: error.to_string(),
+        })?;
+        Ok(Self { objects, runtime, root: root.to_owned(), directory })
+    }
+
+    /// Removes what a killed process had begun to write an hour ago or longer. Such a file has a `#` and a number behind
+    /// its name, and is no part of the store.
+    pub fn remove_abandoned(&self, now: SystemTime) {
+        if let Some(directory) = &self.directory {
+            remove_abandoned(directory, now);
+        }
+    }
+
+    /// How the user knows it.
+    pub fn root(&self) -> &str {
+        &self.root
+    }
+
+    /// Creates an object; `false` if it is there already.
+    pub fn create(&self, path: &str, bytes: impl Into<Bytes>) -> Result<bool, StoreError> {
+        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        let location = Path::from(path);
+        let put = self.objects.put_opts(&location, bytes.into().into(), options);
+        match self.runtime.block_on(put) {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
+            Err(source) => Err(StoreError::Object { path: path.to_owned(), source }),
+        }
+    }
+
+    /// Is there an object?
+    pub fn has(&self, path: &str) -> Result<bool, StoreError> {
+        match self.runtime.block_on(self.objects.head(&Path::from(path))) {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(source) => Err(StoreError::Object { path: path.to_owned(), source }),
+        }
+    }
+
+    /// An object's bytes; `None` if there is none.
+    pub fn get(&self, path: &str) -> Result<Option<Bytes>, StoreError> {
+        let get = async { self.objects.get(&Path::from(path)).await?.bytes().await };
+        match self.runtime.block_on(get) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(source) => Err(StoreError::Object { path: path.to_owned(), source }),
+        }
+    }
+
+    /// What lies below, in a fixed order.
+    pub fn list(&self, prefix: &str) -> Result<Vec<Entry>, StoreError> {
+        use futures_util::TryStreamExt as _;
+        let list = self.objects.list(Some(&Path::from(prefix)));
+        let entries = list.map_ok(|meta| Entry { path: meta.location.into(), size: meta.size });
+        let mut entries: Vec<Entry> = self
+            .runtime
+            .block_on(entries.try_collect())
+            .map_err(|source| StoreError::Object { path: prefix.to_owned(), source })?;
+        entries.sort();
+        Ok(entries)
+    }
+
+    /// Writes rows of a day; tells the file. Whose they are is told by `name`.
+    pub fn write<R: Row>(
+        &self,
+        day: Option<Date>,
+        name: &str,
+        mut rows: Vec<R>,
+    ) -> Result<String, StoreError> {
+        let path = format!("{}{name}.parquet", partition::<R>(day));
+        let bytes = parquet::encode(&mut rows)
+            .map_err(|source| StoreError::Parquet { path: path.clone(), source })?;
+        self.create(&path, bytes)?;
+        Ok(path)
+    }
+
+    /// The files of a table, those of these days (both included) and those without a day.
+    pub fn files<R: Row>(
+        &self,
+        since: Option<Date>,
+        until: Option<Date>,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let mut files = self.list(&format!("facts/{}", R::TABLE))?;
+        files.retain(|file| {
+            let day = file.path.split('/').find_map(|part| part.strip_prefix("date="));
+            let Some(day) = day.and_then(|day| day.parse::<Date>().ok()) else { return true };
+            since.is_none_or(|since| day >= since) && until.is_none_or(|until| day <= until)
+        });
+        Ok(files)
+    }
+
+    /// Calls `each` for the rows of each file.
+    pub fn read<R: Row>(
+        &self,
+        files: &[Entry],
+        columns: &[&str],
+        mut each: impl FnMut(&arrow_array::RecordBatch),
+    ) -> Result<(), StoreError> {
+        for file in files {
+            let Some(bytes) = self.get(&file.path)? else { continue };
+            let failed = |source| StoreError::Parquet { path: file.path.clone(), source };
+            for batch in parquet::Batches::open(bytes, columns).map_err(failed)? {
+                each(&batch.map_err(failed)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// All rows of a table, of these days.
+    pub fn rows<R: Row>(
+        &self,
+        since: Option<Date>,
+        until: Option<Date>,
+    ) -> Result<Vec<R>, StoreError> {
+        let mut rows = Vec::new();
+        let files = self.files::<R>(since, until)?;
+        self.read::<R>(&files, &[], |batch| rows.extend(R::read(batch)))?;
+        Ok(rows)
+    }
+}
+
+/// The folder of a day's rows.
+fn partition<R: Row>(day: Option<Date>) -> String {
+    let day = day.map_or_else(|| NO_DATE.to_owned(), |day| day.to_string());
+    format!("facts/{}/date={day}/", R::TABLE)
+}
+
+fn remove_abandoned(root: &FsPath, now: SystemTime) {
+    let is_abandoned = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let staged = name.rsplit_once('#').is_some_and(|(_, number)| {
+            !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit())
+        });
+        staged
+            && path
+                .metadata()
+                .and_then(|data| data.modified())
+                .is_ok_and(|time| now.duration_since(time).is_ok_and(|age| age > ABANDONED))
+    };
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                folders.push(path);
+            } else if is_abandoned(&path) {
+                // Another process may have been quicker.
+                let _ = std::fs::remove_file(path);
+            }
+        }
+    }
+}
