@@ -26,6 +26,12 @@ pub(crate) enum Command {
     Scan(ScanArgs),
     /// Read logs once and keep what they tell as facts, in a store.
     Ingest(crate::ingest::IngestArgs),
+    /// List the sessions of a store: who, where, when, and whether it was recorded.
+    Sessions(crate::views::SessionsArgs),
+    /// Say how many sessions are recorded, and name each that is not, with the reason.
+    Coverage(crate::views::CoverageArgs),
+    /// List who had sessions on which node.
+    Access(crate::views::AccessArgs),
     /// Print the commands that people ran, reconstructed from transcripts.
     Commands(CommandsArgs),
     /// Show sessions as they went: who, where, each command, and what was found or hidden.

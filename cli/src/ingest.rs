@@ -94,7 +94,7 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, Failure> {
     }
     let summary = ingest(artifacts, &store, &set, &options, &mut watch);
     bar.finish_and_clear();
-    let mut summary = summary.map_err(failed)?;
+    let mut summary = summary?;
     summary.failed += unlisted;
     if !args.quiet {
         let format = args.format.unwrap_or_else(|| {
@@ -111,9 +111,21 @@ pub(crate) fn open(root: &str) -> Result<Store, Failure> {
     Store::open(root).map_err(|error| Failure::usage(error.to_string()))
 }
 
+/// Opens a store that has to be there.
+pub(crate) fn existing(root: &str) -> Result<Store, Failure> {
+    if !root.contains("://") && !std::path::Path::new(root).is_dir() {
+        return Err(Failure::usage(format!(
+            "there is no store at {root}; `ssm-audit ingest … --store {root}` makes one"
+        )));
+    }
+    open(root)
+}
+
 /// The store could not do what it had to.
-pub(crate) fn failed(error: StoreError) -> Failure {
-    Failure { message: error.to_string(), outcome: Outcome::Incomplete }
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self { message: error.to_string(), outcome: Outcome::Incomplete }
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the shells read the clock")]

@@ -71,6 +71,12 @@ pub(crate) fn time(text: &str, zone: &TimeZone) -> Result<Timestamp, Failure> {
         })
 }
 
+/// The time given, else that of the clock.
+pub(crate) fn now(text: Option<&str>, zone: &TimeZone) -> Result<Timestamp, Failure> {
+    #[expect(clippy::disallowed_methods, reason = "the shells read the clock")]
+    text.map_or_else(|| Ok(Timestamp::now()), |text| time(text, zone))
+}
+
 /// The times of --since and --until.
 pub(crate) fn span(
     since: Option<&str>,

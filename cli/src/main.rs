@@ -12,6 +12,7 @@ mod man;
 mod rules;
 mod scan;
 mod timeline;
+mod views;
 
 use std::process::ExitCode;
 
@@ -25,6 +26,9 @@ fn main() -> ExitCode {
     let result = match args.command {
         Command::Scan(args) => scan::run(&args),
         Command::Ingest(args) => ingest::run(&args),
+        Command::Sessions(args) => views::sessions(&args),
+        Command::Coverage(args) => views::coverage(&args),
+        Command::Access(args) => views::access(&args),
         Command::Commands(args) => commands::run(&args),
         Command::Timeline(args) => timeline::run(&args),
         Command::Rules(args) => rules::run(&args),

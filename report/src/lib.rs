@@ -9,4 +9,5 @@
 
 pub mod mask;
 pub mod store;
+pub mod view;
 pub mod write;

@@ -164,7 +164,9 @@ where
                     summary.quarantined += u64::from(failed);
                     let is_empty = counts.records + counts.transcripts + counts.outputs == 0;
                     summary.skipped += u64::from(!failed && is_empty && !problems.is_empty());
-                    problems.iter().for_each(|problem| observer.problem(problem));
+                    for problem in &problems {
+                        observer.problem(problem);
+                    }
                     observer.artifact(counts.bytes);
                 }
                 Told::Failed(problem) => {

@@ -73,7 +73,7 @@ pub struct Store {
 /// A partition without a date: what Hive, and after it every engine, calls one of null.
 const NO_DATE: &str = "__HIVE_DEFAULT_PARTITION__";
 /// Unfinished files of this age were left by a process that is gone.
-const ABANDONED: Duration = Duration::from_secs(3600);
+const ABANDONED: Duration = Duration::from_hours(1);
 
 impl Store {
     /// Opens the store at `root`: a directory, made if it is not there.

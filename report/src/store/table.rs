@@ -114,7 +114,9 @@ impl Column for Texts {
     fn array<'v>(values: impl Iterator<Item = &'v Vec<String>>) -> ArrayRef {
         let mut lists = ListBuilder::new(StringBuilder::new());
         for list in values {
-            list.iter().for_each(|text| lists.values().append_value(text));
+            for text in list {
+                lists.values().append_value(text);
+            }
             lists.append(true);
         }
         Arc::new(lists.finish())

@@ -3,6 +3,7 @@
 use std::io;
 
 use model::{Evidence, Finding, Visible};
+use serde::Serialize;
 
 use super::{Row, Write};
 
@@ -54,6 +55,23 @@ impl<W: io::Write> Csv<W> {
         }
         Ok(())
     }
+}
+
+/// Writes rows of a view as CSV: a header, which is also there without rows, and the fields in their order.
+pub fn rows<T: Serialize>(out: impl io::Write, columns: &[&str], rows: &[T]) -> io::Result<()> {
+    let mut out = csv::WriterBuilder::new().quote_style(csv::QuoteStyle::Always).from_writer(out);
+    out.write_record(columns)?;
+    for row in rows {
+        // Through CSV once, which knows how to write a field; then each cell is made safe.
+        let mut plain = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
+        plain.serialize(row)?;
+        let plain = plain.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
+        let mut cells = csv::ReaderBuilder::new().has_headers(false).from_reader(&*plain);
+        for record in cells.records() {
+            out.write_record(record?.iter().map(inert))?;
+        }
+    }
+    out.flush()
 }
 
 /// Text as it may stand in a cell: control characters as escapes, as in text output, and nothing that a

@@ -12,7 +12,7 @@ use std::io;
 
 use model::Finding;
 
-pub use self::csv::Csv;
+pub use self::csv::{Csv, rows as csv_rows};
 pub use commands::CommandRow;
 pub use ndjson::Ndjson;
 pub use row::Row;

@@ -1,0 +1,454 @@
+//! One row for each session: activity and transcripts, joined by the session's id alone.
+
+use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
+use model::Level;
+use serde::Serialize;
+
+use super::coverage::{self, Coverage, Grace, Tally};
+use super::symbols::{Flags, Numbers, Symbol, Symbols, Texts};
+use crate::store::{Activity, FindingRow, Store, StoreError, Transcript};
+
+/// Which sessions.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Range {
+    /// Begun then or later.
+    pub since: Option<Timestamp>,
+    /// Begun before.
+    pub until: Option<Timestamp>,
+}
+
+/// A session's transcript comes at its end, and a session may last long.
+const AFTER: i32 = 3;
+
+impl Range {
+    /// The days in which facts of these sessions can lie.
+    pub fn days(&self) -> (Option<Date>, Option<Date>) {
+        let since = crate::store::day(self.since);
+        let until = crate::store::day(self.until);
+        let shift = |day: Date, days: i32| day.checked_add(days.days()).unwrap_or(day);
+        (since.map(|day| shift(day, -1)), until.map(|day| shift(day, AFTER)))
+    }
+
+    fn holds(&self, time: Option<Timestamp>) -> bool {
+        let Some(time) = time else { return true };
+        self.since.is_none_or(|since| time >= since) && self.until.is_none_or(|until| time < until)
+    }
+}
+
+/// What has been gathered of a session. Times are microseconds.
+#[derive(Clone, Debug, Default)]
+struct Draft {
+    is_opened: bool,
+    /// Of the record that opened it: what decides if there are several.
+    opened_by: (i64, Symbol),
+    principal: Symbol,
+    principal_type: Symbol,
+    principal_name: Symbol,
+    principal_claimed_name: Symbol,
+    account: Symbol,
+    region: Symbol,
+    target: Symbol,
+    kind: Symbol,
+    document: Symbol,
+    reason: Symbol,
+    source_ip: Symbol,
+    user_agent: Symbol,
+    run_as: Symbol,
+    mfa: Option<bool>,
+    start: Option<i64>,
+    terminated: Option<i64>,
+    transcripts: u32,
+    /// Of these, without an end that should be there.
+    cut: u32,
+    stream_principal: Symbol,
+    stream_target: Symbol,
+    stream_region: Symbol,
+    first_event: Option<i64>,
+    last_event: Option<i64>,
+    ended: Option<i64>,
+    commands: u64,
+    hidden: Symbol,
+    findings: u64,
+    highest: Option<Level>,
+}
+
+/// All sessions of a store.
+#[derive(Debug)]
+pub struct Sessions {
+    symbols: Symbols,
+    drafts: HashMap<Box<str>, Draft>,
+}
+
+impl SessionRow<'_> {
+    /// The fields in their order.
+    pub const COLUMNS: [&'static str; 23] = [
+        "session_id",
+        "principal_arn",
+        "principal_type",
+        "principal_name",
+        "account",
+        "region",
+        "target",
+        "kind",
+        "document",
+        "reason",
+        "mfa",
+        "source_ip",
+        "user_agent",
+        "run_as",
+        "start",
+        "end",
+        "end_source",
+        "duration_s",
+        "commands",
+        "findings",
+        "highest_level",
+        "coverage",
+        "coverage_reason",
+    ];
+}
+
+/// A session. Texts are null where nobody tells.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SessionRow<'s> {
+    /// The id, opaque.
+    pub session_id: &'s str,
+    /// The caller's ARN, from CloudTrail or from the service's log stream; never from the id.
+    pub principal_arn: Option<&'s str>,
+    /// `userIdentity.type`.
+    pub principal_type: Option<&'s str>,
+    /// The user's name where somebody vouches for it, else the role session name, which the caller chose.
+    pub principal_name: Option<&'s str>,
+    /// The account that it was opened in.
+    pub account: Option<&'s str>,
+    /// The region.
+    pub region: Option<&'s str>,
+    /// The node or container.
+    pub target: Option<&'s str>,
+    /// What it gave access to; null for a custom document.
+    pub kind: Option<&'s str>,
+    /// The session document, where the call named one.
+    pub document: Option<&'s str>,
+    /// The reason that the caller gave.
+    pub reason: Option<&'s str>,
+    /// `mfaAuthenticated`.
+    pub mfa: Option<bool>,
+    /// `sourceIPAddress`.
+    pub source_ip: Option<&'s str>,
+    /// `userAgent`.
+    pub user_agent: Option<&'s str>,
+    /// The operating system user that the shell was started as.
+    pub run_as: Option<&'s str>,
+    /// When it was opened; without a record of that, the first log event.
+    pub start: Option<Timestamp>,
+    /// When it was over.
+    pub end: Option<Timestamp>,
+    /// Who tells the end: `terminated` (CloudTrail), `transcript` (its header), `last-event` (of the log stream).
+    pub end_source: Option<&'static str>,
+    /// Seconds from start to end.
+    pub duration_s: Option<f64>,
+    /// Commands in its transcript.
+    pub commands: u64,
+    /// Findings that belong to it.
+    pub findings: u64,
+    /// The gravest of them.
+    pub highest_level: Option<&'static str>,
+    /// Is it recorded?
+    pub coverage: Coverage,
+    /// Why not, where it is not.
+    pub coverage_reason: String,
+}
+
+const ACTIVITY: [&str; 20] = [
+    "time",
+    "event_id",
+    "event_name",
+    "event_source",
+    "account",
+    "region",
+    "principal",
+    "principal_type",
+    "principal_name",
+    "principal_claimed_name",
+    "mfa",
+    "source_ip",
+    "user_agent",
+    "error_code",
+    "session_id",
+    "opens_session",
+    "session_kind",
+    "target",
+    "document",
+    "reason",
+];
+const TRANSCRIPTS: [&str; 11] = [
+    "session_id",
+    "target",
+    "region",
+    "principal_arn",
+    "run_as",
+    "first_event",
+    "last_event",
+    "ended",
+    "complete",
+    "commands",
+    "observations",
+];
+const FINDINGS: [&str; 3] = ["finding_id", "session_id", "level"];
+
+impl Sessions {
+    /// Reads them.
+    pub fn read(store: &Store, range: Range) -> Result<Self, StoreError> {
+        let (since, until) = range.days();
+        let mut this = Self { symbols: Symbols::new(), drafts: HashMap::new() };
+        let files = store.files::<Activity>(since, until)?;
+        store.read::<Activity>(&files, &ACTIVITY, |batch| this.activity(batch))?;
+        let files = store.files::<Transcript>(since, until)?;
+        store.read::<Transcript>(&files, &TRANSCRIPTS, |batch| this.transcripts(batch))?;
+        let mut told = HashSet::new();
+        let files = store.files::<FindingRow>(since, until)?;
+        store.read::<FindingRow>(&files, &FINDINGS, |batch| this.findings(batch, &mut told))?;
+        Ok(this)
+    }
+
+    fn draft(&mut self, id: &str) -> &mut Draft {
+        if !self.drafts.contains_key(id) {
+            self.drafts.insert(id.into(), Draft::default());
+        }
+        self.drafts.get_mut(id).expect("it was put there")
+    }
+
+    fn activity(&mut self, batch: &arrow_array::RecordBatch) {
+        let texts = |name| Texts::of(batch, name);
+        let (ids, opens) = (texts("session_id"), Flags::of(batch, "opens_session"));
+        let (times, errors) = (Numbers::of(batch, "time"), texts("error_code"));
+        let (names, sources) = (texts("event_name"), texts("event_source"));
+        let mfa = Flags::of(batch, "mfa");
+        let columns = [
+            "event_id",
+            "principal",
+            "principal_type",
+            "principal_name",
+            "principal_claimed_name",
+            "account",
+            "region",
+            "target",
+            "session_kind",
+            "document",
+            "reason",
+            "source_ip",
+            "user_agent",
+        ]
+        .map(texts);
+        for at in 0..batch.num_rows() {
+            let Some(id) = ids.get(at) else { continue };
+            if errors.get(at).is_some() {
+                continue;
+            }
+            if opens.get(at) == Some(true) {
+                let [event, rest @ ..] =
+                    std::array::from_fn::<_, 13, _>(|i| self.symbols.of(columns[i].get(at)));
+                let time = times.get(at);
+                let by = (time.unwrap_or(i64::MAX), event);
+                let draft = self.draft(id);
+                // A copy changes nothing; of two that claim the same id the first counts.
+                if draft.is_opened && draft.opened_by.0 <= by.0 {
+                    continue;
+                }
+                let [
+                    principal,
+                    kind_of,
+                    name,
+                    claimed,
+                    account,
+                    region,
+                    target,
+                    kind,
+                    document,
+                    reason,
+                    ip,
+                    agent,
+                ] = rest;
+                *draft = Draft {
+                    is_opened: true,
+                    opened_by: by,
+                    principal,
+                    principal_type: kind_of,
+                    principal_name: name,
+                    principal_claimed_name: claimed,
+                    account,
+                    region,
+                    target,
+                    kind,
+                    document,
+                    reason,
+                    source_ip: ip,
+                    user_agent: agent,
+                    mfa: mfa.get(at),
+                    start: time,
+                    ..std::mem::take(draft)
+                };
+            } else if names.get(at) == Some("TerminateSession")
+                && sources.get(at) == Some("ssm.amazonaws.com")
+            {
+                let draft = self.draft(id);
+                draft.terminated = earlier(draft.terminated, times.get(at));
+            }
+        }
+    }
+
+    fn transcripts(&mut self, batch: &arrow_array::RecordBatch) {
+        let texts = |name| Texts::of(batch, name);
+        let numbers = |name| Numbers::of(batch, name);
+        let (ids, complete) = (texts("session_id"), Flags::of(batch, "complete"));
+        let (first, last, ended) =
+            (numbers("first_event"), numbers("last_event"), numbers("ended"));
+        let commands = numbers("commands");
+        let columns = ["target", "region", "principal_arn", "run_as"].map(texts);
+        for at in 0..batch.num_rows() {
+            let Some(id) = ids.get(at) else { continue };
+            let [target, region, principal, run_as] =
+                std::array::from_fn::<_, 4, _>(|i| self.symbols.of(columns[i].get(at)));
+            let hidden = self.symbols.of(hidden(batch, at).as_deref());
+            let draft = self.draft(id);
+            draft.stream_target = draft.stream_target.or(target);
+            draft.stream_region = draft.stream_region.or(region);
+            draft.stream_principal = draft.stream_principal.or(principal);
+            draft.run_as = draft.run_as.or(run_as);
+            draft.first_event = earlier(draft.first_event, first.get(at));
+            draft.last_event = draft.last_event.max(last.get(at));
+            draft.ended = draft.ended.max(ended.get(at));
+            let count = commands.get(at).and_then(|count| u64::try_from(count).ok());
+            draft.commands = draft.commands.max(count.unwrap_or_default());
+            // What one form hides another may show.
+            draft.hidden =
+                if draft.transcripts == 0 || hidden.is_none() { hidden } else { draft.hidden };
+            draft.transcripts += 1;
+            draft.cut += u32::from(complete.get(at) == Some(false));
+        }
+    }
+
+    fn findings(&mut self, batch: &arrow_array::RecordBatch, told: &mut HashSet<u128>) {
+        let texts = |name| Texts::of(batch, name);
+        let (ids, sessions, levels) = (texts("finding_id"), texts("session_id"), texts("level"));
+        for at in 0..batch.num_rows() {
+            let Some(session) = sessions.get(at) else { continue };
+            let id = ids.get(at).and_then(|id| u128::from_str_radix(id, 16).ok());
+            if !told.insert(id.unwrap_or_default()) {
+                continue;
+            }
+            // A finding opens no session.
+            if let Some(draft) = self.drafts.get_mut(session) {
+                draft.findings += 1;
+                let level = levels.get(at).and_then(|level| level.parse().ok());
+                draft.highest = draft.highest.max(level);
+            }
+        }
+    }
+
+    /// The sessions as they are at `now`, in order of their start.
+    pub fn rows(&self, range: Range, now: Timestamp, grace: Grace) -> Vec<SessionRow<'_>> {
+        let mut rows: Vec<SessionRow<'_>> = self
+            .drafts
+            .iter()
+            // Only ended, or only found: its start lies before the days that were read.
+            .filter(|(_, draft)| draft.is_opened || draft.transcripts > 0)
+            .map(|(id, draft)| self.row(id, draft, now, grace))
+            .filter(|row| range.holds(row.start.or(row.end)))
+            .collect();
+        rows.sort_by(|a, b| (a.start, a.session_id).cmp(&(b.start, b.session_id)));
+        rows
+    }
+
+    fn row<'s>(
+        &'s self,
+        id: &'s str,
+        draft: &Draft,
+        now: Timestamp,
+        grace: Grace,
+    ) -> SessionRow<'s> {
+        let text = |symbol| self.symbols.text(symbol);
+        let time = |micros: Option<i64>| micros.and_then(|m| Timestamp::from_microsecond(m).ok());
+        let start = time(draft.start.or(draft.first_event));
+        let (end, end_source) = [
+            (draft.terminated, "terminated"),
+            (draft.ended, "transcript"),
+            (draft.last_event, "last-event"),
+        ]
+        .into_iter()
+        .find_map(|(end, source)| Some((time(Some(end?)), Some(source))))
+        .unwrap_or_default();
+        let known = coverage::Known {
+            is_opened: draft.is_opened,
+            kind: text(draft.kind),
+            document: text(draft.document),
+            start,
+            end,
+            has_transcript: draft.transcripts > 0,
+            is_cut: draft.transcripts > 0 && draft.cut == draft.transcripts,
+            hidden: text(draft.hidden),
+        };
+        let (coverage, coverage_reason) = coverage::of(known, now, grace);
+        SessionRow {
+            session_id: id,
+            principal_arn: text(draft.principal.or(draft.stream_principal)),
+            principal_type: text(draft.principal_type),
+            principal_name: text(draft.principal_name.or(draft.principal_claimed_name)),
+            account: text(draft.account),
+            region: text(draft.region.or(draft.stream_region)),
+            target: text(draft.target.or(draft.stream_target)),
+            kind: text(draft.kind),
+            document: text(draft.document),
+            reason: text(draft.reason),
+            mfa: draft.mfa,
+            source_ip: text(draft.source_ip),
+            user_agent: text(draft.user_agent),
+            run_as: text(draft.run_as),
+            start,
+            end,
+            end_source,
+            duration_s: start.zip(end).map(|(start, end)| {
+                end.duration_since(start).max(SignedDuration::ZERO).as_secs_f64()
+            }),
+            commands: draft.commands,
+            findings: draft.findings,
+            highest_level: draft.highest.map(Level::as_str),
+            coverage,
+            coverage_reason,
+        }
+    }
+
+    /// How many there are of each state.
+    pub fn tally(rows: &[SessionRow<'_>]) -> Tally {
+        let mut tally = Tally::default();
+        for row in rows {
+            tally.note(row.coverage);
+        }
+        tally
+    }
+}
+
+fn earlier(a: Option<i64>, b: Option<i64>) -> Option<i64> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}
+
+/// What in a transcript means that not all of it can be read, in words.
+fn hidden(batch: &arrow_array::RecordBatch, at: usize) -> Option<String> {
+    use arrow_array::Array as _;
+    use arrow_array::cast::AsArray as _;
+    const HIDING: [&str; 4] =
+        ["overwritten_command", "swallowed_text", "echo_off", "lost_command_characters"];
+    let list = batch.column_by_name("observations")?.as_list_opt::<i32>()?;
+    if !list.is_valid(at) {
+        return None;
+    }
+    let items = list.value(at);
+    let found: Vec<&str> =
+        items.as_string_opt::<i32>()?.iter().flatten().filter(|o| HIDING.contains(o)).collect();
+    (!found.is_empty()).then(|| found.join(", "))
+}
