@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Scan(ScanArgs),
     /// Read logs once and keep what they tell as facts, in a store.
     Ingest(crate::ingest::IngestArgs),
+    /// Find what the facts of a store come to together: correlations, sessions, gaps.
+    Sweep(crate::sweep::SweepArgs),
     /// List the sessions of a store: who, where, when, and whether it was recorded.
     Sessions(crate::views::SessionsArgs),
     /// Say how many sessions are recorded, and name each that is not, with the reason.

@@ -11,6 +11,7 @@ mod input;
 mod man;
 mod rules;
 mod scan;
+mod sweep;
 mod timeline;
 mod views;
 
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
     let result = match args.command {
         Command::Scan(args) => scan::run(&args),
         Command::Ingest(args) => ingest::run(&args),
+        Command::Sweep(args) => sweep::run(&args),
         Command::Sessions(args) => views::sessions(&args),
         Command::Coverage(args) => views::coverage(&args),
         Command::Access(args) => views::access(&args),

@@ -7,6 +7,7 @@ use ingest::decode::Record;
 use ingest::{Member, RawRecord, TranscriptHead};
 use jiff::Timestamp;
 use model::{Command, EventKind, Session, ShellFamily};
+use report::view::SessionRow;
 use rules::evaluate::{BadJson, Place, Wanted, fill_from_members};
 use rules::{Calendar, Event, RuleSet, SlotId, Slots};
 
@@ -253,6 +254,55 @@ impl Event for TranscriptEvent<'_> {
             }
         }
         self.added.fill(slots, self.time, Some(session));
+        Ok(())
+    }
+}
+
+/// A session as the view has it, or the gap that it is.
+pub(crate) struct SessionEvent<'a> {
+    pub(crate) row: &'a SessionRow<'a>,
+    pub(crate) session: &'a Session,
+    pub(crate) added: &'a Added<'a>,
+}
+
+impl Event for SessionEvent<'_> {
+    fn fill(&self, wanted: &Wanted<'_>, slots: &mut Slots) -> Result<(), BadJson> {
+        let Self { row, session, .. } = *self;
+        let flag = |flag: Option<bool>| flag.map(|flag| if flag { "true" } else { "false" });
+        let duration = row.duration_s.map(|seconds| seconds.to_string());
+        let (commands, findings) = (row.commands.to_string(), row.findings.to_string());
+        let reason = Some(row.coverage_reason.as_str()).filter(|reason| !reason.is_empty());
+        let values = [
+            ("account", row.account),
+            ("commands", Some(commands.as_str())),
+            ("coverage", Some(row.coverage.as_str())),
+            ("coverage_reason", reason),
+            ("document", row.document),
+            ("duration_s", duration.as_deref()),
+            ("end_source", row.end_source),
+            ("findings", Some(findings.as_str())),
+            ("highest_level", row.highest_level),
+            ("kind", row.kind),
+            ("mfa", flag(row.mfa)),
+            ("principal_arn", row.principal_arn),
+            ("principal_name", row.principal_name),
+            ("principal_type", row.principal_type),
+            ("reason", row.reason),
+            ("region", row.region),
+            ("run_as", row.run_as),
+            ("source_ip", row.source_ip),
+            ("target", row.target),
+            ("user_agent", row.user_agent),
+        ];
+        for (name, value) in values {
+            if let Some(slot) = wanted.fields.find(name) {
+                slots.push_some(slot, value);
+            }
+            if wanted.keywords {
+                slots.push_some(SlotId::KEYWORDS, value);
+            }
+        }
+        self.added.fill(slots, row.start, Some(session));
         Ok(())
     }
 }

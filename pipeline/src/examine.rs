@@ -8,11 +8,14 @@ use ingest::{RawRecord, TranscriptHead};
 use jiff::Timestamp;
 use model::{Command, CommandStatus, EventKind, Finding, Session};
 use report::mask::Masker;
+use report::view::SessionRow;
 use rules::correlate::Captures;
 use rules::evaluate::BadJson;
 use rules::{Evaluator, Match, Pivot, RuleSet};
 
-use crate::events::{AddedByKind, CommandEvent, RecordEvent, TranscriptEvent, process_kind};
+use crate::events::{
+    AddedByKind, CommandEvent, RecordEvent, SessionEvent, TranscriptEvent, process_kind,
+};
 use crate::finding;
 
 /// Evaluates events of an artifact.
@@ -26,6 +29,8 @@ pub(crate) struct Examiner<'a, 'e> {
 
 /// A rule matched.
 pub(crate) struct Judged {
+    /// What kind of event; `command` for the programs of one as well.
+    pub(crate) kind: &'static str,
     /// Its index.
     pub(crate) rule: usize,
     /// The event's identity; 0 if no correlation is made of the rule.
@@ -69,7 +74,7 @@ impl<'a, 'e> Examiner<'a, 'e> {
             let info = found.rule.info();
             let finding = finding::of_record(info, evidence, raw, record, masker, artifact);
             let event = if set.is_correlated(rule) { finding::record_id(raw, record) } else { 0 };
-            on(Judged { rule, event, captures, finding, is_again: false });
+            on(Judged { kind: "cloudtrail", rule, event, captures, finding, is_again: false });
         });
         (event.into_record(), result)
     }
@@ -107,7 +112,7 @@ impl<'a, 'e> Examiner<'a, 'e> {
             } else {
                 0
             };
-            on(Judged { rule, event, captures, finding, is_again });
+            on(Judged { kind: "command", rule, event, captures, finding, is_again });
         };
         let mut event = CommandEvent {
             head,
@@ -125,6 +130,28 @@ impl<'a, 'e> Examiner<'a, 'e> {
             event.program = Some(program);
             let _ = self.evaluator.evaluate(kind, pivot, &event, |m| judge(m, at + 1));
         }
+    }
+
+    /// A session, or the gap that it is.
+    pub(crate) fn session(
+        &mut self,
+        kind: EventKind,
+        row: &SessionRow<'_>,
+        session: &Arc<Session>,
+        mut on: impl FnMut(Judged),
+    ) {
+        let event = SessionEvent { row, session, added: self.added.of(kind) };
+        let (set, masker) = (self.set, self.masker);
+        // This event is no JSON, so filling it cannot fail.
+        let _ = self.evaluator.evaluate(kind, Pivot::default(), &event, |found| {
+            let Match { index: rule, captures, evidence, .. } = found;
+            let info = found.rule.info();
+            let finding = finding::of_view(info, evidence, kind, row, session, masker);
+            let event =
+                if set.is_correlated(rule) { finding::view_id(kind, &session.id) } else { 0 };
+            let kind = finding::word_of_view(kind);
+            on(Judged { kind, rule, event, captures, finding, is_again: false });
+        });
     }
 
     /// A transcript as a whole.
@@ -145,7 +172,7 @@ impl<'a, 'e> Examiner<'a, 'e> {
             let finding = finding::of_transcript(found.rule.info(), evidence, head, session, time);
             let event =
                 if set.is_correlated(rule) { finding::transcript_id(head, session) } else { 0 };
-            on(Judged { rule, event, captures, finding, is_again: false });
+            on(Judged { kind: "transcript", rule, event, captures, finding, is_again: false });
         });
     }
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! scan     artifacts ──ingest──▶ events ──rules──▶ findings ──▶ a writer    (nothing is kept)
 //! ingest   artifacts ──ingest──▶ events ──rules──▶ facts in the store    (each once)
+//! sweep    facts ──views──▶ sessions, gaps ──rules, correlations──▶ findings in the store
 //! commands transcripts ──ingest──▶ the commands that people ran
 //! pack     where the rules come from: a directory, or the pack that is embedded
 //! cases    the tests beside a rule: event or command line → does it fire?
@@ -23,4 +24,5 @@ pub mod ingest;
 pub mod pack;
 pub mod scan;
 mod seen;
+pub mod sweep;
 pub mod template;

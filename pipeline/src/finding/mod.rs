@@ -7,8 +7,12 @@ use std::sync::Arc;
 use ingest::decode::Record;
 use ingest::{RawRecord, TranscriptHead};
 use jiff::Timestamp;
-use model::{Command, Correlated, Evidence, Finding, FindingId, Place, RuleInfo, Session};
+use model::{
+    Command, Correlated, EventKind, Evidence, Finding, FindingId, Place, RuleInfo, Session,
+    SessionId,
+};
 use report::mask::Masker;
+use report::view::SessionRow;
 use rules::Fire;
 use sha2::{Digest, Sha256};
 
@@ -162,6 +166,49 @@ pub(crate) fn of_transcript(
     Finding {
         time_end: head.last_event.or(head.ended),
         ..of_session(rule, id, evidence, head, session, time, ("transcript", offset))
+    }
+}
+
+/// What an event made of a session is called.
+pub(crate) const fn word_of_view(kind: EventKind) -> &'static str {
+    if matches!(kind, EventKind::Coverage) { "coverage" } else { "session" }
+}
+
+/// The identity of a session as an event.
+pub(crate) fn view_id(kind: EventKind, session: &SessionId) -> u128 {
+    number(&[word_of_view(kind).as_bytes(), session.as_str().as_bytes()])
+}
+
+/// A finding about a session, or about what is missing of it.
+pub(crate) fn of_view(
+    rule: &Arc<RuleInfo>,
+    mut evidence: Vec<Evidence>,
+    kind: EventKind,
+    row: &SessionRow<'_>,
+    session: &Arc<Session>,
+    masker: Masker,
+) -> Finding {
+    masker.evidence(&mut evidence);
+    let what = word_of_view(kind);
+    Finding {
+        id: id(&[rule.id.as_bytes(), what.as_bytes(), session.id.as_str().as_bytes()]),
+        rule: Arc::clone(rule),
+        time: row.start.or(row.end),
+        time_end: row.end,
+        session: Some(Arc::clone(session)),
+        principal: session.principal.clone().map(Arc::new),
+        account: session.account.clone(),
+        region: session.region.clone(),
+        target: session.target.clone(),
+        event_id: session.event_id.clone(),
+        event_name: Some(what.to_owned()),
+        command: None,
+        source_ip: row.source_ip.map(str::to_owned),
+        error_code: None,
+        evidence,
+        place: Place::new(session.id.as_str(), 0),
+        correlated: Vec::new(),
+        correlated_count: 0,
     }
 }
 

@@ -120,6 +120,7 @@ pub(crate) fn matched(set: &RuleSet, judged: &Judged) -> MatchRow {
         .collect();
     MatchRow {
         time: judged.finding.time,
+        kind: judged.kind.to_owned(),
         rule_id: rule.id.clone(),
         rule_title: rule.title.clone(),
         level: rule.level.as_str().to_owned(),

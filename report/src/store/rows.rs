@@ -152,6 +152,8 @@ table! {
     MatchRow = "matches", version 1, at time, then by rule_id, event, artifact;
     /// The event's time.
     time: Time,
+    /// What kind of event: `cloudtrail`, `command`, `transcript`, `session` or `coverage`.
+    kind: Text,
     /// The rule's id.
     rule_id: Text,
     /// Its title.

@@ -82,6 +82,30 @@ const COMMAND: &[&str] =
 
 const TRANSCRIPT: &[&str] = &["commands", "complete", "form", "observation"];
 
+/// The columns of the sessions view.
+const SESSION: &[&str] = &[
+    "account",
+    "commands",
+    "coverage",
+    "coverage_reason",
+    "document",
+    "duration_s",
+    "end_source",
+    "findings",
+    "highest_level",
+    "kind",
+    "mfa",
+    "principal_arn",
+    "principal_name",
+    "principal_type",
+    "reason",
+    "region",
+    "run_as",
+    "source_ip",
+    "target",
+    "user_agent",
+];
+
 /// The fields that an event of `kind` has of its own.
 pub const fn own(kind: EventKind) -> &'static [&'static str] {
     match kind {
@@ -89,7 +113,7 @@ pub const fn own(kind: EventKind) -> &'static [&'static str] {
         EventKind::LinuxProcess | EventKind::MacosProcess | EventKind::WindowsProcess => PROCESS,
         EventKind::Command => COMMAND,
         EventKind::Transcript => TRANSCRIPT,
-        EventKind::Session | EventKind::Coverage => &[],
+        EventKind::Session | EventKind::Coverage => SESSION,
     }
 }
 

@@ -36,6 +36,10 @@ pub enum TranscriptForm {
 }
 
 impl TranscriptForm {
+    /// Every form.
+    pub const ALL: [Self; 5] =
+        [Self::S3, Self::CloudwatchStream, Self::CloudwatchUpload, Self::Raw, Self::PowerShell];
+
     /// The word used in every output.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,0 +1,105 @@
+//! `ssm-audit sweep --store ROOT`
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
+
+use jiff::SignedDuration;
+use model::Level;
+use pipeline::sweep::{Options, Summary, sweep};
+use report::mask::Masker;
+use report::view::Grace;
+
+use crate::exit::{Failure, Outcome};
+use crate::ingest::SummaryFormat;
+use crate::input;
+use crate::scan::output;
+use crate::scan::summary::number;
+
+const EXAMPLES: &str = "\
+Examples:
+  ssm-audit sweep --store ./audit
+      everything in the store
+  ssm-audit sweep --store ./audit --since 3d
+      what a schedule runs every few minutes: the last days, where late facts can still change something
+
+What is found is kept as facts: to sweep twice finds nothing new.
+
+Exit codes: 0 done · 2 wrong arguments or rules · 3 the store could not be read or written";
+
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES, after_help = "See --help for examples.")]
+pub(crate) struct SweepArgs {
+    /// The store.
+    #[arg(long, value_name = "ROOT", env = "SSM_AUDIT_STORE")]
+    store: String,
+    /// The time that it is. Default: the clock's.
+    #[arg(long, value_name = "TIME")]
+    now: Option<String>,
+    /// Leave out what happened before: a time, a date, or an age such as `3d`.
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// How long a transcript may take to come after a session's end, such as `1h`.
+    #[arg(long, value_name = "AGE", default_value = "1h")]
+    grace: SignedDuration,
+    /// Rules: a directory or a file. Default: the pack that ships.
+    #[arg(long, value_name = "DIR", env = "SSM_AUDIT_RULES")]
+    rules: Option<PathBuf>,
+    /// Go on without the rules that are wrong, instead of not beginning.
+    #[arg(long)]
+    skip_invalid_rules: bool,
+    /// How to print the summary. Default: text on a terminal, else JSON.
+    #[arg(long, value_enum)]
+    format: Option<SummaryFormat>,
+    /// No summary.
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+pub(crate) fn run(args: &SweepArgs) -> Result<Outcome, Failure> {
+    let zone = jiff::tz::TimeZone::UTC;
+    let now = input::now(args.now.as_deref(), &zone)?;
+    let since = args.since.as_deref().map(|text| input::time(text, &zone)).transpose()?;
+    let set = input::rules(args.rules.as_deref(), args.skip_invalid_rules)?;
+    let store = crate::ingest::existing(&args.store)?;
+    let grace = Grace { upload: args.grace, ..Grace::default() };
+    let options = Options { now, since, grace, masker: Masker::default() };
+    let summary = sweep(&store, &set, &options)?;
+    if !args.quiet {
+        let format = args.format.unwrap_or_else(|| {
+            if io::stdout().is_terminal() { SummaryFormat::Text } else { SummaryFormat::Json }
+        });
+        output::print(&render(&summary, format))?;
+    }
+    Ok(Outcome::Done)
+}
+
+fn render(summary: &Summary, format: SummaryFormat) -> String {
+    if format == SummaryFormat::Json {
+        let json = serde_json::to_string(summary).expect("plain numbers are JSON");
+        return format!("{json}\n");
+    }
+    let by_level: Vec<String> = Level::ALL
+        .into_iter()
+        .rev()
+        .map(|level| (level, summary.findings[level as usize]))
+        .filter(|(_, count)| *count > 0)
+        .map(|(level, count)| format!("{count} {level}"))
+        .collect();
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    let _ = writeln!(
+        out,
+        "{} ({}), {} with their sessions, {} correlated: {}{}",
+        number(summary.sessions, "session", "sessions"),
+        number(summary.gaps, "gap", "gaps"),
+        number(summary.commands, "command", "commands"),
+        number(summary.matches, "match", "matches"),
+        number(summary.new, "new finding", "new findings"),
+        if summary.new > 0 { format!(" ({})", by_level.join(", ")) } else { String::new() },
+    );
+    for notice in &summary.notices {
+        let _ = writeln!(out, "  {}", model::Visible(notice));
+    }
+    out
+}
