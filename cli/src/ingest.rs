@@ -71,7 +71,7 @@ pub(crate) struct IngestArgs {
 pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, Failure> {
     let set = crate::input::rules(args.rules.as_deref(), args.skip_invalid_rules)?;
     let store = open(&args.store)?;
-    store.remove_abandoned(now());
+    let _writing = store.begin_writing();
     let options = Options {
         masker: Masker::default(),
         jobs: args.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, Into::into),
@@ -126,11 +126,6 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Self { message: error.to_string(), outcome: Outcome::Incomplete }
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the shells read the clock")]
-pub(crate) fn now() -> std::time::SystemTime {
-    std::time::SystemTime::now()
 }
 
 fn render(summary: &Summary, format: SummaryFormat, root: &str) -> String {

@@ -62,6 +62,7 @@ pub(crate) fn run(args: &SweepArgs) -> Result<Outcome, Failure> {
     let since = args.since.as_deref().map(|text| input::time(text, &zone)).transpose()?;
     let set = input::rules(args.rules.as_deref(), args.skip_invalid_rules)?;
     let store = crate::ingest::existing(&args.store)?;
+    let _writing = store.begin_writing();
     let grace = Grace { upload: args.grace, ..Grace::default() };
     let options = Options { now, since, grace, masker: Masker::default() };
     let summary = sweep(&store, &set, &options)?;

@@ -14,7 +14,7 @@ mod parquet;
 mod rows;
 mod table;
 
-pub use objects::{Entry, Store, StoreError};
+pub use objects::{Entry, Store, StoreError, Writing};
 pub use parquet::{Batches, decode, encode};
 pub use rows::{Activity, CommandRow, FindingRow, MatchRow, Transcript};
 pub use table::{Row, day};

@@ -1,8 +1,8 @@
 //! The objects of a store: created once, read, listed.
 
+use std::fs::File;
 use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use jiff::civil::Date;
@@ -72,8 +72,6 @@ pub struct Store {
 
 /// A partition without a date: what Hive, and after it every engine, calls one of null.
 const NO_DATE: &str = "__HIVE_DEFAULT_PARTITION__";
-/// Unfinished files of this age were left by a process that is gone.
-const ABANDONED: Duration = Duration::from_hours(1);
 
 impl Store {
     /// Opens the store at `root`: a directory, made if it is not there.
@@ -103,12 +101,21 @@ impl Store {
         Ok(Self { objects, runtime, root: root.to_owned(), directory })
     }
 
-    /// Removes what a killed process had begun to write an hour ago or longer. Such a file has a `#` and a number behind
-    /// its name, and is no part of the store.
-    pub fn remove_abandoned(&self, now: SystemTime) {
-        if let Some(directory) = &self.directory {
-            remove_abandoned(directory, now);
+    /// Begins to write. If nobody else writes, what killed processes had begun is removed first: such a file has a `#` and
+    /// a number behind its name, and is no part of the store.
+    pub fn begin_writing(&self) -> Writing {
+        let Some(directory) = &self.directory else { return Writing(None) };
+        let lock = directory.join(".writing");
+        let Ok(lock) = File::options().create(true).truncate(false).write(true).open(lock) else {
+            // A file system without locks: what was begun stays until somebody removes it.
+            return Writing(None);
+        };
+        if lock.try_lock().is_ok() {
+            remove_begun(directory);
+            let _ = lock.unlock();
         }
+        let _ = lock.lock_shared();
+        Writing(Some(lock))
     }
 
     /// How the user knows it.
@@ -225,17 +232,18 @@ fn partition<R: Row>(day: Option<Date>) -> String {
     format!("facts/{}/date={day}/", R::TABLE)
 }
 
-fn remove_abandoned(root: &FsPath, now: SystemTime) {
-    let is_abandoned = |path: &PathBuf| {
+/// As long as this lives, its process writes.
+#[derive(Debug)]
+#[must_use = "others may clean up as soon as it is dropped"]
+pub struct Writing(#[expect(dead_code, reason = "held for its lock")] Option<File>);
+
+/// Removes files that were begun and never finished.
+fn remove_begun(root: &FsPath) {
+    let is_begun = |path: &FsPath| {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let staged = name.rsplit_once('#').is_some_and(|(_, number)| {
+        name.rsplit_once('#').is_some_and(|(_, number)| {
             !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit())
-        });
-        staged
-            && path
-                .metadata()
-                .and_then(|data| data.modified())
-                .is_ok_and(|time| now.duration_since(time).is_ok_and(|age| age > ABANDONED))
+        })
     };
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -243,8 +251,7 @@ fn remove_abandoned(root: &FsPath, now: SystemTime) {
             let path = entry.path();
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 folders.push(path);
-            } else if is_abandoned(&path) {
-                // Another process may have been quicker.
+            } else if is_begun(&path) {
                 let _ = std::fs::remove_file(path);
             }
         }
