@@ -50,6 +50,8 @@ struct Draft {
     account: Symbol,
     region: Symbol,
     target: Symbol,
+    /// The name that Session Manager has for a container: of a session opened through ECS there are two records.
+    container: Symbol,
     kind: Symbol,
     document: Symbol,
     reason: Symbol,
@@ -250,9 +252,12 @@ impl Sessions {
             if opens.get(at) == Some(true) {
                 let [event, rest @ ..] =
                     std::array::from_fn::<_, 13, _>(|i| self.symbols.of(columns[i].get(at)));
+                let container = columns[7].get(at).filter(|target| target.starts_with("ecs:"));
+                let container = self.symbols.of(container);
                 let time = times.get(at);
                 let by = (time.unwrap_or(i64::MAX), event);
                 let draft = self.draft(id);
+                draft.container = draft.container.or(container);
                 // A copy changes nothing; of two that claim the same id the first counts.
                 if draft.is_opened && draft.opened_by.0 <= by.0 {
                     continue;
@@ -398,7 +403,7 @@ impl Sessions {
             principal_name: text(draft.principal_name.or(draft.principal_claimed_name)),
             account: text(draft.account),
             region: text(draft.region.or(draft.stream_region)),
-            target: text(draft.target.or(draft.stream_target)),
+            target: text(draft.container.or(draft.target).or(draft.stream_target)),
             kind: text(draft.kind),
             document: text(draft.document),
             reason: text(draft.reason),
@@ -437,12 +442,12 @@ fn earlier(a: Option<i64>, b: Option<i64>) -> Option<i64> {
     }
 }
 
-/// What in a transcript means that not all of it can be read, in words.
+/// What in a transcript means that something is not in it, in words. What was only hidden from whoever watched is: its bytes
+/// were recorded.
 fn hidden(batch: &arrow_array::RecordBatch, at: usize) -> Option<String> {
     use arrow_array::Array as _;
     use arrow_array::cast::AsArray as _;
-    const HIDING: [&str; 4] =
-        ["overwritten_command", "swallowed_text", "echo_off", "lost_command_characters"];
+    const HIDING: [&str; 3] = ["swallowed_text", "echo_off", "lost_command_characters"];
     let list = batch.column_by_name("observations")?.as_list_opt::<i32>()?;
     if !list.is_valid(at) {
         return None;
