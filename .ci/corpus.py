@@ -116,5 +116,28 @@ run = subprocess.run(
 last = run.stdout.splitlines()[-1]
 check("agent's recordings against bash's history", int(last.split()[0]) >= 79, last)
 
+# Sessions, as the store's view has them, against the truth: who, where, when, what kind, and whether it was recorded.
+for form in ["s3", "cloudwatch"]:
+    script = Path(__file__).parent / "sessions.py"
+    run = subprocess.run([sys.executable, script, BINARY, SHARED / "transcripts" / "A", "--form", form], capture_output=True, text=True)
+    check(f"sessions {form}: the view agrees with the truth", run.returncode == 0, run.stdout.splitlines()[-1])
+
+
+def ids(folder):
+    """Ids of what a scan finds, and of what a store has after a sweep."""
+    with tempfile.TemporaryDirectory() as store:
+        subprocess.run([BINARY, "ingest", folder, "--store", store, "--quiet"], capture_output=True)
+        swept = subprocess.run([BINARY, "sweep", "--store", store, "--now", "2027-01-01"], check=True, capture_output=True, text=True)
+        again = subprocess.run([BINARY, "sweep", "--store", store, "--now", "2027-01-01"], check=True, capture_output=True, text=True)
+        ingested = [json.loads(p.read_text()) for p in Path(store).glob("ledger/*/*.json")]
+    return json.loads(swept.stdout), json.loads(again.stdout), ingested
+
+
+for folder in ["stratus-red-team", "repro-ssm-agent", "umccr-cloudtrail"]:
+    swept, again, ledger = ids(CORPUS / folder)
+    files = sum(1 for p in (CORPUS / folder).rglob("*") if p.is_file())
+    check(f"{folder}: every file is in the ledger, and a second sweep finds nothing new", len(ledger) == files and again["new"] == 0,
+          f"{files} files, {swept['new']} then {again['new']}")
+
 print(f"\n{passed} passed, {failed} failed")
 sys.exit(failed > 0)

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
 
+#[path = "python/mod.rs"]
+mod python;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -286,4 +289,53 @@ fn the_views_can_be_read_by_programs() {
     let facts = files(&store.path().join("facts"));
     assert!(facts.iter().all(|file| text(file).contains("/date=")));
     assert_eq!(FindingRow::schema().metadata()["ssm_audit.table"], "findings");
+}
+
+/// Times as they compare, numbers as one kind.
+fn plain(row: &Value) -> Vec<(String, String)> {
+    let value = |value: &Value| match value {
+        Value::String(text) => match text.parse::<jiff::Timestamp>() {
+            Ok(time) => time.as_microsecond().to_string(),
+            Err(_) => text.clone(),
+        },
+        Value::Number(number) => format!("{:.6}", number.as_f64().unwrap()),
+        other => other.to_string(),
+    };
+    row.as_object().unwrap().iter().map(|(name, of)| (name.clone(), value(of))).collect()
+}
+
+#[test]
+fn the_sql_gives_the_rows_that_the_folds_give() {
+    let python = python::python();
+    let store = TempDir::new().unwrap();
+    ingest(&month(), store.path());
+    sweep(store.path());
+    // In the middle of the month some are pending.
+    for now in [NOW, "2026-10-19T15:00:00Z"] {
+        for view in ["sessions", "coverage", "access"] {
+            let (code, ours, err) =
+                run(&[view, "--store", text(store.path()), "--now", now, "--format", "json"]);
+            assert_eq!(code, 0, "{err}");
+            let script = root().join("tests/python/views.py");
+            let theirs = Command::new(&python)
+                .args([text(&script), text(store.path()), now, view])
+                .output()
+                .unwrap();
+            let trouble = String::from_utf8_lossy(&theirs.stderr).into_owned();
+            assert!(theirs.status.success(), "{trouble}");
+            let sorted = |out: &str| {
+                let mut rows: Vec<_> = lines(out).iter().map(plain).collect();
+                rows.iter_mut().for_each(|row| row.sort());
+                rows.sort();
+                rows
+            };
+            let (ours, theirs) =
+                (sorted(&ours), sorted(&String::from_utf8(theirs.stdout).unwrap()));
+            assert!(!ours.is_empty());
+            for (ours, theirs) in ours.iter().zip(&theirs) {
+                assert_eq!(ours, theirs, "{view} at {now}");
+            }
+            assert_eq!(ours.len(), theirs.len(), "{view} at {now}");
+        }
+    }
 }

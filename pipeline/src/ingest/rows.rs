@@ -53,7 +53,11 @@ pub(super) fn transcript(
     stored: Option<Timestamp>,
     sha256: Option<&str>,
 ) -> Transcript {
-    let observed = || head.observations.iter();
+    let observed: Vec<String> = head
+        .observations
+        .iter()
+        .map(|(kind, count, _)| format!("{}={count}", kind.as_str()))
+        .collect();
     Transcript {
         time: day_of(head, stored),
         session_id: head.session_id.as_ref().map(ToString::to_string),
@@ -67,8 +71,7 @@ pub(super) fn transcript(
         ended: head.ended,
         complete: head.complete,
         commands: head.commands,
-        observations: observed().map(|(kind, ..)| kind.as_str().to_owned()).collect(),
-        observation_counts: observed().map(|(_, count, ..)| count.to_string()).collect(),
+        observations: (!observed.is_empty()).then(|| observed.join(", ")),
         stored,
         sha256: sha256.map(str::to_owned),
         artifact: head.place.artifact.to_string(),

@@ -53,7 +53,8 @@ pub(super) fn head(row: &Transcript) -> TranscriptHead {
     let form = TranscriptForm::ALL.into_iter().find(|form| form.as_str() == row.form);
     let place = Place::new(row.artifact.as_str(), row.offset);
     let mut observations = Observations::default();
-    for (word, count) in row.observations.iter().zip(&row.observation_counts) {
+    let observed = row.observations.as_deref().into_iter().flat_map(|text| text.split(", "));
+    for (word, count) in observed.filter_map(|observed| observed.split_once('=')) {
         let kind = ObservationKind::ALL.into_iter().find(|kind| kind.as_str() == word);
         if let (Some(kind), Ok(count)) = (kind, count.parse()) {
             let bytes = ByteSpan { start: row.offset, end: row.offset };

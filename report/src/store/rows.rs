@@ -94,10 +94,8 @@ table! {
     complete: MaybeFlag,
     /// Commands in it.
     commands: Number,
-    /// What was seen in it that hides something, each kind once.
-    observations: Texts,
-    /// How often, in the same order.
-    observation_counts: Texts,
+    /// What was seen in it that hides something, and how often: `echo_off=1, long_title=3`.
+    observations: MaybeText,
     /// When the object was stored, where the source tells.
     stored: Time,
     /// SHA-256 of the object as it was stored; null for log events.

@@ -73,6 +73,11 @@ pub fn access<'s>(rows: &[SessionRow<'s>]) -> Vec<Access<'s>> {
             commands: 0,
             findings: 0,
         });
+        // One principal may have been known by several names.
+        access.principal_name = match (access.principal_name, row.principal_name) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
         access.sessions += 1;
         access.gaps += u64::from(row.coverage.is_gap());
         access.first = [access.first, row.start].into_iter().flatten().min();

@@ -119,7 +119,7 @@ pub(super) fn of(known: Known<'_>, now: Timestamp, grace: Grace) -> (Coverage, S
     };
     let deadline = deadline.unwrap_or(Timestamp::MAX);
     if now < deadline {
-        return (Coverage::Pending, format!("the transcript may come until {}", short(deadline)));
+        return (Coverage::Pending, "the transcript may still come".to_owned());
     }
     let after = match known.end {
         Some(_) => format!("{} after its end", hours(grace.upload)),
@@ -130,10 +130,6 @@ pub(super) fn of(known: Known<'_>, now: Timestamp, grace: Grace) -> (Coverage, S
         format!("; the document {document} may have switched logging off")
     });
     (Coverage::Missing, format!("no transcript {after}{document}"))
-}
-
-fn short(time: Timestamp) -> String {
-    time.round(jiff::Unit::Second).unwrap_or(time).to_string()
 }
 
 fn hours(duration: SignedDuration) -> String {

@@ -215,13 +215,6 @@ impl Sessions {
         Ok(this)
     }
 
-    fn draft(&mut self, id: &str) -> &mut Draft {
-        if !self.drafts.contains_key(id) {
-            self.drafts.insert(id.into(), Draft::default());
-        }
-        self.drafts.get_mut(id).expect("it was put there")
-    }
-
     fn activity(&mut self, batch: &arrow_array::RecordBatch) {
         let texts = |name| Texts::of(batch, name);
         let (ids, opens) = (texts("session_id"), Flags::of(batch, "opens_session"));
@@ -256,10 +249,14 @@ impl Sessions {
                 let container = self.symbols.of(container);
                 let time = times.get(at);
                 let by = (time.unwrap_or(i64::MAX), event);
-                let draft = self.draft(id);
-                draft.container = draft.container.or(container);
+                let Self { symbols, drafts } = self;
+                let draft = draft(drafts, id);
+                draft.container = symbols.least(draft.container, container);
                 // A copy changes nothing; of two that claim the same id the first counts.
-                if draft.is_opened && draft.opened_by.0 <= by.0 {
+                let rank = |(time, event): (i64, Symbol)| {
+                    (time, symbols.text(event).is_none(), symbols.text(event))
+                };
+                if draft.is_opened && rank(draft.opened_by) <= rank(by) {
                     continue;
                 }
                 let [
@@ -298,7 +295,7 @@ impl Sessions {
             } else if names.get(at) == Some("TerminateSession")
                 && sources.get(at) == Some("ssm.amazonaws.com")
             {
-                let draft = self.draft(id);
+                let draft = draft(&mut self.drafts, id);
                 draft.terminated = earlier(draft.terminated, times.get(at));
             }
         }
@@ -310,26 +307,31 @@ impl Sessions {
         let (ids, complete) = (texts("session_id"), Flags::of(batch, "complete"));
         let (first, last, ended) =
             (numbers("first_event"), numbers("last_event"), numbers("ended"));
-        let commands = numbers("commands");
+        let (commands, observations) = (numbers("commands"), texts("observations"));
         let columns = ["target", "region", "principal_arn", "run_as"].map(texts);
         for at in 0..batch.num_rows() {
             let Some(id) = ids.get(at) else { continue };
             let [target, region, principal, run_as] =
                 std::array::from_fn::<_, 4, _>(|i| self.symbols.of(columns[i].get(at)));
-            let hidden = self.symbols.of(hidden(batch, at).as_deref());
-            let draft = self.draft(id);
-            draft.stream_target = draft.stream_target.or(target);
-            draft.stream_region = draft.stream_region.or(region);
-            draft.stream_principal = draft.stream_principal.or(principal);
-            draft.run_as = draft.run_as.or(run_as);
+            let hidden = observations.get(at).and_then(hidden);
+            let hidden = self.symbols.of(hidden.as_deref());
+            let Self { symbols, drafts } = self;
+            let draft = draft(drafts, id);
+            draft.stream_target = symbols.least(draft.stream_target, target);
+            draft.stream_region = symbols.least(draft.stream_region, region);
+            draft.stream_principal = symbols.least(draft.stream_principal, principal);
+            draft.run_as = symbols.least(draft.run_as, run_as);
             draft.first_event = earlier(draft.first_event, first.get(at));
             draft.last_event = draft.last_event.max(last.get(at));
             draft.ended = draft.ended.max(ended.get(at));
             let count = commands.get(at).and_then(|count| u64::try_from(count).ok());
             draft.commands = draft.commands.max(count.unwrap_or_default());
             // What one form hides another may show.
-            draft.hidden =
-                if draft.transcripts == 0 || hidden.is_none() { hidden } else { draft.hidden };
+            draft.hidden = match draft.transcripts {
+                0 => hidden,
+                _ if hidden.is_none() || draft.hidden.is_none() => Symbol::default(),
+                _ => symbols.least(draft.hidden, hidden),
+            };
             draft.transcripts += 1;
             draft.cut += u32::from(complete.get(at) == Some(false));
         }
@@ -435,6 +437,13 @@ impl Sessions {
     }
 }
 
+fn draft<'d>(drafts: &'d mut HashMap<Box<str>, Draft>, id: &str) -> &'d mut Draft {
+    if !drafts.contains_key(id) {
+        drafts.insert(id.into(), Draft::default());
+    }
+    drafts.get_mut(id).expect("it was put there")
+}
+
 fn earlier(a: Option<i64>, b: Option<i64>) -> Option<i64> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),
@@ -442,18 +451,14 @@ fn earlier(a: Option<i64>, b: Option<i64>) -> Option<i64> {
     }
 }
 
-/// What in a transcript means that something is not in it, in words. What was only hidden from whoever watched is: its bytes
-/// were recorded.
-fn hidden(batch: &arrow_array::RecordBatch, at: usize) -> Option<String> {
-    use arrow_array::Array as _;
-    use arrow_array::cast::AsArray as _;
+/// What in a transcript means that something is not in it. What was only hidden from whoever watched is: its bytes were
+/// recorded.
+fn hidden(observations: &str) -> Option<String> {
     const HIDING: [&str; 3] = ["swallowed_text", "echo_off", "lost_command_characters"];
-    let list = batch.column_by_name("observations")?.as_list_opt::<i32>()?;
-    if !list.is_valid(at) {
-        return None;
-    }
-    let items = list.value(at);
-    let found: Vec<&str> =
-        items.as_string_opt::<i32>()?.iter().flatten().filter(|o| HIDING.contains(o)).collect();
+    let seen = |kind: &&str| {
+        let mut kinds = observations.split(", ").filter_map(|seen| seen.split_once('='));
+        kinds.any(|(seen, _)| seen == *kind)
+    };
+    let found: Vec<&str> = HIDING.into_iter().filter(|kind| seen(kind)).collect();
     (!found.is_empty()).then(|| found.join(", "))
 }

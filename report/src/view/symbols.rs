@@ -46,6 +46,15 @@ impl Symbols {
         symbol
     }
 
+    /// The one whose text comes first; the other if one is none.
+    pub(super) fn least(&self, a: Symbol, b: Symbol) -> Symbol {
+        match (self.text(a), self.text(b)) {
+            (Some(one), Some(other)) if other < one => b,
+            (None, _) => b,
+            _ => a,
+        }
+    }
+
     pub(super) fn text(&self, symbol: Symbol) -> Option<&str> {
         self.texts.get((symbol.0 as usize).checked_sub(1)?).map(|text| &**text)
     }

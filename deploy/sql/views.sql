@@ -1,0 +1,136 @@
+-- The views `sessions`, `coverage` and `access` over a store's tables, in SQL that DuckDB and Trino (Athena) read alike.
+-- They give the rows that `ssm-audit sessions`, `coverage` and `access` give: a test holds both to that.
+
+-- When to look, and how long a transcript may take. Replace it to look at another time.
+CREATE OR REPLACE VIEW clock AS
+SELECT
+  current_timestamp AS now,
+  INTERVAL '1' HOUR AS upload, '1h' AS upload_text,
+  INTERVAL '25' HOUR AS session_and_upload, '25h' AS session_and_upload_text;
+
+CREATE OR REPLACE VIEW sessions AS
+WITH
+opening AS (
+  -- A copy of a record changes nothing; of two that claim the same id the first counts.
+  SELECT * FROM (
+    SELECT
+      session_id, principal, principal_type, coalesce(principal_name, principal_claimed_name) AS principal_name,
+      account, region, target, session_kind, document, reason, mfa, source_ip, user_agent, time,
+      min(CASE WHEN target LIKE 'ecs:%' THEN target END) OVER (PARTITION BY session_id) AS container,
+      row_number() OVER (PARTITION BY session_id ORDER BY time NULLS LAST, event_id NULLS LAST, artifact, "offset") AS place
+    FROM activity
+    WHERE session_id IS NOT NULL AND error_code IS NULL AND opens_session
+  ) AS opened
+  WHERE place = 1
+),
+ending AS (
+  SELECT session_id, min(time) AS terminated
+  FROM activity
+  WHERE session_id IS NOT NULL AND error_code IS NULL AND NOT coalesce(opens_session, false)
+    AND event_name = 'TerminateSession' AND event_source = 'ssm.amazonaws.com'
+  GROUP BY session_id
+),
+recording AS (
+  SELECT
+    session_id,
+    count(*) AS transcripts,
+    count(CASE WHEN complete = false THEN 1 END) AS cut,
+    count(hidden) AS hiding,
+    min(hidden) AS hidden,
+    min(target) AS target, min(region) AS region, min(principal_arn) AS principal_arn, min(run_as) AS run_as,
+    min(first_event) AS first_event, max(last_event) AS last_event, max(ended) AS ended,
+    max(commands) AS commands
+  FROM (
+    SELECT *,
+      nullif(concat_ws(', ',
+        CASE WHEN ', ' || observations LIKE '%, swallowed\_text=%' ESCAPE '\' THEN 'swallowed_text' END,
+        CASE WHEN ', ' || observations LIKE '%, echo\_off=%' ESCAPE '\' THEN 'echo_off' END,
+        CASE WHEN ', ' || observations LIKE '%, lost\_command\_characters=%' ESCAPE '\' THEN 'lost_command_characters' END
+      ), '') AS hidden
+    FROM transcripts
+    WHERE session_id IS NOT NULL
+  ) AS seen
+  GROUP BY session_id
+),
+finding AS (
+  SELECT
+    session_id,
+    count(DISTINCT finding_id) AS findings,
+    max(CASE level WHEN 'informational' THEN 1 WHEN 'low' THEN 2 WHEN 'medium' THEN 3 WHEN 'high' THEN 4 WHEN 'critical' THEN 5 END)
+      AS highest
+  FROM findings
+  WHERE session_id IS NOT NULL
+  GROUP BY session_id
+),
+joined AS (
+  SELECT
+    coalesce(o.session_id, r.session_id) AS session_id,
+    coalesce(o.principal, r.principal_arn) AS principal_arn, o.principal_type, o.principal_name, o.account,
+    coalesce(o.region, r.region) AS region,
+    coalesce(o.container, o.target, r.target) AS target,
+    o.session_kind AS kind, o.document, o.reason, o.mfa, o.source_ip, o.user_agent, r.run_as,
+    coalesce(o.time, r.first_event) AS "start",
+    coalesce(e.terminated, r.ended, r.last_event) AS "end",
+    CASE WHEN e.terminated IS NOT NULL THEN 'terminated' WHEN r.ended IS NOT NULL THEN 'transcript'
+      WHEN r.last_event IS NOT NULL THEN 'last-event' END AS end_source,
+    coalesce(r.commands, 0) AS commands,
+    o.session_id IS NOT NULL AS is_opened, coalesce(r.transcripts, 0) AS transcripts, coalesce(r.cut, 0) AS cut,
+    CASE WHEN r.hiding = r.transcripts THEN r.hidden END AS hidden
+  FROM opening AS o
+  FULL OUTER JOIN recording AS r ON r.session_id = o.session_id
+  LEFT JOIN ending AS e ON e.session_id = coalesce(o.session_id, r.session_id)
+),
+judged AS (
+  SELECT j.*, c.upload_text, c.session_and_upload_text,
+    CASE
+      WHEN transcripts > 0 AND NOT is_opened THEN 'unaudited'
+      WHEN transcripts > 0 AND cut = transcripts THEN 'recorded-partial'
+      WHEN transcripts > 0 AND hidden IS NOT NULL THEN 'recorded-partial'
+      WHEN transcripts > 0 THEN 'recorded'
+      WHEN kind IN ('port-forward', 'port-forward-remote', 'ssh') THEN 'unrecordable'
+      WHEN "end" IS NOT NULL AND c.now < "end" + c.upload THEN 'pending'
+      WHEN "end" IS NULL AND "start" IS NOT NULL AND c.now < "start" + c.session_and_upload THEN 'pending'
+      ELSE 'missing'
+    END AS coverage
+  FROM joined AS j
+  CROSS JOIN clock AS c
+)
+SELECT
+  j.session_id, principal_arn, principal_type, principal_name, account, region, target, kind, document, reason, mfa, source_ip,
+  user_agent, run_as, "start", "end", end_source,
+  CASE WHEN "end" > "start" THEN date_diff('millisecond', "start", "end") / 1000.0 WHEN "end" IS NOT NULL AND "start" IS NOT NULL THEN 0.0 END
+    AS duration_s,
+  commands, coalesce(f.findings, 0) AS findings,
+  CASE f.highest WHEN 1 THEN 'informational' WHEN 2 THEN 'low' WHEN 3 THEN 'medium' WHEN 4 THEN 'high' WHEN 5 THEN 'critical' END
+    AS highest_level,
+  coverage,
+  CASE coverage
+    WHEN 'unaudited' THEN 'no CloudTrail record opened it'
+    WHEN 'recorded-partial' THEN
+      CASE WHEN cut = transcripts THEN 'the transcript has no end: it may be cut' ELSE 'seen in the transcript: ' || hidden END
+    WHEN 'unrecordable' THEN kind || ': Session Manager records nothing of it'
+    WHEN 'pending' THEN 'the transcript may still come'
+    WHEN 'missing' THEN
+      CASE WHEN "end" IS NOT NULL THEN 'no transcript ' || upload_text || ' after its end'
+        ELSE 'no transcript ' || session_and_upload_text || ' after its start, its end unknown' END
+      || CASE WHEN kind IS NULL AND document IS NOT NULL THEN '; the document ' || document || ' may have switched logging off' ELSE '' END
+    ELSE ''
+  END AS coverage_reason
+FROM judged AS j
+LEFT JOIN finding AS f ON f.session_id = j.session_id;
+
+-- What is not known that should be.
+CREATE OR REPLACE VIEW coverage AS
+SELECT * FROM sessions WHERE coverage NOT IN ('recorded', 'pending');
+
+-- Who had sessions on which node.
+CREATE OR REPLACE VIEW access AS
+SELECT
+  principal_arn, min(principal_name) AS principal_name, account, region, target,
+  count(*) AS sessions,
+  count(CASE WHEN coverage NOT IN ('recorded', 'pending') THEN 1 END) AS gaps,
+  min("start") AS first, max("start") AS last,
+  coalesce(sum(duration_s), 0.0) AS duration_s,
+  sum(commands) AS commands, sum(findings) AS findings
+FROM sessions
+GROUP BY principal_arn, account, region, target;
