@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Its interpreter. The first test that asks makes it; the others wait.
-pub fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap();
     let (place, wanted) = (root.join("target/test-venv"), root.join("tests/requirements.txt"));
     fs::create_dir_all(root.join("target")).unwrap();
