@@ -12,6 +12,7 @@ use pipeline::ingest::{Observer, Options, Summary, ingest, local};
 use report::mask::Masker;
 use report::store::{Store, StoreError};
 
+use crate::alerts::Alerting;
 use crate::exit::{Failure, Outcome};
 use crate::scan::summary::{self, number};
 use crate::scan::{output, progress};
@@ -51,6 +52,9 @@ pub(crate) struct IngestArgs {
     /// Go on without the rules that are wrong, instead of not beginning.
     #[arg(long)]
     skip_invalid_rules: bool,
+    /// Who is to hear of what: a YAML file. Without it nobody is told.
+    #[arg(long, value_name = "FILE", env = "SSM_AUDIT_ROUTES")]
+    routes: Option<PathBuf>,
     /// How to print the summary. Default: text on a terminal, else JSON.
     #[arg(long, value_enum)]
     format: Option<SummaryFormat>,
@@ -70,6 +74,7 @@ pub(crate) struct IngestArgs {
 
 pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, Failure> {
     let set = crate::input::rules(args.rules.as_deref(), args.skip_invalid_rules)?;
+    let alerting = Alerting::open(args.routes.as_deref())?;
     let store = open(&args.store)?;
     let _writing = store.begin_writing();
     let options = Options {
@@ -96,6 +101,9 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, Failure> {
     bar.finish_and_clear();
     let mut summary = summary?;
     summary.failed += unlisted;
+    // What matched is told at once; what takes the session, or several events, waits for the sweep.
+    let now = crate::input::now(None, &jiff::tz::TimeZone::UTC)?;
+    let alerts = alerting.map(|alerting| alerting.deliver(&store, &set, None, now)).transpose()?;
     if !args.quiet {
         let format = args.format.unwrap_or_else(|| {
             if io::stdout().is_terminal() { SummaryFormat::Text } else { SummaryFormat::Json }
@@ -103,7 +111,12 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, Failure> {
         output::print(&render(&summary, format, store.root()))?;
     }
     watch.problems.tell(args.verbose, args.quiet);
-    Ok(if summary.quarantined + summary.failed > 0 { Outcome::Incomplete } else { Outcome::Done })
+    let unsent = alerts.is_some_and(|alerts| !alerts.failed.is_empty());
+    Ok(if unsent || summary.quarantined + summary.failed > 0 {
+        Outcome::Incomplete
+    } else {
+        Outcome::Done
+    })
 }
 
 /// Opens the store.

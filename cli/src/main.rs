@@ -1,5 +1,6 @@
 //! The terminal shell: arguments → verbs → exit code. One file for each subcommand.
 
+mod alerts;
 mod args;
 mod backtest;
 mod commands;

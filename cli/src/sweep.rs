@@ -10,6 +10,7 @@ use pipeline::sweep::{Options, Summary, sweep};
 use report::mask::Masker;
 use report::view::Grace;
 
+use crate::alerts::Alerting;
 use crate::exit::{Failure, Outcome};
 use crate::ingest::SummaryFormat;
 use crate::input;
@@ -48,6 +49,9 @@ pub(crate) struct SweepArgs {
     /// Go on without the rules that are wrong, instead of not beginning.
     #[arg(long)]
     skip_invalid_rules: bool,
+    /// Who is to hear of what: a YAML file. Without it nobody is told.
+    #[arg(long, value_name = "FILE", env = "SSM_AUDIT_ROUTES")]
+    routes: Option<PathBuf>,
     /// How to print the summary. Default: text on a terminal, else JSON.
     #[arg(long, value_enum)]
     format: Option<SummaryFormat>,
@@ -61,23 +65,34 @@ pub(crate) fn run(args: &SweepArgs) -> Result<Outcome, Failure> {
     let now = input::now(args.now.as_deref(), &zone)?;
     let since = args.since.as_deref().map(|text| input::time(text, &zone)).transpose()?;
     let set = input::rules(args.rules.as_deref(), args.skip_invalid_rules)?;
+    let alerting = Alerting::open(args.routes.as_deref())?;
     let store = crate::ingest::existing(&args.store)?;
     let _writing = store.begin_writing();
     let grace = Grace { upload: args.grace, ..Grace::default() };
     let options = Options { now, since, grace, masker: Masker::default() };
     let summary = sweep(&store, &set, &options)?;
+    let alerts = alerting.map(|alerting| alerting.deliver(&store, &set, since, now)).transpose()?;
     if !args.quiet {
         let format = args.format.unwrap_or_else(|| {
             if io::stdout().is_terminal() { SummaryFormat::Text } else { SummaryFormat::Json }
         });
-        output::print(&render(&summary, format))?;
+        output::print(&render(&summary, alerts.as_ref(), format))?;
     }
-    Ok(Outcome::Done)
+    // An alert that could not be sent, or a mute that mutes nothing, wants somebody to look.
+    let trouble = alerts.is_some_and(|a| !a.failed.is_empty() || !a.expired_mutes.is_empty());
+    Ok(if trouble { Outcome::Incomplete } else { Outcome::Done })
 }
 
-fn render(summary: &Summary, format: SummaryFormat) -> String {
+fn render(
+    summary: &Summary,
+    alerts: Option<&pipeline::alerts::Summary>,
+    format: SummaryFormat,
+) -> String {
     if format == SummaryFormat::Json {
-        let json = serde_json::to_string(summary).expect("plain numbers are JSON");
+        let mut json = serde_json::to_value(summary).expect("plain numbers are JSON");
+        if let Some(alerts) = alerts {
+            json["alerts"] = serde_json::to_value(alerts).expect("plain numbers are JSON");
+        }
         return format!("{json}\n");
     }
     let by_level: Vec<String> = Level::ALL
@@ -99,6 +114,16 @@ fn render(summary: &Summary, format: SummaryFormat) -> String {
         number(summary.new, "new finding", "new findings"),
         if summary.new > 0 { format!(" ({})", by_level.join(", ")) } else { String::new() },
     );
+    if let Some(alerts) = alerts {
+        let _ = writeln!(
+            out,
+            "{}: {} sent, {} muted, {} not sent",
+            number(alerts.groups, "group of findings", "groups of findings"),
+            alerts.sent,
+            alerts.muted,
+            alerts.failed.len(),
+        );
+    }
     for notice in &summary.notices {
         let _ = writeln!(out, "  {}", model::Visible(notice));
     }

@@ -4,6 +4,7 @@
 //! scan     artifacts ──ingest──▶ events ──rules──▶ findings ──▶ a writer    (nothing is kept)
 //! ingest   artifacts ──ingest──▶ events ──rules──▶ facts in the store    (each once)
 //! sweep    facts ──views──▶ sessions, gaps ──rules, correlations──▶ findings in the store
+//! alerts   findings in the store ──routes──▶ sinks, each once
 //! commands transcripts ──ingest──▶ the commands that people ran
 //! pack     where the rules come from: a directory, or the pack that is embedded
 //! cases    the tests beside a rule: event or command line → does it fire?
@@ -12,6 +13,7 @@
 //! catalogue, template   rules as documentation, and where a new one begins
 //! ```
 
+pub mod alerts;
 pub mod backtest;
 pub mod cases;
 pub mod catalogue;

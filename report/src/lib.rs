@@ -7,7 +7,9 @@
 //! Everything that leaves here has been made harmless for where it goes: no control sequence reaches a
 //! terminal, no formula a spreadsheet.
 
+pub mod alert;
 pub mod mask;
+pub mod sink;
 pub mod store;
 pub mod view;
 pub mod write;

@@ -14,6 +14,7 @@ mod parquet;
 mod rows;
 mod table;
 
+pub(crate) use objects::NO_DATE;
 pub use objects::{Entry, Store, StoreError, Writing};
 pub use parquet::{Batches, decode, encode};
 pub use rows::{Activity, CommandRow, FindingRow, MatchRow, Transcript};

@@ -71,7 +71,7 @@ pub struct Store {
 }
 
 /// A partition without a date: what Hive, and after it every engine, calls one of null.
-const NO_DATE: &str = "__HIVE_DEFAULT_PARTITION__";
+pub(crate) const NO_DATE: &str = "__HIVE_DEFAULT_PARTITION__";
 
 impl Store {
     /// Opens the store at `root`: a directory, made if it is not there.

@@ -1,0 +1,127 @@
+//! Findings in the store → alerts that arrive.
+//!
+//! The facts come first: what is to be told is read from them, so an alert is never lost with the process that found
+//! something. Each sink hears of a group at once, then of the rest in one update; what could not be sent is taken up by
+//! the next call.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use report::alert::{Alert, Routes, State, groups};
+use report::sink::{self, Sink, SinkError};
+use report::store::{FindingRow, Store, StoreError, day};
+use rules::RuleSet;
+use serde::Serialize;
+
+/// What came of it.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Summary {
+    /// Groups of findings that were looked at.
+    pub groups: u64,
+    /// Notifications that arrived, each sink counted.
+    pub sent: u64,
+    /// Groups that nobody is to hear of for now.
+    pub muted: u64,
+    /// What could not be sent; the next call tries again.
+    pub failed: Vec<Failed>,
+    /// Mutes whose day is over: they mute nothing.
+    pub expired_mutes: Vec<String>,
+}
+
+/// A notification that a sink did not take.
+#[derive(Clone, Debug, Serialize)]
+pub struct Failed {
+    /// The sink's name.
+    pub sink: String,
+    /// The group.
+    pub alert_id: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// The sinks of a configuration, opened.
+pub struct Sinks(BTreeMap<String, Box<dyn Sink>>);
+
+impl Sinks {
+    /// Opens them all, so that a mistake shows before anything is sent.
+    pub fn open(routes: &Routes) -> Result<Self, SinkError> {
+        let open = |(name, config): (&String, _)| {
+            let sink =
+                sink::open(config).map_err(|error| SinkError(format!("sink `{name}`: {error}")))?;
+            Ok((name.clone(), sink))
+        };
+        routes.sinks.iter().map(open).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// Sends what is due at `now`, of findings from `since` on.
+pub fn deliver(
+    store: &Store,
+    set: &RuleSet,
+    routes: &Routes,
+    sinks: &Sinks,
+    since: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<Summary, StoreError> {
+    let mut summary = Summary {
+        expired_mutes: routes
+            .expired(now)
+            .map(|mute| format!("{} (until {}, {})", mute.reason, mute.until, mute.owner))
+            .collect(),
+        ..Summary::default()
+    };
+    let rows = store.rows::<FindingRow>(day(since), None)?;
+    let groups = groups(rows);
+    let state = State::read(store, groups.iter().map(|group| group.day))?;
+    for group in &groups {
+        if since.zip(group.last()).is_some_and(|(since, last)| last < since) {
+            continue;
+        }
+        summary.groups += 1;
+        let due = state.due(group, routes, now, |alert| complete(set, alert))?;
+        if due.is_empty() {
+            let alert = group.alert(&std::collections::BTreeSet::new(), 1);
+            let is_muted = alert.is_some_and(|alert| routes.mute_of(&alert, now).is_some());
+            summary.muted += u64::from(is_muted);
+        }
+        for due in due {
+            let mut reasons = Vec::new();
+            for name in &due.sinks {
+                let sent = sinks.0.get(name).map_or_else(
+                    || Err(SinkError("it is no longer in the routes".to_owned())),
+                    |sink| sink.send(&due.alert),
+                );
+                match sent {
+                    Ok(()) => {
+                        state.sent(&due, name, now)?;
+                        summary.sent += 1;
+                    }
+                    Err(error) => {
+                        let reason = error.to_string();
+                        reasons.push(format!("{name}: {reason}"));
+                        summary.failed.push(Failed {
+                            sink: name.clone(),
+                            alert_id: due.alert.alert_id.clone(),
+                            reason,
+                        });
+                    }
+                }
+            }
+            if !reasons.is_empty() {
+                state.failed(&due, reasons, now)?;
+            }
+        }
+    }
+    Ok(summary)
+}
+
+/// What the rule says of itself.
+fn complete(set: &RuleSet, alert: &mut Alert) {
+    let rules = set.rules().iter().map(|rule| &rule.meta);
+    let correlations = set.correlations().iter().map(|linked| &linked.correlation.meta);
+    let Some(meta) = rules.chain(correlations).find(|meta| meta.info.id == alert.rule_id) else {
+        return;
+    };
+    alert.why.clone_from(&meta.description);
+    alert.next.clone_from(&meta.response);
+}

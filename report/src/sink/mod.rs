@@ -1,0 +1,66 @@
+//! Where alerts go.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+
+use crate::alert::{Alert, Form, SinkConfig, body};
+
+/// Takes alerts. What it has taken is durable, or somebody else's.
+pub trait Sink {
+    /// Sends one. An error means that it may not have arrived.
+    fn send(&self, alert: &Alert) -> Result<(), SinkError>;
+}
+
+/// An alert could not be sent.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct SinkError(pub String);
+
+impl From<io::Error> for SinkError {
+    fn from(error: io::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Opens a sink.
+pub fn open(config: &SinkConfig) -> Result<Box<dyn Sink>, SinkError> {
+    Ok(match config {
+        SinkConfig::Stdout { format } => Box::new(Stdout(*format)),
+        SinkConfig::File { path } => Box::new(File(path.clone())),
+    })
+}
+
+struct Stdout(Form);
+
+impl Sink for Stdout {
+    fn send(&self, alert: &Alert) -> Result<(), SinkError> {
+        let mut out = io::stdout().lock();
+        match self.0 {
+            Form::Text => writeln!(out, "{}", body(alert, Form::Text))?,
+            form => {
+                let value: serde_json::Value = serde_json::from_str(&body(alert, form))
+                    .map_err(|error| SinkError(error.to_string()))?;
+                crate::write::json_line(&mut out, &value)?;
+            }
+        }
+        out.flush()?;
+        Ok(())
+    }
+}
+
+/// NDJSON, appended to.
+struct File(String);
+
+impl Sink for File {
+    fn send(&self, alert: &Alert) -> Result<(), SinkError> {
+        let mut line = Vec::new();
+        crate::write::json_line(&mut line, alert)?;
+        let failed = |error: io::Error| SinkError(format!("{}: {error}", self.0));
+        let mut file =
+            OpenOptions::new().create(true).append(true).open(&self.0).map_err(failed)?;
+        // One write: lines of several processes do not mix.
+        file.write_all(&line).map_err(failed)?;
+        file.sync_data().map_err(failed)?;
+        Ok(())
+    }
+}
