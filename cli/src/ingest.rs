@@ -3,12 +3,13 @@
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::ValueEnum;
 use indicatif::ProgressBar;
 use ingest::{Limits, Problem, ProblemKind};
 use model::{Level, Place};
-use pipeline::ingest::{Observer, Options, Summary, ingest, local};
+use pipeline::ingest::{Observer, Options, Summary, bucket, ingest, local};
 use report::mask::Masker;
 use report::store::{Store, StoreError};
 
@@ -23,6 +24,8 @@ Examples:
       everything below a directory becomes facts in ./audit
   ssm-audit ingest cloudtrail/ sessions/ --store ./audit --rules ./rules.d
       your own rules; what the store has already is not read again
+  ssm-audit ingest s3://session-logs/ s3://trail/AWSLogs/ --store s3://audit/ssm
+      what the buckets have that the store has not; AWS credentials as the AWS CLI finds them
   ssm-audit sessions --store ./audit
       who was where, and what is missing
 
@@ -40,10 +43,10 @@ pub(crate) enum SummaryFormat {
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES, after_help = "See --help for examples.")]
 pub(crate) struct IngestArgs {
-    /// Files, directories (with all below), or `-` for standard input.
+    /// Files, directories (with all below), `s3://bucket/prefix`, or `-` for standard input.
     #[arg(required = true, value_name = "SOURCE")]
-    sources: Vec<PathBuf>,
-    /// The store: a directory, made if it is not there.
+    sources: Vec<String>,
+    /// The store: a directory, made if it is not there, or `s3://bucket/prefix`.
     #[arg(long, value_name = "ROOT", env = "SSM_AUDIT_STORE")]
     store: String,
     /// Rules: a directory or a file. Default: the pack that ships.
@@ -79,14 +82,34 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, Failure> {
     let _writing = store.begin_writing();
     let options = Options {
         masker: Masker::default(),
-        jobs: args.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, Into::into),
+        jobs: args.jobs.map_or_else(|| threads(&args.sources), Into::into),
         limits: Limits { max_inflated: args.max_inflated, ..Limits::default() },
     };
-    let (artifacts, found) = local(&args.sources);
-    if artifacts.is_empty() && found.unreadable.is_empty() {
+    let (uris, paths): (Vec<&String>, Vec<&String>) =
+        args.sources.iter().partition(|source| source.contains("://"));
+    let paths: Vec<PathBuf> = paths.into_iter().map(PathBuf::from).collect();
+    let (artifacts, found) = local(&paths);
+    if uris.is_empty() && artifacts.is_empty() && found.unreadable.is_empty() {
         return Err(Failure::usage("there are no files in what was given"));
     }
-    let bar = progress(artifacts.len(), args.quiet);
+    // How many objects a bucket has is known when they have been listed.
+    let bar = progress(if uris.is_empty() { artifacts.len() } else { 0 }, args.quiet);
+    let unlisted_objects = Arc::new(Mutex::new(Vec::new()));
+    let mut buckets = Vec::new();
+    for uri in uris {
+        let (troubles, name) = (Arc::clone(&unlisted_objects), uri.clone());
+        let trouble = move |error: io::Error| {
+            let problem = Problem {
+                place: Place::new(name.as_str(), 0),
+                kind: ProblemKind::Failed,
+                reason: format!("cannot be listed: {error}"),
+            };
+            troubles.lock().unwrap_or_else(PoisonError::into_inner).push(problem);
+        };
+        let listed = bucket(uri, trouble);
+        buckets.push(listed.map_err(|error| Failure::usage(format!("{uri}: {error}")))?);
+    }
+    let artifacts = artifacts.into_iter().chain(buckets.into_iter().flatten());
     let mut watch = Watch { bar: &bar, problems: summary::Problems::default() };
     let unlisted = found.unreadable.len() as u64;
     for unreadable in found.unreadable {
@@ -101,6 +124,10 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, Failure> {
     bar.finish_and_clear();
     let mut summary = summary?;
     summary.failed += unlisted;
+    for problem in unlisted_objects.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        summary.failed += 1;
+        watch.problem(&problem);
+    }
     // What matched is told at once; what takes the session, or several events, waits for the sweep.
     let now = crate::input::now(None, &jiff::tz::TimeZone::UTC)?;
     let alerts = alerting.map(|alerting| alerting.deliver(&store, &set, None, now)).transpose()?;
@@ -117,6 +144,13 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, Failure> {
     } else {
         Outcome::Done
     })
+}
+
+/// As many as there are processors; more where most of them wait for the network.
+fn threads(sources: &[String]) -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, Into::into);
+    let is_far = sources.iter().any(|source| source.contains("://"));
+    if is_far { processors.max(4) * 4 } else { processors }
 }
 
 /// Opens the store.

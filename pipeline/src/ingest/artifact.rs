@@ -6,7 +6,7 @@ use std::io::{self, Read, Seek as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ingest::source::{Found, Local};
+use ingest::source::{Bucket, Found, Local, Object};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
@@ -19,6 +19,22 @@ pub struct Artifact {
 
 enum From {
     Local(Local),
+    Bucket(Object),
+}
+
+/// Objects of a bucket, as they are listed: what the store has is not downloaded.
+pub fn bucket(
+    uri: &str,
+    mut trouble: impl FnMut(io::Error) + Send,
+) -> io::Result<impl Iterator<Item = Artifact> + Send> {
+    let listing = Bucket::open(uri)?.list();
+    Ok(listing.filter_map(move |object| match object {
+        Ok(object) => Some(Artifact { name: object.uri().into(), from: From::Bucket(object) }),
+        Err(error) => {
+            trouble(error);
+            None
+        }
+    }))
 }
 
 /// Artifacts below these paths. The names are those below the path given: they are the same on every machine.
@@ -77,7 +93,15 @@ impl Artifact {
 
     /// Finds out which one it is: of a file by its content.
     pub(super) fn identify(self) -> io::Result<Identified> {
-        let Self { name, from: From::Local(local) } = self;
+        let Self { name, from } = self;
+        let local = match from {
+            From::Local(local) => local,
+            From::Bucket(object) => {
+                let (version, stored) = (object.version.clone(), object.stored);
+                let open: Open = Box::new(move || Ok(Box::new(object.open()?)));
+                return Ok(Identified { name, version, sha256: None, stored, open: Some(open) });
+            }
+        };
         let sha256;
         let open: Open = match local {
             Local::File(path) => {

@@ -22,7 +22,7 @@ use report::store::{Store, StoreError};
 use rules::{Evaluator, RuleSet};
 use serde::Serialize;
 
-pub use self::artifact::{Artifact, local};
+pub use self::artifact::{Artifact, bucket, local};
 pub(crate) use self::rows::{finding as finding_row, matched as match_row};
 
 /// The fields of an event of a transcript that are known for certain only with the session.

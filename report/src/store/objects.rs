@@ -9,7 +9,6 @@ use jiff::civil::Date;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions};
-use tokio::runtime::Runtime;
 
 use super::parquet;
 use super::table::Row;
@@ -64,7 +63,6 @@ pub struct Entry {
 #[derive(Debug)]
 pub struct Store {
     objects: Arc<dyn ObjectStore>,
-    runtime: Runtime,
     root: String,
     /// If it is a directory.
     directory: Option<PathBuf>,
@@ -74,31 +72,22 @@ pub struct Store {
 pub(crate) const NO_DATE: &str = "__HIVE_DEFAULT_PARTITION__";
 
 impl Store {
-    /// Opens the store at `root`: a directory, made if it is not there.
+    /// Opens the store at `root`: a directory, made if it is not there, or `s3://bucket/prefix`.
     pub fn open(root: &str) -> Result<Self, StoreError> {
         let failed = |reason: String| StoreError::Root { root: root.to_owned(), reason };
+        if let Some((bucket, prefix)) = aws::s3_uri(root) {
+            let objects = aws::bucket(bucket, prefix).map_err(|error| failed(error.to_string()))?;
+            return Ok(Self { objects, root: root.to_owned(), directory: None });
+        }
         if root.contains("://") {
-            return Err(failed("only directories are stores so far".to_owned()));
+            return Err(failed("a store is a directory or s3://bucket/prefix".to_owned()));
         }
         std::fs::create_dir_all(root).map_err(|error| failed(error.to_string()))?;
         let objects = LocalFileSystem::new_with_prefix(root)
             .map_err(|error| failed(error.to_string()))?
             .with_fsync(true);
-        Self::over(Arc::new(objects), root, Some(PathBuf::from(root)))
-    }
-
-    fn over(
-        objects: Arc<dyn ObjectStore>,
-        root: &str,
-        directory: Option<PathBuf>,
-    ) -> Result<Self, StoreError> {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-        let runtime = runtime.map_err(|error| StoreError::Root {
-            root: root.to_owned(),
-            reason: error.to_string(),
-        })?;
-        Ok(Self { objects, runtime, root: root.to_owned(), directory })
+        let directory = Some(PathBuf::from(root));
+        Ok(Self { objects: Arc::new(objects), root: root.to_owned(), directory })
     }
 
     /// Begins to write. If nobody else writes, what killed processes had begun is removed first: such a file has a `#` and
@@ -128,7 +117,7 @@ impl Store {
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
         let location = Path::from(path);
         let put = self.objects.put_opts(&location, bytes.into().into(), options);
-        match self.runtime.block_on(put) {
+        match aws::runtime().block_on(put) {
             Ok(_) => Ok(true),
             Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
             Err(source) => Err(StoreError::Object { path: path.to_owned(), source }),
@@ -137,7 +126,7 @@ impl Store {
 
     /// Is there an object?
     pub fn has(&self, path: &str) -> Result<bool, StoreError> {
-        match self.runtime.block_on(self.objects.head(&Path::from(path))) {
+        match aws::runtime().block_on(self.objects.head(&Path::from(path))) {
             Ok(_) => Ok(true),
             Err(object_store::Error::NotFound { .. }) => Ok(false),
             Err(source) => Err(StoreError::Object { path: path.to_owned(), source }),
@@ -147,7 +136,7 @@ impl Store {
     /// An object's bytes; `None` if there is none.
     pub fn get(&self, path: &str) -> Result<Option<Bytes>, StoreError> {
         let get = async { self.objects.get(&Path::from(path)).await?.bytes().await };
-        match self.runtime.block_on(get) {
+        match aws::runtime().block_on(get) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(source) => Err(StoreError::Object { path: path.to_owned(), source }),
@@ -159,8 +148,7 @@ impl Store {
         use futures_util::TryStreamExt as _;
         let list = self.objects.list(Some(&Path::from(prefix)));
         let entries = list.map_ok(|meta| Entry { path: meta.location.into(), size: meta.size });
-        let mut entries: Vec<Entry> = self
-            .runtime
+        let mut entries: Vec<Entry> = aws::runtime()
             .block_on(entries.try_collect())
             .map_err(|source| StoreError::Object { path: prefix.to_owned(), source })?;
         entries.sort();

@@ -1,0 +1,146 @@
+//! The one way to AWS: what SDKs and buckets need to know of credentials, regions and endpoints.
+//!
+//! Credentials are those of the SDKs' own chain: the environment, profiles, IAM Identity Center, web identity, the
+//! container's and the instance's. `AWS_ENDPOINT_URL` leads elsewhere.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
+use object_store::aws::{AmazonS3Builder, AwsCredential, S3ConditionalPut};
+use object_store::client::CredentialProvider;
+use object_store::path::Path;
+use object_store::prefix::PrefixStore;
+use object_store::{ObjectStore, RetryConfig};
+use tokio::runtime::Runtime;
+
+/// The runtime on which everything waits. Connections live on the one that they were made on, so there is one.
+pub fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("the operating system gives threads")
+    })
+}
+
+/// What the SDKs' clients are made from, loaded once.
+pub fn config() -> &'static SdkConfig {
+    static CONFIG: OnceLock<SdkConfig> = OnceLock::new();
+    CONFIG.get_or_init(|| {
+        let http = aws_smithy_http_client::Builder::new()
+            .tls_provider(aws_smithy_http_client::tls::Provider::Rustls(
+                aws_smithy_http_client::tls::rustls_provider::CryptoMode::Ring,
+            ))
+            .build_https();
+        let load = aws_config::defaults(BehaviorVersion::latest()).http_client(http).load();
+        runtime().block_on(load)
+    })
+}
+
+/// A region for services that want one named.
+pub fn region() -> Region {
+    config().region().cloned().unwrap_or_else(|| Region::from_static("us-east-1"))
+}
+
+/// `s3://bucket/prefix`, taken apart; the prefix without slashes at its ends.
+pub fn s3_uri(uri: &str) -> Option<(&str, &str)> {
+    let rest = uri.strip_prefix("s3://")?;
+    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    (!bucket.is_empty()).then(|| (bucket, prefix.trim_matches('/')))
+}
+
+/// A bucket, or what lies below a prefix of it.
+pub fn bucket(bucket: &str, prefix: &str) -> Result<Arc<dyn ObjectStore>, object_store::Error> {
+    // Which cryptography TLS uses is told once for the process; another may have told the same.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut builder = AmazonS3Builder::new()
+        .with_bucket_name(bucket)
+        .with_region(region().as_ref())
+        .with_conditional_put(S3ConditionalPut::ETagMatch)
+        .with_retry(RetryConfig {
+            max_retries: 5,
+            retry_timeout: Duration::from_mins(1),
+            ..RetryConfig::default()
+        });
+    if let Some(provider) = config().credentials_provider() {
+        builder = builder.with_credentials(Arc::new(Chain::new(provider)));
+    }
+    if let Some(endpoint) = config().endpoint_url() {
+        builder = builder
+            .with_endpoint(endpoint)
+            .with_allow_http(endpoint.starts_with("http://"))
+            .with_virtual_hosted_style_request(false);
+    }
+    let store = builder.build()?;
+    Ok(if prefix.is_empty() {
+        Arc::new(store)
+    } else {
+        Arc::new(PrefixStore::new(store, Path::parse(prefix)?))
+    })
+}
+
+/// The SDKs' chain, for the object store's own signing.
+#[derive(Debug)]
+struct Chain {
+    provider: SharedCredentialsProvider,
+    known: Mutex<Option<(Arc<AwsCredential>, Option<SystemTime>)>>,
+}
+
+/// Credentials are renewed so long before their end.
+const RENEW: Duration = Duration::from_mins(5);
+
+impl Chain {
+    fn new(provider: SharedCredentialsProvider) -> Self {
+        Self { provider, known: Mutex::new(None) }
+    }
+
+    fn known(&self) -> Option<Arc<AwsCredential>> {
+        #[expect(clippy::disallowed_methods, reason = "credentials end by the clock")]
+        let now = SystemTime::now();
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let (credential, until) = known.as_ref()?;
+        let is_fresh = until.is_none_or(|until| now + RENEW < until);
+        is_fresh.then(|| Arc::clone(credential))
+    }
+}
+
+#[async_trait]
+impl CredentialProvider for Chain {
+    type Credential = AwsCredential;
+
+    async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
+        if let Some(known) = self.known() {
+            return Ok(known);
+        }
+        let found = self.provider.provide_credentials().await.map_err(|error| {
+            object_store::Error::Generic { store: "S3", source: Box::new(error) }
+        })?;
+        let credential = Arc::new(AwsCredential {
+            key_id: found.access_key_id().to_owned(),
+            secret_key: found.secret_access_key().to_owned(),
+            token: found.session_token().map(str::to_owned),
+        });
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = Some((Arc::clone(&credential), found.expiry()));
+        Ok(credential)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uri_is_a_bucket_and_a_prefix() {
+        assert_eq!(s3_uri("s3://b"), Some(("b", "")));
+        assert_eq!(s3_uri("s3://b/"), Some(("b", "")));
+        assert_eq!(s3_uri("s3://b/a/c/"), Some(("b", "a/c")));
+        assert_eq!(s3_uri("s3:///a"), None);
+        assert_eq!(s3_uri("./b"), None);
+    }
+}
