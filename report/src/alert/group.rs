@@ -99,6 +99,7 @@ impl Group {
             next: Vec::new(),
             links: Vec::new(),
             findings: fresh.iter().take(TOLD).map(|row| told(row)).collect(),
+            cut: false,
         };
         alert.links = super::render::links(&alert);
         Some(alert)

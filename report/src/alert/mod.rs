@@ -13,7 +13,7 @@ mod routes;
 mod state;
 
 pub use group::{Group, groups};
-pub use render::{Form, MAX_SUBJECT, body, chat, subject, text};
+pub use render::{Form, MAX_SUBJECT, body, body_within, chat, subject, text};
 pub use routes::{Mute, Route, Routes, RoutesError, SinkConfig, Wanted};
 pub use state::{Due, LEASE, State};
 
@@ -63,6 +63,9 @@ pub struct Alert {
     pub links: Vec<(String, String)>,
     /// Those not told before: the first of them, if they are many.
     pub findings: Vec<Told>,
+    /// Was something left out here because it was too long for where it goes?
+    #[serde(default)]
+    pub cut: bool,
 }
 
 /// A finding, as an alert tells it.

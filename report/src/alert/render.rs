@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use model::Visible;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -63,6 +64,19 @@ pub fn body(alert: &Alert, form: Form) -> String {
     }
 }
 
+/// The same in at most so many bytes: findings are left out, the last first, and the alert says so.
+pub fn body_within(alert: &Alert, form: Form, most: usize) -> String {
+    let mut alert = alert.clone();
+    loop {
+        let body = body(&alert, form);
+        if body.len() <= most || alert.findings.is_empty() {
+            return body;
+        }
+        alert.findings.pop();
+        alert.cut = true;
+    }
+}
+
 fn shown(value: &str) -> String {
     let mut text = Visible(value).to_string();
     if let Some((at, _)) = text.char_indices().nth(MAX_VALUE) {
@@ -103,6 +117,9 @@ fn try_text(out: &mut String, alert: &Alert) -> std::fmt::Result {
     let more = alert.new.saturating_sub(alert.findings.len() as u64);
     if more > 0 {
         writeln!(out, "\n… and {more} more")?;
+    }
+    if alert.cut {
+        writeln!(out, "(some were left out here: the message would have been too long)")?;
     }
     if let Some(why) = &alert.why {
         writeln!(out, "\nWhy it matters\n  {}", shown(why))?;
@@ -279,7 +296,9 @@ fn is_region(region: &str) -> bool {
 }
 
 fn escape(text: &str) -> String {
-    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+    // RFC 3986: what is not reserved stays as it is.
+    const KEPT: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    utf8_percent_encode(text, &KEPT).to_string()
 }
 
 #[cfg(test)]
@@ -322,6 +341,7 @@ mod tests {
             next: vec![evil.to_owned()],
             links: Vec::new(),
             findings: vec![told],
+            cut: false,
         };
         alert.links = links(&alert);
         alert
@@ -355,6 +375,12 @@ mod tests {
         for (_, link) in &alert.links {
             assert!(link.is_ascii() && !link.contains(['"', '<', '|', ' ', '`']), "{link}");
         }
+        let mut long = alert.clone();
+        long.findings = vec![long.findings[0].clone(); 10];
+        long.findings[9].artifact = "x".repeat(10_000);
+        let short = body_within(&long, Form::Json, 9_000);
+        let cut: Alert = serde_json::from_str(&short).unwrap();
+        assert!(cut.cut && cut.findings.len() == 9 && short.len() <= 9_000);
         let json: Alert = serde_json::from_str(&body(&alert, Form::Json)).unwrap();
         assert_eq!(json, alert);
     }

@@ -46,6 +46,14 @@ pub enum SinkConfig {
         #[serde(default)]
         format: super::Form,
     },
+    /// An SNS topic.
+    Sns {
+        /// Which.
+        topic_arn: String,
+        /// How.
+        #[serde(default)]
+        format: super::Form,
+    },
     /// A file, appended to: NDJSON.
     File {
         /// Which.

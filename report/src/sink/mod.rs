@@ -1,5 +1,7 @@
 //! Where alerts go.
 
+mod sns;
+
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 
@@ -27,6 +29,7 @@ pub fn open(config: &SinkConfig) -> Result<Box<dyn Sink>, SinkError> {
     Ok(match config {
         SinkConfig::Stdout { format } => Box::new(Stdout(*format)),
         SinkConfig::File { path } => Box::new(File(path.clone())),
+        SinkConfig::Sns { topic_arn, format } => Box::new(sns::Sns::open(topic_arn, *format)?),
     })
 }
 
