@@ -7,11 +7,15 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use model::{Principal, Session, SessionId};
 use report::alert::{Alert, Routes, State, groups};
 use report::sink::{self, Sink, SinkError};
 use report::store::{FindingRow, Store, StoreError, day};
+use report::view::Range;
 use rules::RuleSet;
 use serde::Serialize;
+
+use crate::sweep::opened;
 
 /// What came of it.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -71,7 +75,15 @@ pub fn deliver(
         ..Summary::default()
     };
     let rows = store.rows::<FindingRow>(day(since), None)?;
-    let groups = groups(rows);
+    let mut groups = groups(rows);
+    // Whose session it was stands in another table. What makes a group is not touched by it.
+    let sessions = opened(store, Range { since, until: None })?;
+    for row in groups.iter_mut().flat_map(|group| &mut group.findings) {
+        let id = row.session_id.as_deref().map(SessionId::new);
+        if let Some(session) = id.and_then(|id| sessions.get(&id)) {
+            belongs(row, session);
+        }
+    }
     let state = State::read(store, groups.iter().map(|group| group.day))?;
     for group in &groups {
         if since.zip(group.last()).is_some_and(|(since, last)| last < since) {
@@ -113,6 +125,20 @@ pub fn deliver(
         }
     }
     Ok(summary)
+}
+
+/// What a finding in a transcript does not know: who opened the session, where, and when.
+fn belongs(row: &mut FindingRow, session: &Session) {
+    let principal = session.principal.as_ref();
+    if row.principal.is_none() {
+        row.principal = principal.and_then(Principal::label).map(str::to_owned);
+        row.principal_type = principal.map(|principal| principal.kind.as_str().to_owned());
+        row.principal_claimed_name = principal.and_then(|p| p.claimed_name.clone());
+    }
+    row.account = row.account.take().or_else(|| session.account.clone());
+    row.region = row.region.take().or_else(|| session.region.clone());
+    row.target = row.target.take().or_else(|| session.target.clone());
+    row.time = row.time.or(session.start);
 }
 
 /// What the rule says of itself.

@@ -102,7 +102,10 @@ pub fn sweep(store: &Store, set: &RuleSet, options: &Options) -> Result<Summary,
 }
 
 /// The sessions that records opened.
-fn opened(store: &Store, range: Range) -> Result<BTreeMap<SessionId, Arc<Session>>, StoreError> {
+pub(crate) fn opened(
+    store: &Store,
+    range: Range,
+) -> Result<BTreeMap<SessionId, Arc<Session>>, StoreError> {
     const COLUMNS: [&str; 19] = [
         "time",
         "event_id",

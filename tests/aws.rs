@@ -1,0 +1,346 @@
+//! Buckets and topics, over the wire: an AWS stand-in is started for these tests, and what arrives is what counts.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
+
+#[path = "python/mod.rs"]
+mod python;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+const NOW: &str = "2027-01-01T00:00:00Z";
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
+}
+
+fn month() -> String {
+    root().join("examples/month").to_str().unwrap().to_owned()
+}
+
+/// A stand-in for AWS, for as long as it lives.
+struct Account {
+    server: Child,
+    endpoint: String,
+    _state: TempDir,
+    python: PathBuf,
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+impl Account {
+    fn start() -> Self {
+        let python = python::python();
+        let state = TempDir::new().unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let server = Command::new(python.with_file_name("ministack"))
+            .envs([("BIND_HOST", "127.0.0.1"), ("PYTHONUNBUFFERED", "1")])
+            .env("GATEWAY_PORT", port.to_string())
+            .env("STATE_DIR", state.path())
+            .env("S3_DATA_DIR", state.path().join("s3"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let account =
+            Self { server, endpoint: format!("http://127.0.0.1:{port}"), _state: state, python };
+        for _ in 0..600 {
+            if is_up(port) {
+                return account;
+            }
+            sleep(Duration::from_millis(50));
+        }
+        panic!("the stand-in does not start");
+    }
+
+    fn environment(&self) -> BTreeMap<&'static str, String> {
+        [
+            ("AWS_ENDPOINT_URL", self.endpoint.as_str()),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_DEFAULT_REGION", "us-east-1"),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+            ("AWS_CONFIG_FILE", "/dev/null"),
+            ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
+        ]
+        .map(|(name, value)| (name, value.to_owned()))
+        .into()
+    }
+
+    fn ssm_audit(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ssm-audit"));
+        command.args(args).current_dir(root()).envs(self.environment());
+        for name in ["SSM_AUDIT_RULES", "SSM_AUDIT_STORE", "SSM_AUDIT_ROUTES"] {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> (i32, Value, String) {
+        let output = self.ssm_audit(args).output().unwrap();
+        let err = String::from_utf8_lossy(&output.stderr).into_owned();
+        let out = String::from_utf8(output.stdout).unwrap();
+        let last = out.lines().last().unwrap_or("null");
+        (output.status.code().unwrap(), serde_json::from_str(last).unwrap_or(Value::Null), err)
+    }
+
+    /// Does something in the account.
+    fn does(&self, args: &[&str]) -> String {
+        let script = root().join("tests/python/account.py");
+        let output = Command::new(&self.python)
+            .arg(script)
+            .args(args)
+            .envs(self.environment())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// A topic and a queue that hears it.
+    fn topic(&self, name: &str, queue: &str, policy: &[&str]) -> (String, String) {
+        let made: Value =
+            serde_json::from_str(&self.does(&[&["topic", name, queue], policy].concat())).unwrap();
+        let text = |key: &str| made[key].as_str().unwrap().to_owned();
+        (text("topic"), text("queue"))
+    }
+
+    /// What has arrived in a queue.
+    fn received(&self, queue: &str) -> Vec<Value> {
+        let out = self.does(&["receive", queue]);
+        out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+fn is_up(port: u16) -> bool {
+    let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { return false };
+    let asked = stream.write_all(b"GET /_ministack/health HTTP/1.0\r\n\r\n");
+    let mut answer = String::new();
+    asked.is_ok() && stream.read_to_string(&mut answer).is_ok() && answer.contains(" 200")
+}
+
+#[test]
+fn a_bucket_is_a_source_and_a_store() {
+    let account = Account::start();
+    account.does(&["bucket", "logs"]);
+    account.does(&["bucket", "audit"]);
+    account.does(&["upload", &month(), "logs"]);
+    let (code, summary, err) =
+        account.run(&["ingest", "s3://logs/", "--store", "s3://audit/ssm/store"]);
+    assert_eq!(code, 0, "{err}");
+    assert_eq!((&summary["artifacts"], &summary["read"]), (&79.into(), &79.into()));
+    // What the store has is not downloaded.
+    let (_, again, _) = account.run(&["ingest", "s3://logs", "--store", "s3://audit/ssm/store"]);
+    assert_eq!(
+        (&again["known"], &again["read"], &again["bytes"]),
+        (&79.into(), &0.into(), &0.into())
+    );
+    let (_, part, _) =
+        account.run(&["ingest", "s3://logs/sessions", "--store", "s3://audit/ssm/store"]);
+    assert!(part["known"].as_u64().unwrap() > 5 && part["read"] == 0, "{part}");
+    // The same findings as from files.
+    let files = TempDir::new().unwrap();
+    let files = files.path().to_str().unwrap();
+    account.run(&["ingest", &month(), "--store", files]);
+    for store in ["s3://audit/ssm/store", files] {
+        let (code, swept, err) = account.run(&["sweep", "--store", store, "--now", NOW]);
+        assert_eq!((code, &swept["new"]), (0, &9.into()), "{err}");
+        let (_, swept, _) = account.run(&["sweep", "--store", store, "--now", NOW]);
+        assert_eq!(swept["new"], 0);
+    }
+    let sessions = |store: &str| {
+        let args = ["sessions", "--store", store, "--now", NOW, "--format", "json"];
+        let out = account.ssm_audit(&args).output().unwrap();
+        String::from_utf8(out.stdout).unwrap()
+    };
+    assert_eq!(sessions("s3://audit/ssm/store"), sessions(files));
+    // A bucket that is not there is told, and is no empty one.
+    let (code, _, err) = account.run(&["ingest", "s3://nowhere/", "--store", files]);
+    assert_eq!(code, 3);
+    assert!(err.contains("nowhere"), "{err}");
+}
+
+#[test]
+fn an_object_is_created_once_however_many_try() {
+    let account = Account::start();
+    account.does(&["bucket", "audit"]);
+    let source = TempDir::new().unwrap();
+    let from = root().join("examples/month/cloudtrail");
+    let running: Vec<Child> = (0..4)
+        .map(|_| {
+            let args = ["ingest", from.to_str().unwrap(), "--store", "s3://audit"];
+            account.ssm_audit(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+        })
+        .collect();
+    for mut child in running {
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+    }
+    let file = source.path().join("routes.yml");
+    let (topic, queue) = account.topic("alerts", "heard", &[]);
+    let routes = format!(
+        "sinks:\n  topic: {{type: sns, topic_arn: '{topic}', format: json}}\nroutes:\n  - {{sinks: [topic]}}\n"
+    );
+    fs::write(&file, routes).unwrap();
+    // Four sweeps at once: one message for each group.
+    let running: Vec<Child> = (0..4)
+        .map(|_| {
+            let args = [
+                "sweep",
+                "--store",
+                "s3://audit",
+                "--now",
+                NOW,
+                "--routes",
+                file.to_str().unwrap(),
+            ];
+            account.ssm_audit(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+        })
+        .collect();
+    for mut child in running {
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+    }
+    // What a sweep found while another had read the findings already is told by the next.
+    account.run(&[
+        "sweep",
+        "--store",
+        "s3://audit",
+        "--now",
+        NOW,
+        "--routes",
+        file.to_str().unwrap(),
+    ]);
+    let heard = account.received(&queue);
+    let ids: Vec<String> =
+        heard.iter().map(|message| alert(message)["alert_id"].to_string()).collect();
+    let different: BTreeSet<&String> = ids.iter().collect();
+    assert!(ids.len() > 10 && different.len() == ids.len(), "{} of {}", different.len(), ids.len());
+}
+
+/// The alert in a message from a topic.
+fn alert(message: &Value) -> Value {
+    serde_json::from_str(message["Message"].as_str().unwrap()).unwrap()
+}
+
+#[test]
+fn a_topic_hears_what_its_subscribers_asked_for() {
+    let account = Account::start();
+    let store = TempDir::new().unwrap();
+    let store_name = store.path().to_str().unwrap();
+    let (topic, all) = account.topic("alerts", "all", &[]);
+    let (_, grave) = account.topic("alerts", "grave", &[r#"{"level": ["high", "critical"]}"#]);
+    let (chat, chatted) = account.topic("chat", "chatted", &[]);
+    let (fifo, ordered) = account.topic("ordered.fifo", "ordered.fifo", &[]);
+    let file = store.path().join("routes.yml");
+    let routes = format!(
+        "sinks:
+  people: {{type: sns, topic_arn: '{topic}'}}
+  chat: {{type: sns, topic_arn: '{chat}', format: chat}}
+  ordered: {{type: sns, topic_arn: '{fifo}', format: json}}
+routes:
+  - {{sinks: [people, ordered]}}
+  - {{match: {{level: high}}, sinks: [chat]}}
+"
+    );
+    fs::write(&file, routes).unwrap();
+    let routes = file.to_str().unwrap();
+    account.run(&["ingest", &month(), "--store", store_name]);
+    let (code, swept, err) =
+        account.run(&["sweep", "--store", store_name, "--now", NOW, "--routes", routes]);
+    assert_eq!(code, 0, "{err}");
+    let groups = swept["alerts"]["groups"].as_u64().unwrap();
+    let (all, grave, chatted, ordered) = (
+        account.received(&all),
+        account.received(&grave),
+        account.received(&chatted),
+        account.received(&ordered),
+    );
+    assert_eq!((all.len() as u64, ordered.len() as u64), (groups, groups));
+    assert!(!grave.is_empty() && grave.len() < all.len());
+    assert_eq!(grave.len(), chatted.len());
+    for message in &all {
+        let subject = message["Subject"].as_str().unwrap();
+        assert!(subject.len() <= 100 && subject.starts_with('['), "{subject}");
+        let text = message["Message"].as_str().unwrap();
+        for part in ["who", "when", "What to look at next", "Why it matters"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        let attributes = &message["MessageAttributes"];
+        for name in ["level", "rule", "account", "region", "principal", "tags"] {
+            assert!(
+                attributes[name]["Value"].is_string() || name == "principal",
+                "{name}: {message}"
+            );
+        }
+    }
+    for message in &chatted {
+        let chat: Value = serde_json::from_str(message["Message"].as_str().unwrap()).unwrap();
+        assert_eq!((&chat["version"], &chat["source"]), (&"1.0".into(), &"custom".into()));
+        assert_eq!(chat["content"]["textType"], "client-markdown");
+    }
+    assert!(ordered.iter().all(|message| alert(message)["number"] == 1));
+    // Told once.
+    let (_, swept, _) =
+        account.run(&["sweep", "--store", store_name, "--now", NOW, "--routes", routes]);
+    assert_eq!(swept["alerts"]["sent"], 0);
+}
+
+#[test]
+fn a_topic_that_fails_for_a_while_hears_everything_in_the_end() {
+    let account = Account::start();
+    let store = TempDir::new().unwrap();
+    let store_name = store.path().to_str().unwrap();
+    let (topic, queue) = account.topic("alerts", "heard", &[]);
+    let file = store.path().join("routes.yml");
+    let routes = format!(
+        "sinks:\n  topic: {{type: sns, topic_arn: '{topic}', format: json}}\nroutes:\n  - {{sinks: [topic]}}\n"
+    );
+    fs::write(&file, routes).unwrap();
+    account.run(&["ingest", &month(), "--store", store_name]);
+    let mut faulty = Command::new(&account.python)
+        .arg(root().join("tests/python/faulty.py"))
+        .args([&account.endpoint, "5", "60"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut port = String::new();
+    BufReader::new(faulty.stdout.take().unwrap()).read_line(&mut port).unwrap();
+    let before = format!("http://127.0.0.1:{}", port.trim());
+    let (mut runs, mut failed) = (0, 0);
+    loop {
+        let args =
+            ["sweep", "--store", store_name, "--now", NOW, "--routes", file.to_str().unwrap()];
+        let output = account.ssm_audit(&args).env("AWS_ENDPOINT_URL", &before).output().unwrap();
+        runs += 1;
+        let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let unsent = summary["alerts"]["failed"].as_array().unwrap().len();
+        failed += unsent;
+        assert_eq!(output.status.code(), Some(if unsent > 0 { 3 } else { 0 }));
+        if unsent == 0 {
+            break;
+        }
+        assert!(runs < 40, "it never ends");
+    }
+    let _ = faulty.kill();
+    let _ = faulty.wait();
+    assert!(failed > 0, "nothing failed: this tests nothing");
+    let heard: Vec<Value> = account.received(&queue);
+    let ids: BTreeSet<String> = heard.iter().map(|m| alert(m)["alert_id"].to_string()).collect();
+    assert_eq!(ids.len(), 28, "all arrived");
+    // Twice only what was passed on and not answered: it cannot be told from what was lost.
+    assert!(heard.len() < ids.len() + 15, "{} messages", heard.len());
+}
