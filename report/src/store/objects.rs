@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
 
+use arrow_array::RecordBatch;
 use bytes::Bytes;
 use jiff::civil::Date;
 use object_store::local::LocalFileSystem;
@@ -67,6 +68,10 @@ pub struct Store {
     /// If it is a directory.
     directory: Option<PathBuf>,
 }
+
+/// Bytes of files that are read at once, and their number.
+const AT_ONCE: u64 = 32 << 20;
+const MANY: usize = 1024;
 
 /// A partition without a date: what Hive, and after it every engine, calls one of null.
 pub(crate) const NO_DATE: &str = "__HIVE_DEFAULT_PARTITION__";
@@ -135,6 +140,20 @@ impl Store {
 
     /// An object's bytes; `None` if there is none.
     pub fn get(&self, path: &str) -> Result<Option<Bytes>, StoreError> {
+        if let Some(directory) = &self.directory {
+            // What is there is whole: a file is read without ceremony.
+            return match std::fs::read(directory.join(path)) {
+                Ok(bytes) => Ok(Some(bytes.into())),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+                Err(error) => {
+                    let source = object_store::Error::Generic {
+                        store: "directory",
+                        source: Box::new(error),
+                    };
+                    Err(StoreError::Object { path: path.to_owned(), source })
+                }
+            };
+        }
         let get = async { self.objects.get(&Path::from(path)).await?.bytes().await };
         match aws::runtime().block_on(get) {
             Ok(bytes) => Ok(Some(bytes)),
@@ -184,21 +203,61 @@ impl Store {
         Ok(files)
     }
 
-    /// Calls `each` for the rows of each file.
+    /// Calls `each` for the rows of each file, in the files' order. Several are read at a time.
     pub fn read<R: Row>(
         &self,
         files: &[Entry],
         columns: &[&str],
-        mut each: impl FnMut(&arrow_array::RecordBatch),
+        mut each: impl FnMut(&RecordBatch),
     ) -> Result<(), StoreError> {
-        for file in files {
-            let Some(bytes) = self.get(&file.path)? else { continue };
-            let failed = |source| StoreError::Parquet { path: file.path.clone(), source };
-            for batch in parquet::Batches::open(bytes, columns).map_err(failed)? {
-                each(&batch.map_err(failed)?);
+        let mut rest = files;
+        while !rest.is_empty() {
+            // A handful of large files, or many small ones.
+            let mut bytes = 0;
+            let large = rest.iter().position(|file| {
+                bytes += file.size;
+                bytes > AT_ONCE
+            });
+            let (some, behind) =
+                rest.split_at(large.unwrap_or(rest.len()).clamp(1, MANY).min(rest.len()));
+            rest = behind;
+            for batches in self.read_some(some, columns) {
+                batches?.iter().for_each(&mut each);
             }
         }
         Ok(())
+    }
+
+    fn read_some(
+        &self,
+        files: &[Entry],
+        columns: &[&str],
+    ) -> Vec<Result<Vec<RecordBatch>, StoreError>> {
+        let one = |file: &Entry| {
+            let Some(bytes) = self.get(&file.path)? else { return Ok(Vec::new()) };
+            let failed = |source| StoreError::Parquet { path: file.path.clone(), source };
+            let batches = parquet::Batches::open(bytes, columns).map_err(failed)?;
+            batches.collect::<Result<Vec<_>, _>>().map_err(failed)
+        };
+        let processors = std::thread::available_parallelism().map_or(1, Into::into);
+        let threads = if self.directory.is_some() { processors } else { processors.max(4) * 4 };
+        let part = files.len().div_ceil(threads).max(1);
+        if files.len() == 1 {
+            return vec![one(&files[0])];
+        }
+        std::thread::scope(|scope| {
+            let one = &one;
+            let read: Vec<_> = files
+                .chunks(part)
+                .map(|files| scope.spawn(move || files.iter().map(one).collect::<Vec<_>>()))
+                .collect();
+            // A panic in a thread is a bug, and goes on here.
+            read.into_iter()
+                .flat_map(|thread| {
+                    thread.join().unwrap_or_else(|bug| std::panic::resume_unwind(bug))
+                })
+                .collect()
+        })
     }
 
     /// All rows of a table, of these days.
