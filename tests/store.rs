@@ -97,7 +97,11 @@ fn assert_same(store: &Path, expected: &BTreeMap<String, Vec<u8>>) {
 fn finding_ids(store: &Path) -> BTreeSet<String> {
     let store = Store::open(text(store)).unwrap();
     let rows = store.rows::<FindingRow>(None, None).unwrap();
-    rows.into_iter().map(|row| row.finding_id).collect()
+    // What is missing of a session a scan tells in its summary.
+    let gaps = rows.iter().filter(|row| row.event_name.as_deref() == Some("coverage")).count();
+    assert!(gaps == 0 || gaps == 3, "{gaps}");
+    let events = rows.into_iter().filter(|row| row.event_name.as_deref() != Some("coverage"));
+    events.map(|row| row.finding_id).collect()
 }
 
 #[test]
@@ -105,7 +109,7 @@ fn what_a_scan_finds_the_store_has_after_a_sweep() {
     let store = TempDir::new().unwrap();
     let summary = ingest(&month(), store.path());
     assert_eq!((&summary["artifacts"], &summary["read"]), (&79.into(), &79.into()));
-    assert_eq!(sweep(store.path())["new"], 9);
+    assert_eq!(sweep(store.path())["new"], 9 + 3);
     // It is known now.
     assert_eq!(sweep(store.path())["new"], 0);
     let (_, out, _) = run(&["scan", text(&month()), "--format", "json", "--quiet"]);

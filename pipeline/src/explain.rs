@@ -210,6 +210,7 @@ fn what(happening: &Happening) -> String {
         Happening::Transcript(transcript) => {
             format!("the transcript of {}", transcript.1.id)
         }
+        Happening::Session(session) => format!("the session {}", session.1.id),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write as _};
 
-use pipeline::scan::EVALUATED;
+use pipeline::sweep::EVALUATED;
 use rules::check::{Circumstances, LINTS};
 use rules::{Diagnostic, INVALID, Severity};
 use serde::Serialize;

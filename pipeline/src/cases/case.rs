@@ -1,5 +1,6 @@
 //! A file of cases → what each asks.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ingest::{TranscriptForm, TranscriptHead};
@@ -8,6 +9,7 @@ use model::{
     ByteSpan, Command, CommandStatus, Confidence, Observation, ObservationKind, Place, Principal,
     PrincipalType, Session, SessionId, SessionKind, ShellFamily,
 };
+use report::view::Coverage;
 use rules::sigma::yaml::{self, Node, Value};
 use rules::{Diagnostic, Source};
 use serde_json::json;
@@ -228,10 +230,11 @@ impl Reader<'_> {
             }
             (None, Some(line), None) => self.command(line, node, time),
             (None, None, Some(transcript)) => self.transcript(transcript, node, time),
+            (None, None, None) if node.get("session").is_some() => self.whole_session(node, time),
             (None, None, None) => self.wrong(
                 node,
                 "what happens in this case?",
-                "an `event`, a `command`, a `transcript`, `events` or a `recording`",
+                "an `event`, a `command`, a `transcript`, a `session`, `events` or a `recording`",
             ),
             _ => self.wrong(node, "a case has one of `event`, `command` and `transcript`", ""),
         }
@@ -299,6 +302,39 @@ impl Reader<'_> {
         let commands = self.text(transcript, "commands");
         head.commands = commands.and_then(|commands| commands.parse().ok()).unwrap_or(1);
         Ok(Happening::Transcript(Box::new((head, self.session(node, time)))))
+    }
+
+    /// A session as the view of a store has it.
+    fn whole_session(&self, node: &Node, time: Option<Timestamp>) -> Outcome<Happening> {
+        const OWN: [&str; 11] = [
+            "commands",
+            "coverage",
+            "coverage_reason",
+            "duration_s",
+            "findings",
+            "highest_level",
+            "mfa",
+            "run_as",
+            "source_ip",
+            "user_agent",
+            "reason",
+        ];
+        let mut values = BTreeMap::new();
+        for from in [self.session, node.get("session")].into_iter().flatten() {
+            for name in OWN {
+                values.extend(self.text(from, name).map(|text| (name.to_owned(), text)));
+            }
+        }
+        if let Some(word) = values.get("coverage")
+            && !Coverage::ALL.iter().any(|coverage| coverage.as_str() == word)
+        {
+            let known: Vec<&str> = Coverage::ALL.iter().map(|c| c.as_str()).collect();
+            let help = format!("there are: {}", known.join(", "));
+            return self.wrong(node, format!("`{word}` is no state of coverage"), &help);
+        }
+        let mut session = self.session(node, time);
+        session.reason = values.get("reason").cloned();
+        Ok(Happening::Session(Box::new((values, session))))
     }
 
     fn session(&self, node: &Node, time: Option<Timestamp>) -> Session {

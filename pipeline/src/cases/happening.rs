@@ -1,14 +1,19 @@
 //! One thing that happened, as the rules see it: outside of a scan, for cases and explanations.
 
+use std::collections::BTreeMap;
+
 use ingest::command::simple::Splitter;
 use ingest::{RawRecord, TranscriptForm, TranscriptHead};
 use jiff::Timestamp;
 use model::{
     ByteSpan, Command, CommandStatus, Confidence, EventKind, Place, Session, SessionId, ShellFamily,
 };
+use report::view::{Coverage, SessionRow};
 use rules::{Event, Pivot, RuleSet};
 
-use crate::events::{Added, CommandEvent, RecordEvent, TranscriptEvent, process_kind};
+use crate::events::{
+    Added, CommandEvent, RecordEvent, SessionEvent, TranscriptEvent, process_kind,
+};
 
 /// Something that happened.
 #[derive(Clone, Debug)]
@@ -19,6 +24,46 @@ pub enum Happening {
     Command(Box<(Command, Session)>),
     /// A transcript as a whole.
     Transcript(Box<(TranscriptHead, Session)>),
+    /// A session, as the view of a store has it.
+    Session(Box<(BTreeMap<String, String>, Session)>),
+}
+
+/// A row of the view, of what a case says.
+fn row<'s>(values: &'s BTreeMap<String, String>, session: &'s Session) -> SessionRow<'s> {
+    let text = |name: &str| values.get(name).map(String::as_str);
+    let number = |name: &str| text(name).and_then(|text| text.parse().ok()).unwrap_or_default();
+    let principal = session.principal.as_ref();
+    let coverage = text("coverage").unwrap_or("recorded");
+    let level = text("highest_level").and_then(|level| level.parse::<model::Level>().ok());
+    SessionRow {
+        session_id: session.id.as_str(),
+        principal_arn: principal.and_then(|principal| principal.arn.as_deref()),
+        principal_type: principal.map(|principal| principal.kind.as_str()),
+        principal_name: principal
+            .and_then(|p| p.user_name.as_deref().or(p.claimed_name.as_deref())),
+        account: session.account.as_deref(),
+        region: session.region.as_deref(),
+        target: session.target.as_deref(),
+        kind: session.kind.map(model::SessionKind::as_str),
+        document: session.document.as_deref(),
+        reason: session.reason.as_deref(),
+        mfa: text("mfa").map(|mfa| mfa == "true"),
+        source_ip: text("source_ip"),
+        user_agent: text("user_agent"),
+        run_as: text("run_as"),
+        start: session.start,
+        end: None,
+        end_source: None,
+        duration_s: text("duration_s").and_then(|text| text.parse().ok()),
+        commands: number("commands"),
+        findings: number("findings"),
+        highest_level: level.map(model::Level::as_str),
+        coverage: Coverage::ALL
+            .into_iter()
+            .find(|known| known.as_str() == coverage)
+            .unwrap_or(Coverage::Recorded),
+        coverage_reason: text("coverage_reason").unwrap_or_default().to_owned(),
+    }
 }
 
 /// An event made of it.
@@ -64,6 +109,7 @@ impl Happening {
             }
             Self::Command(command) => command.0.time.or(command.1.start),
             Self::Transcript(transcript) => transcript.1.start,
+            Self::Session(session) => session.1.start,
         }
     }
 
@@ -122,6 +168,16 @@ impl Happening {
                 let added = Added::new(set, kind);
                 let event = TranscriptEvent { head, session, time, added: &added };
                 see(Seen { kind, pivot: Pivot::default(), event: &event, time });
+            }
+            Self::Session(held) => {
+                let (values, session) = &**held;
+                let row = row(values, session);
+                let gap = row.coverage.is_gap().then_some(EventKind::Coverage);
+                for kind in std::iter::once(EventKind::Session).chain(gap) {
+                    let added = Added::new(set, kind);
+                    let event = SessionEvent { row: &row, session, added: &added };
+                    see(Seen { kind, pivot: Pivot::default(), event: &event, time });
+                }
             }
         }
     }

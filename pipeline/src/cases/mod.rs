@@ -430,7 +430,7 @@ mod tests {
         let count = pack.rules.len();
         let set = RuleSet::compile(pack);
         let idle: Vec<&str> =
-            set.idle(&scan::EVALUATED).map(|rule| rule.info().title.as_str()).collect();
+            set.idle(&crate::sweep::EVALUATED).map(|rule| rule.info().title.as_str()).collect();
         assert!(idle.is_empty(), "no event has these rules' log sources: {idle:?}");
         let Report { outcomes, problems, .. } = run(&set, &files);
         let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();

@@ -104,8 +104,14 @@ pub trait Observer {
 pub(crate) enum Told {
     /// It is in the ledger.
     Known,
-    /// It was read.
-    Read { counts: Counts, rows: RowCounts, findings: [u64; 5], problems: Vec<Problem> },
+    /// It was read. Its entry in the ledger is written when its facts are durable.
+    Read {
+        counts: Counts,
+        rows: RowCounts,
+        findings: [u64; 5],
+        problems: Vec<Problem>,
+        entry: Option<(String, Vec<u8>)>,
+    },
     /// It could not be read now, and perhaps later.
     Failed(Problem),
     /// The store does not take it.
@@ -149,7 +155,7 @@ where
         }
         drop(send);
         let mut summary = Summary::default();
-        let mut failure = None;
+        let (mut failure, mut entries) = (None, Vec::new());
         for told in receive {
             summary.artifacts += 1;
             match told {
@@ -157,7 +163,14 @@ where
                     summary.known += 1;
                     observer.artifact(0);
                 }
-                Told::Read { counts, rows, findings, problems } => {
+                Told::Read { counts, rows, findings, problems, entry } => {
+                    entries.extend(entry);
+                    if entries.len() >= TOGETHER
+                        && let Err(error) = acknowledge(store, &mut entries)
+                    {
+                        stopped.store(1, Ordering::Relaxed);
+                        failure.get_or_insert(error);
+                    }
                     summary.read += 1;
                     summary.note(counts, rows, findings);
                     let failed = problems.iter().any(|p| p.kind == ProblemKind::Failed);
@@ -180,8 +193,26 @@ where
                 }
             }
         }
+        if failure.is_none() {
+            acknowledge(store, &mut entries)?;
+        }
         failure.map_or(Ok(summary), Err)
     })
+}
+
+/// Artifacts whose facts are made durable together.
+const TOGETHER: usize = 256;
+
+/// Makes facts durable, then says so in the ledger: what has no entry there is read again.
+fn acknowledge(store: &Store, entries: &mut Vec<(String, Vec<u8>)>) -> Result<(), StoreError> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    store.sync()?;
+    for (path, entry) in entries.drain(..) {
+        store.create(&path, entry)?;
+    }
+    Ok(())
 }
 
 impl Summary {
@@ -317,13 +348,21 @@ fn one<'e>(
             store.create(&format!("quarantine/{id}.json"), json(&entry))?;
         }
         entry.problems = troubles(None);
-        // Last: what is not in the ledger is read again.
-        store.create(&ledger, json(&entry))
+        let entry = json(&entry);
+        if store.is_synced() {
+            return Ok(Some((ledger.clone(), entry)));
+        }
+        // What was created is durable. Last: what is not in the ledger is read again.
+        store.create(&ledger, entry).map(|_| None)
     };
     match write() {
-        Ok(_) => {
-            Told::Read { counts, rows: read.rows, findings: read.levels, problems: read.problems }
-        }
+        Ok(entry) => Told::Read {
+            counts,
+            rows: read.rows,
+            findings: read.levels,
+            problems: read.problems,
+            entry,
+        },
         Err(error) => Told::Store(error),
     }
 }

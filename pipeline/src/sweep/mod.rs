@@ -323,6 +323,7 @@ impl<'a> Sweep<'a> {
             write(store, day, rows, |row| &row.finding_id)?;
         }
         self.matches(store, range)?;
+        store.sync()?;
         Ok(self.summary)
     }
 

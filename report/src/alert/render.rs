@@ -112,7 +112,10 @@ fn try_text(out: &mut String, alert: &Alert) -> std::fmt::Result {
                 shown(value.as_deref().unwrap_or("(absent)"))
             )?;
         }
-        writeln!(out, "    in {} at byte {}", shown(&told.artifact), told.offset)?;
+        // A session is in no object.
+        if !matches!(told.event_name.as_deref(), Some("session" | "coverage")) {
+            writeln!(out, "    in {} at byte {}", shown(&told.artifact), told.offset)?;
+        }
     }
     let more = alert.new.saturating_sub(alert.findings.len() as u64);
     if more > 0 {

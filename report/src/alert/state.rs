@@ -228,7 +228,12 @@ impl<'s> State<'s> {
         value: &impl Serialize,
     ) -> Result<bool, StoreError> {
         let json = serde_json::to_vec_pretty(value).expect("plain values are JSON");
-        self.store.create(&path(day, id, number, what), json)
+        let is_created = self.store.create(&path(day, id, number, what), json)?;
+        // A claim has to last before anything is sent, and so does that it was.
+        if is_created {
+            self.store.sync()?;
+        }
+        Ok(is_created)
     }
 
     fn pending(&self, group: &Group, number: u32) -> Result<Option<Pending>, StoreError> {

@@ -88,9 +88,8 @@ impl Store {
             return Err(failed("a store is a directory or s3://bucket/prefix".to_owned()));
         }
         std::fs::create_dir_all(root).map_err(|error| failed(error.to_string()))?;
-        let objects = LocalFileSystem::new_with_prefix(root)
-            .map_err(|error| failed(error.to_string()))?
-            .with_fsync(true);
+        let objects =
+            LocalFileSystem::new_with_prefix(root).map_err(|error| failed(error.to_string()))?;
         let directory = Some(PathBuf::from(root));
         Ok(Self { objects: Arc::new(objects), root: root.to_owned(), directory })
     }
@@ -127,6 +126,22 @@ impl Store {
             Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
             Err(source) => Err(StoreError::Object { path: path.to_owned(), source }),
         }
+    }
+
+    /// Is what was created durable only after [`Store::sync`]? So it is in a directory: many files are made durable at once,
+    /// which takes as long as one.
+    pub const fn is_synced(&self) -> bool {
+        self.directory.is_some()
+    }
+
+    /// Makes durable what was created so far.
+    pub fn sync(&self) -> Result<(), StoreError> {
+        let Some(directory) = &self.directory else { return Ok(()) };
+        let synced = File::open(directory).and_then(|directory| sync_file_system(&directory));
+        synced.map_err(|error| StoreError::Root {
+            root: self.root.clone(),
+            reason: format!("cannot be made durable: {error}"),
+        })
     }
 
     /// Is there an object?
@@ -277,6 +292,23 @@ impl Store {
 fn partition<R: Row>(day: Option<Date>) -> String {
     let day = day.map_or_else(|| NO_DATE.to_owned(), |day| day.to_string());
     format!("facts/{}/date={day}/", R::TABLE)
+}
+
+#[cfg(target_os = "linux")]
+fn sync_file_system(directory: &File) -> std::io::Result<()> {
+    Ok(rustix::fs::syncfs(directory)?)
+}
+
+/// Where there is no such call, all that is held back is written.
+#[cfg(all(unix, not(target_os = "linux")))]
+fn sync_file_system(_: &File) -> std::io::Result<()> {
+    rustix::fs::sync();
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn sync_file_system(_: &File) -> std::io::Result<()> {
+    Ok(())
 }
 
 /// As long as this lives, its process writes.

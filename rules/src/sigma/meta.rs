@@ -147,6 +147,18 @@ pub(super) fn read(
         let items = document.get(key).map(Node::items).unwrap_or_default();
         items.iter().filter_map(|node| node.scalar_text(source)).collect()
     };
+    // `- Ask the person: who` is a map in YAML, and not meant to be one.
+    for key in ["response", "falsepositives", "references", "tags", "fields"] {
+        let items = document.get(key).map(Node::items).unwrap_or_default();
+        for item in items.iter().filter(|item| item.scalar_text(source).is_none()) {
+            let message = format!("an item of `{key}` is text, this is {}", item.kind());
+            problems.push(
+                error(item, message)
+                    .with_help("text with a colon and a blank in it takes quotes")
+                    .warning(),
+            );
+        }
+    }
     let level = match document.get("level") {
         None => Level::Medium,
         Some(node) => match node.scalar_text(source).unwrap_or_default().parse::<Level>() {
