@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use model::Visible;
-use report::view::{Access, Coverage, Grace, Range, SessionRow, Sessions};
+use report::view::{Access, Accesses, Coverage, Grace, Range, SessionRow, Sessions, Tally};
 use report::write::{csv_rows, json_line};
 use serde::Serialize;
 
@@ -53,6 +53,19 @@ pub(crate) struct Which {
     /// How to print.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+}
+
+impl Which {
+    /// Is the session one of those asked for?
+    fn holds(&self, row: &SessionRow<'_>) -> bool {
+        let holds = |wanted: &Option<String>, values: [Option<&str>; 2]| {
+            let Some(wanted) = wanted else { return true };
+            let wanted = wanted.to_lowercase();
+            values.into_iter().flatten().any(|value| value.to_lowercase().contains(&wanted))
+        };
+        holds(&self.principal, [row.principal_arn, row.principal_name])
+            && holds(&self.target, [row.target, None])
+    }
 }
 
 const SESSIONS_EXAMPLES: &str = "\
@@ -137,15 +150,7 @@ impl Looked {
 
     fn rows(&self, which: &Which) -> Vec<SessionRow<'_>> {
         let mut rows = self.sessions.rows(self.range, self.now, self.grace);
-        let holds = |wanted: &Option<String>, values: [Option<&str>; 2]| {
-            let Some(wanted) = wanted else { return true };
-            let wanted = wanted.to_lowercase();
-            values.into_iter().flatten().any(|value| value.to_lowercase().contains(&wanted))
-        };
-        rows.retain(|row| {
-            holds(&which.principal, [row.principal_arn, row.principal_name])
-                && holds(&which.target, [row.target, None])
-        });
+        rows.retain(|row| which.holds(row));
         rows
     }
 
@@ -182,7 +187,7 @@ pub(crate) fn sessions(args: &SessionsArgs) -> Result<Outcome, Failure> {
     for row in &rows {
         line(&mut out, &looked, row);
     }
-    let _ = write!(out, "{}", totals(&rows));
+    let _ = write!(out, "{}", totals(&Sessions::tally(&rows)));
     output::print(&out)?;
     Ok(Outcome::Done)
 }
@@ -197,7 +202,7 @@ pub(crate) fn coverage(args: &CoverageArgs) -> Result<Outcome, Failure> {
         for row in &gaps {
             line(&mut out, &looked, row);
         }
-        let _ = write!(out, "{}", totals(&rows));
+        let _ = write!(out, "{}", totals(&Sessions::tally(&rows)));
         output::print(&out)?;
     } else {
         machine(args.which.format, &SessionRow::COLUMNS, &gaps)?;
@@ -208,8 +213,14 @@ pub(crate) fn coverage(args: &CoverageArgs) -> Result<Outcome, Failure> {
 
 pub(crate) fn access(args: &AccessArgs) -> Result<Outcome, Failure> {
     let looked = Looked::at(&args.which)?;
-    let rows = looked.rows(&args.which);
-    let access = report::view::access(&rows);
+    let (mut accesses, mut tally) = (Accesses::default(), Tally::default());
+    looked.sessions.each(looked.range, looked.now, looked.grace, |row| {
+        if args.which.holds(&row) {
+            accesses.note(&row);
+            tally.note(row.coverage);
+        }
+    });
+    let access = accesses.rows();
     if args.which.format != Format::Text {
         machine(args.which.format, &Access::COLUMNS, &access)?;
         return Ok(Outcome::Done);
@@ -234,7 +245,7 @@ pub(crate) fn access(args: &AccessArgs) -> Result<Outcome, Failure> {
             looked.time(access.last),
         );
     }
-    let _ = write!(out, "{}", totals(&rows));
+    let _ = write!(out, "{}", totals(&tally));
     output::print(&out)?;
     Ok(Outcome::Done)
 }
@@ -277,8 +288,7 @@ fn line(out: &mut String, looked: &Looked, row: &SessionRow<'_>) {
 }
 
 /// How many of each.
-fn totals(rows: &[SessionRow<'_>]) -> String {
-    let tally = Sessions::tally(rows);
+fn totals(tally: &Tally) -> String {
     let counts: Vec<String> = Coverage::ALL
         .into_iter()
         .filter(|coverage| tally.of(*coverage) > 0)

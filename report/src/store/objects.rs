@@ -69,8 +69,12 @@ pub struct Store {
     directory: Option<PathBuf>,
 }
 
+/// How a file is opened.
+type Open<'a> =
+    dyn Fn(Bytes) -> Result<parquet::Batches, ::parquet::errors::ParquetError> + Sync + 'a;
+
 /// Bytes of files that are read at once, and their number.
-const AT_ONCE: u64 = 32 << 20;
+const AT_ONCE: u64 = 8 << 20;
 const MANY: usize = 1024;
 
 /// A partition without a date: what Hive, and after it every engine, calls one of null.
@@ -223,6 +227,26 @@ impl Store {
         &self,
         files: &[Entry],
         columns: &[&str],
+        each: impl FnMut(&RecordBatch),
+    ) -> Result<(), StoreError> {
+        self.read_as(files, &|bytes| parquet::Batches::open(bytes, columns), each)
+    }
+
+    /// The same for a fold: texts come with their dictionaries, but for those in `plain`.
+    pub(crate) fn fold(
+        &self,
+        files: &[Entry],
+        columns: &[&str],
+        plain: &[&str],
+        each: impl FnMut(&RecordBatch),
+    ) -> Result<(), StoreError> {
+        self.read_as(files, &|bytes| parquet::Batches::fold(bytes, columns, plain), each)
+    }
+
+    fn read_as(
+        &self,
+        files: &[Entry],
+        open: &Open<'_>,
         mut each: impl FnMut(&RecordBatch),
     ) -> Result<(), StoreError> {
         let mut rest = files;
@@ -236,7 +260,7 @@ impl Store {
             let (some, behind) =
                 rest.split_at(large.unwrap_or(rest.len()).clamp(1, MANY).min(rest.len()));
             rest = behind;
-            for batches in self.read_some(some, columns) {
+            for batches in self.read_some(some, open) {
                 batches?.iter().for_each(&mut each);
             }
         }
@@ -246,12 +270,12 @@ impl Store {
     fn read_some(
         &self,
         files: &[Entry],
-        columns: &[&str],
+        open: &Open<'_>,
     ) -> Vec<Result<Vec<RecordBatch>, StoreError>> {
         let one = |file: &Entry| {
             let Some(bytes) = self.get(&file.path)? else { return Ok(Vec::new()) };
             let failed = |source| StoreError::Parquet { path: file.path.clone(), source };
-            let batches = parquet::Batches::open(bytes, columns).map_err(failed)?;
+            let batches = open(bytes).map_err(failed)?;
             batches.collect::<Result<Vec<_>, _>>().map_err(failed)
         };
         let processors = std::thread::available_parallelism().map_or(1, Into::into);

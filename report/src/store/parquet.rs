@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use ::parquet::arrow::ArrowWriter;
 use ::parquet::arrow::ProjectionMask;
-use ::parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use ::parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
+    ParquetRecordBatchReaderBuilder,
+};
 use ::parquet::basic::{Compression, ZstdLevel};
 use ::parquet::errors::ParquetError;
 use ::parquet::file::properties::{EnabledStatistics, WriterProperties};
 use ::parquet::file::reader::ChunkReader;
 use arrow_array::RecordBatch;
+use arrow_schema::{DataType, Schema};
 
 use super::table::Row;
 
@@ -53,6 +57,36 @@ impl Batches {
     /// Opens it. Only the columns named are read; all if there are none.
     pub fn open<C: ChunkReader + 'static>(file: C, columns: &[&str]) -> Result<Self, ParquetError> {
         let builder = ParquetRecordBatchReaderBuilder::try_new(file)?.with_batch_size(BATCH);
+        Self::of(builder, columns)
+    }
+
+    /// Opens it to be folded: texts come with their dictionaries, but for those in `plain`, which are nearly all
+    /// different.
+    pub(crate) fn fold<C: ChunkReader + 'static>(
+        file: C,
+        columns: &[&str],
+        plain: &[&str],
+    ) -> Result<Self, ParquetError> {
+        let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::default())?;
+        let keyed = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+        let fields = metadata.schema().fields().iter().map(|field| {
+            if *field.data_type() == DataType::Utf8 && !plain.contains(&field.name().as_str()) {
+                Arc::new(field.as_ref().clone().with_data_type(keyed.clone()))
+            } else {
+                Arc::clone(field)
+            }
+        });
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let options = ArrowReaderOptions::default().with_schema(schema);
+        let metadata = ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options)?;
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata);
+        Self::of(builder.with_batch_size(GROUP), columns)
+    }
+
+    fn of<C: ChunkReader + 'static>(
+        builder: ParquetRecordBatchReaderBuilder<C>,
+        columns: &[&str],
+    ) -> Result<Self, ParquetError> {
         let mask = if columns.is_empty() {
             ProjectionMask::all()
         } else {

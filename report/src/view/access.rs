@@ -1,7 +1,6 @@
 //! Who had access to what.
 
-use std::collections::BTreeMap;
-
+use foldhash::HashMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -36,7 +35,11 @@ pub struct Access<'s> {
     pub findings: u64,
 }
 
-impl Access<'_> {
+impl<'s> Access<'s> {
+    fn key(&self) -> Key<'s> {
+        (self.principal_arn, self.account, self.region, self.target)
+    }
+
     /// The fields in their order.
     pub const COLUMNS: [&'static str; 12] = [
         "principal_arn",
@@ -54,12 +57,22 @@ impl Access<'_> {
     ];
 }
 
-/// Sessions, by principal and node.
-pub fn access<'s>(rows: &[SessionRow<'s>]) -> Vec<Access<'s>> {
-    let mut by: BTreeMap<_, Access<'s>> = BTreeMap::new();
-    for row in rows {
-        let key = (row.principal_arn, row.account, row.region, row.target);
-        let access = by.entry(key).or_insert_with(|| Access {
+/// Who, and where: what a row of the view is for.
+type Key<'s> = (Option<&'s str>, Option<&'s str>, Option<&'s str>, Option<&'s str>);
+
+/// Sessions, by principal and node, as they come. The view keeps each text once, so where it lies tells which it is.
+#[derive(Debug, Default)]
+pub struct Accesses<'s>(HashMap<[usize; 4], Access<'s>>);
+
+fn place(text: Option<&str>) -> usize {
+    text.map_or(0, |text| text.as_ptr().addr())
+}
+
+impl<'s> Accesses<'s> {
+    /// Counts a session.
+    pub fn note(&mut self, row: &SessionRow<'s>) {
+        let key = [row.principal_arn, row.account, row.region, row.target].map(place);
+        let access = self.0.entry(key).or_insert_with(|| Access {
             principal_arn: row.principal_arn,
             principal_name: row.principal_name,
             account: row.account,
@@ -73,11 +86,7 @@ pub fn access<'s>(rows: &[SessionRow<'s>]) -> Vec<Access<'s>> {
             commands: 0,
             findings: 0,
         });
-        // One principal may have been known by several names.
-        access.principal_name = match (access.principal_name, row.principal_name) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
+        access.principal_name = least(access.principal_name, row.principal_name);
         access.sessions += 1;
         access.gaps += u64::from(row.coverage.is_gap());
         access.first = [access.first, row.start].into_iter().flatten().min();
@@ -86,5 +95,35 @@ pub fn access<'s>(rows: &[SessionRow<'s>]) -> Vec<Access<'s>> {
         access.commands += row.commands;
         access.findings += row.findings;
     }
-    by.into_values().collect()
+
+    /// The rows, in order of who and where.
+    pub fn rows(self) -> Vec<Access<'s>> {
+        let mut rows: Vec<Access<'s>> = self.0.into_values().collect();
+        rows.sort_unstable_by_key(Access::key);
+        // A text that lay in two places.
+        rows.dedup_by(|next, access| {
+            let same = next.key() == access.key();
+            if same {
+                access.principal_name = least(access.principal_name, next.principal_name);
+                access.sessions += next.sessions;
+                access.gaps += next.gaps;
+                access.first = [access.first, next.first].into_iter().flatten().min();
+                access.last = access.last.max(next.last);
+                access.duration_s += next.duration_s;
+                access.commands += next.commands;
+                access.findings += next.findings;
+            }
+            same
+        });
+        rows
+    }
+}
+
+/// One principal may have been known by several names.
+fn least<'s>(a: Option<&'s str>, b: Option<&'s str>) -> Option<&'s str> {
+    match (a, b) {
+        (Some(one), Some(other)) if one.as_ptr() == other.as_ptr() => a,
+        (Some(one), Some(other)) => Some(one.min(other)),
+        _ => a.or(b),
+    }
 }

@@ -8,6 +8,6 @@ mod coverage;
 mod sessions;
 mod symbols;
 
-pub use access::{Access, access};
+pub use access::{Access, Accesses};
 pub use coverage::{Coverage, Grace, Tally};
 pub use sessions::{Range, SessionRow, Sessions};

@@ -1,13 +1,16 @@
 //! One row for each session: activity and transcripts, joined by the session's id alone.
 
-use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
+use std::hash::BuildHasher as _;
+
+use foldhash::quality::RandomState;
+use foldhash::{HashMap, HashSet, HashSetExt as _};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use model::Level;
 use serde::Serialize;
 
 use super::coverage::{self, Coverage, Grace, Tally};
-use super::symbols::{Flags, Numbers, Symbol, Symbols, Texts};
+use super::symbols::{Column, Flags, Numbers, Symbol, Symbols, Texts};
 use crate::store::{Activity, FindingRow, Store, StoreError, Transcript};
 
 /// Which sessions.
@@ -40,9 +43,10 @@ impl Range {
 /// What has been gathered of a session. Times are microseconds.
 #[derive(Clone, Debug, Default)]
 struct Draft {
+    id: Box<str>,
     is_opened: bool,
-    /// Of the record that opened it: what decides if there are several.
-    opened_by: (i64, Symbol),
+    /// The beginning of the event's id that opened it: with the time it decides if there are several.
+    opened_by: u64,
     principal: Symbol,
     principal_type: Symbol,
     principal_name: Symbol,
@@ -80,7 +84,32 @@ struct Draft {
 #[derive(Debug)]
 pub struct Sessions {
     symbols: Symbols,
-    drafts: HashMap<Box<str>, Draft>,
+    drafts: Drafts,
+}
+
+/// Sessions by a hash of their id. It is as wide as two, with seeds that nobody outside knows: two ids that have the same are
+/// not to be met, and none has to be fetched from memory to be compared.
+#[derive(Debug, Default)]
+struct Drafts {
+    seeds: [RandomState; 2],
+    by: HashMap<u128, Draft>,
+}
+
+impl Drafts {
+    fn key(&self, id: &str) -> u128 {
+        let [high, low] = [0, 1].map(|at| u128::from(self.seeds[at].hash_one(id)));
+        high << 64 | low
+    }
+
+    fn of(&mut self, id: &str) -> &mut Draft {
+        let key = self.key(id);
+        self.by.entry(key).or_insert_with(|| Draft { id: id.into(), ..Draft::default() })
+    }
+
+    fn known(&mut self, id: &str) -> Option<&mut Draft> {
+        let key = self.key(id);
+        self.by.get_mut(&key)
+    }
 }
 
 impl SessionRow<'_> {
@@ -204,14 +233,16 @@ impl Sessions {
     /// Reads them.
     pub fn read(store: &Store, range: Range) -> Result<Self, StoreError> {
         let (since, until) = range.days();
-        let mut this = Self { symbols: Symbols::new(), drafts: HashMap::new() };
+        let mut this = Self { symbols: Symbols::new(), drafts: Drafts::default() };
         let files = store.files::<Activity>(since, until)?;
-        store.read::<Activity>(&files, &ACTIVITY, |batch| this.activity(batch))?;
+        store.fold(&files, &ACTIVITY, &["session_id", "event_id"], |batch| this.activity(batch))?;
         let files = store.files::<Transcript>(since, until)?;
-        store.read::<Transcript>(&files, &TRANSCRIPTS, |batch| this.transcripts(batch))?;
+        store.fold(&files, &TRANSCRIPTS, &["session_id"], |batch| this.transcripts(batch))?;
         let mut told = HashSet::new();
         let files = store.files::<FindingRow>(since, until)?;
-        store.read::<FindingRow>(&files, &FINDINGS, |batch| this.findings(batch, &mut told))?;
+        store.fold(&files, &FINDINGS, &["session_id", "finding_id"], |batch| {
+            this.findings(batch, &mut told);
+        })?;
         Ok(this)
     }
 
@@ -221,8 +252,8 @@ impl Sessions {
         let (times, errors) = (Numbers::of(batch, "time"), texts("error_code"));
         let (names, sources) = (texts("event_name"), texts("event_source"));
         let mfa = Flags::of(batch, "mfa");
-        let columns = [
-            "event_id",
+        let events = texts("event_id");
+        let mut columns = [
             "principal",
             "principal_type",
             "principal_name",
@@ -236,29 +267,26 @@ impl Sessions {
             "source_ip",
             "user_agent",
         ]
-        .map(texts);
+        .map(|name| Column::of(batch, name));
         for at in 0..batch.num_rows() {
             let Some(id) = ids.get(at) else { continue };
             if errors.get(at).is_some() {
                 continue;
             }
             if opens.get(at) == Some(true) {
-                let [event, rest @ ..] =
-                    std::array::from_fn::<_, 13, _>(|i| self.symbols.of(columns[i].get(at)));
-                let container = columns[7].get(at).filter(|target| target.starts_with("ecs:"));
-                let container = self.symbols.of(container);
-                let time = times.get(at);
-                let by = (time.unwrap_or(i64::MAX), event);
                 let Self { symbols, drafts } = self;
-                let draft = draft(drafts, id);
+                let target = columns[6].texts.get(at).filter(|target| target.starts_with("ecs:"));
+                let container = symbols.of(target);
+                let time = times.get(at);
+                let event = events.get(at).map_or(u64::MAX, beginning);
+                let draft = drafts.of(id);
                 draft.container = symbols.least(draft.container, container);
                 // A copy changes nothing; of two that claim the same id the first counts.
-                let rank = |(time, event): (i64, Symbol)| {
-                    (time, symbols.text(event).is_none(), symbols.text(event))
-                };
-                if draft.is_opened && rank(draft.opened_by) <= rank(by) {
+                let rank = |time: Option<i64>, event| (time.unwrap_or(i64::MAX), event);
+                if draft.is_opened && rank(draft.start, draft.opened_by) <= rank(time, event) {
                     continue;
                 }
+                let values = std::array::from_fn::<_, 12, _>(|i| columns[i].symbol(at, symbols));
                 let [
                     principal,
                     kind_of,
@@ -272,10 +300,10 @@ impl Sessions {
                     reason,
                     ip,
                     agent,
-                ] = rest;
+                ] = values;
                 *draft = Draft {
                     is_opened: true,
-                    opened_by: by,
+                    opened_by: event,
                     principal,
                     principal_type: kind_of,
                     principal_name: name,
@@ -295,7 +323,7 @@ impl Sessions {
             } else if names.get(at) == Some("TerminateSession")
                 && sources.get(at) == Some("ssm.amazonaws.com")
             {
-                let draft = draft(&mut self.drafts, id);
+                let draft = self.drafts.of(id);
                 draft.terminated = earlier(draft.terminated, times.get(at));
             }
         }
@@ -308,15 +336,16 @@ impl Sessions {
         let (first, last, ended) =
             (numbers("first_event"), numbers("last_event"), numbers("ended"));
         let (commands, observations) = (numbers("commands"), texts("observations"));
-        let columns = ["target", "region", "principal_arn", "run_as"].map(texts);
+        let mut columns =
+            ["target", "region", "principal_arn", "run_as"].map(|name| Column::of(batch, name));
         for at in 0..batch.num_rows() {
             let Some(id) = ids.get(at) else { continue };
-            let [target, region, principal, run_as] =
-                std::array::from_fn::<_, 4, _>(|i| self.symbols.of(columns[i].get(at)));
-            let hidden = observations.get(at).and_then(hidden);
-            let hidden = self.symbols.of(hidden.as_deref());
             let Self { symbols, drafts } = self;
-            let draft = draft(drafts, id);
+            let [target, region, principal, run_as] =
+                std::array::from_fn::<_, 4, _>(|i| columns[i].symbol(at, symbols));
+            let hidden = observations.get(at).and_then(hidden);
+            let hidden = symbols.of(hidden.as_deref());
+            let draft = drafts.of(id);
             draft.stream_target = symbols.least(draft.stream_target, target);
             draft.stream_region = symbols.least(draft.stream_region, region);
             draft.stream_principal = symbols.least(draft.stream_principal, principal);
@@ -347,7 +376,7 @@ impl Sessions {
                 continue;
             }
             // A finding opens no session.
-            if let Some(draft) = self.drafts.get_mut(session) {
+            if let Some(draft) = self.drafts.known(session) {
                 draft.findings += 1;
                 let level = levels.get(at).and_then(|level| level.parse().ok());
                 draft.highest = draft.highest.max(level);
@@ -355,16 +384,30 @@ impl Sessions {
         }
     }
 
+    /// Calls `each` for the sessions as they are at `now`, in no order.
+    pub fn each<'s>(
+        &'s self,
+        range: Range,
+        now: Timestamp,
+        grace: Grace,
+        mut each: impl FnMut(SessionRow<'s>),
+    ) {
+        for draft in self.drafts.by.values() {
+            // Only ended, or only found: its start lies before the days that were read.
+            if !draft.is_opened && draft.transcripts == 0 {
+                continue;
+            }
+            let row = self.row(&draft.id, draft, now, grace);
+            if range.holds(row.start.or(row.end)) {
+                each(row);
+            }
+        }
+    }
+
     /// The sessions as they are at `now`, in order of their start.
     pub fn rows(&self, range: Range, now: Timestamp, grace: Grace) -> Vec<SessionRow<'_>> {
-        let mut rows: Vec<SessionRow<'_>> = self
-            .drafts
-            .iter()
-            // Only ended, or only found: its start lies before the days that were read.
-            .filter(|(_, draft)| draft.is_opened || draft.transcripts > 0)
-            .map(|(id, draft)| self.row(id, draft, now, grace))
-            .filter(|row| range.holds(row.start.or(row.end)))
-            .collect();
+        let mut rows = Vec::new();
+        self.each(range, now, grace, |row| rows.push(row));
         rows.sort_by(|a, b| (a.start, a.session_id).cmp(&(b.start, b.session_id)));
         rows
     }
@@ -437,11 +480,12 @@ impl Sessions {
     }
 }
 
-fn draft<'d>(drafts: &'d mut HashMap<Box<str>, Draft>, id: &str) -> &'d mut Draft {
-    if !drafts.contains_key(id) {
-        drafts.insert(id.into(), Draft::default());
-    }
-    drafts.get_mut(id).expect("it was put there")
+/// The first eight bytes, so that they compare as the text does.
+fn beginning(text: &str) -> u64 {
+    let mut bytes = [0; 8];
+    let length = text.len().min(8);
+    bytes[..length].copy_from_slice(&text.as_bytes()[..length]);
+    u64::from_be_bytes(bytes)
 }
 
 fn earlier(a: Option<i64>, b: Option<i64>) -> Option<i64> {

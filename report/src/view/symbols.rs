@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray as _;
-use arrow_array::types::{Int64Type, TimestampMicrosecondType};
-use arrow_array::{Array, BooleanArray, RecordBatch, StringArray};
+use arrow_array::types::{Int32Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::{Array, BooleanArray, PrimitiveArray, RecordBatch, StringArray};
 use foldhash::{HashMap, HashMapExt as _};
 
 /// A text, as a number. 0 is none.
@@ -60,17 +60,68 @@ impl Symbols {
     }
 }
 
-/// A column of texts. What is not there reads as null.
-pub(super) struct Texts<'b>(Option<&'b StringArray>);
+/// A column of texts, plain or with a dictionary. What is not there reads as null.
+pub(super) enum Texts<'b> {
+    Absent,
+    Plain(&'b StringArray),
+    Dictionary { keys: &'b PrimitiveArray<Int32Type>, values: &'b StringArray },
+}
 
 impl<'b> Texts<'b> {
     pub(super) fn of(batch: &'b RecordBatch, name: &str) -> Self {
-        Self(batch.column_by_name(name).and_then(|column| column.as_string_opt()))
+        let Some(column) = batch.column_by_name(name) else { return Self::Absent };
+        if let Some(texts) = column.as_string_opt() {
+            return Self::Plain(texts);
+        }
+        let dictionary = column.as_dictionary_opt::<Int32Type>();
+        match dictionary.and_then(|d| Some((d.keys(), d.values().as_string_opt()?))) {
+            Some((keys, values)) => Self::Dictionary { keys, values },
+            None => Self::Absent,
+        }
+    }
+
+    /// Where its value stands in the dictionary, if there is one.
+    fn key(&self, at: usize) -> Option<usize> {
+        match self {
+            Self::Dictionary { keys, .. } if keys.is_valid(at) => {
+                usize::try_from(keys.value(at)).ok()
+            }
+            _ => None,
+        }
     }
 
     pub(super) fn get(&self, at: usize) -> Option<&'b str> {
-        let texts = self.0?;
-        texts.is_valid(at).then(|| texts.value(at))
+        match self {
+            Self::Absent => None,
+            Self::Plain(texts) => texts.is_valid(at).then(|| texts.value(at)),
+            Self::Dictionary { values, .. } => {
+                let key = self.key(at)?;
+                values.is_valid(key).then(|| values.value(key))
+            }
+        }
+    }
+}
+
+/// A column of texts, as symbols: each of a dictionary's values is looked up once.
+pub(super) struct Column<'b> {
+    pub(super) texts: Texts<'b>,
+    known: Vec<Option<Symbol>>,
+}
+
+impl<'b> Column<'b> {
+    pub(super) fn of(batch: &'b RecordBatch, name: &str) -> Self {
+        let texts = Texts::of(batch, name);
+        let length = match &texts {
+            Texts::Dictionary { values, .. } => values.len(),
+            _ => 0,
+        };
+        Self { texts, known: vec![None; length] }
+    }
+
+    pub(super) fn symbol(&mut self, at: usize, symbols: &mut Symbols) -> Symbol {
+        let Some(key) = self.texts.key(at) else { return symbols.of(self.texts.get(at)) };
+        let texts = &self.texts;
+        *self.known[key].get_or_insert_with(|| symbols.of(texts.get(at)))
     }
 }
 

@@ -61,10 +61,12 @@ impl<W: io::Write> Csv<W> {
 pub fn rows<T: Serialize>(out: impl io::Write, columns: &[&str], rows: &[T]) -> io::Result<()> {
     let mut out = csv::WriterBuilder::new().quote_style(csv::QuoteStyle::Always).from_writer(out);
     out.write_record(columns)?;
-    for row in rows {
-        // Through CSV once, which knows how to write a field; then each cell is made safe.
+    // Through CSV once, which knows how to write a field; then each cell is made safe.
+    for some in rows.chunks(1024) {
         let mut plain = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
-        plain.serialize(row)?;
+        for row in some {
+            plain.serialize(row)?;
+        }
         let plain = plain.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
         let mut cells = csv::ReaderBuilder::new().has_headers(false).from_reader(&*plain);
         for record in cells.records() {
