@@ -1,8 +1,11 @@
 //! The objects of a store: created once, read, listed.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path as FsPath, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
 use bytes::Bytes;
@@ -73,9 +76,26 @@ pub struct Store {
 type Open<'a> =
     dyn Fn(Bytes) -> Result<parquet::Batches, ::parquet::errors::ParquetError> + Sync + 'a;
 
-/// Bytes of files that are read at once, and their number.
-const AT_ONCE: u64 = 8 << 20;
-const MANY: usize = 1024;
+/// Bytes of files that a thread reads at once, and their number.
+const PART: u64 = 1 << 20;
+const MANY: usize = 128;
+
+/// Files, a large one or many small ones together.
+fn parts(files: &[Entry]) -> Vec<&[Entry]> {
+    let mut parts = Vec::new();
+    let mut rest = files;
+    while !rest.is_empty() {
+        let mut bytes = 0;
+        let most = rest.iter().take(MANY).position(|file| {
+            bytes += file.size;
+            bytes > PART
+        });
+        let (part, behind) = rest.split_at(most.unwrap_or(MANY).clamp(1, rest.len()));
+        parts.push(part);
+        rest = behind;
+    }
+    parts
+}
 
 /// A partition without a date: what Hive, and after it every engine, calls one of null.
 pub(crate) const NO_DATE: &str = "__HIVE_DEFAULT_PARTITION__";
@@ -243,35 +263,13 @@ impl Store {
         self.read_as(files, &|bytes| parquet::Batches::fold(bytes, columns, plain), each)
     }
 
+    /// Several threads read while the rows are taken in the files' order; they do not run far ahead.
     fn read_as(
         &self,
         files: &[Entry],
         open: &Open<'_>,
         mut each: impl FnMut(&RecordBatch),
     ) -> Result<(), StoreError> {
-        let mut rest = files;
-        while !rest.is_empty() {
-            // A handful of large files, or many small ones.
-            let mut bytes = 0;
-            let large = rest.iter().position(|file| {
-                bytes += file.size;
-                bytes > AT_ONCE
-            });
-            let (some, behind) =
-                rest.split_at(large.unwrap_or(rest.len()).clamp(1, MANY).min(rest.len()));
-            rest = behind;
-            for batches in self.read_some(some, open) {
-                batches?.iter().for_each(&mut each);
-            }
-        }
-        Ok(())
-    }
-
-    fn read_some(
-        &self,
-        files: &[Entry],
-        open: &Open<'_>,
-    ) -> Vec<Result<Vec<RecordBatch>, StoreError>> {
         let one = |file: &Entry| {
             let Some(bytes) = self.get(&file.path)? else { return Ok(Vec::new()) };
             let failed = |source| StoreError::Parquet { path: file.path.clone(), source };
@@ -280,22 +278,51 @@ impl Store {
         };
         let processors = std::thread::available_parallelism().map_or(1, Into::into);
         let threads = if self.directory.is_some() { processors } else { processors.max(4) * 4 };
-        let part = files.len().div_ceil(threads).max(1);
-        if files.len() == 1 {
-            return vec![one(&files[0])];
+        if files.len() <= 1 {
+            for file in files {
+                one(file)?.iter().for_each(&mut each);
+            }
+            return Ok(());
         }
+        let parts = parts(files);
+        let (next, front) = (AtomicUsize::new(0), (Mutex::new(0), Condvar::new()));
+        let (send, receive) = sync_channel(threads);
         std::thread::scope(|scope| {
-            let one = &one;
-            let read: Vec<_> = files
-                .chunks(part)
-                .map(|files| scope.spawn(move || files.iter().map(one).collect::<Vec<_>>()))
-                .collect();
-            // A panic in a thread is a bug, and goes on here.
-            read.into_iter()
-                .flat_map(|thread| {
-                    thread.join().unwrap_or_else(|bug| std::panic::resume_unwind(bug))
-                })
-                .collect()
+            for _ in 0..threads.min(parts.len()) {
+                let (send, next, front, one, parts) = (send.clone(), &next, &front, &one, &parts);
+                scope.spawn(move || {
+                    loop {
+                        let at = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(files) = parts.get(at) else { break };
+                        let turn = front.0.lock().unwrap_or_else(PoisonError::into_inner);
+                        let is_ahead = |front: &mut usize| at >= front.saturating_add(threads * 2);
+                        drop(front.1.wait_while(turn, is_ahead));
+                        // Nobody listens any more: something failed.
+                        let read: Result<Vec<_>, StoreError> = files.iter().map(one).collect();
+                        if send.send((at, read)).is_err() {
+                            break;
+                        }
+                    }
+                });
+            }
+            drop(send);
+            let mut taken = 0;
+            let mut waiting = BTreeMap::new();
+            let mut result = Ok(());
+            for (at, batches) in &receive {
+                waiting.insert(at, batches);
+                while let Some(batches) = waiting.remove(&taken) {
+                    taken += 1;
+                    match batches {
+                        Ok(files) if result.is_ok() => files.iter().flatten().for_each(&mut each),
+                        Err(error) if result.is_ok() => result = Err(error),
+                        _ => {}
+                    }
+                }
+                *front.0.lock().unwrap_or_else(PoisonError::into_inner) = taken;
+                front.1.notify_all();
+            }
+            result
         })
     }
 

@@ -10,6 +10,7 @@ use ::parquet::arrow::arrow_reader::{
 };
 use ::parquet::basic::{Compression, ZstdLevel};
 use ::parquet::errors::ParquetError;
+use ::parquet::file::metadata::RowGroupMetaData;
 use ::parquet::file::properties::{EnabledStatistics, WriterProperties};
 use ::parquet::file::reader::ChunkReader;
 use arrow_array::RecordBatch;
@@ -21,6 +22,8 @@ use super::table::Row;
 const GROUP: usize = 128 << 10;
 /// So few rows are not compressed.
 const FEW: usize = 128;
+/// So few rows are not worth their dictionaries.
+const FOLDED: i64 = 1024;
 /// Rows in a batch.
 const BATCH: usize = 8 << 10;
 
@@ -68,9 +71,23 @@ impl Batches {
         plain: &[&str],
     ) -> Result<Self, ParquetError> {
         let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::default())?;
+        if metadata.metadata().file_metadata().num_rows() < FOLDED {
+            let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata);
+            return Self::of(builder, columns);
+        }
         let keyed = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+        // A dictionary that is not in the file would have to be made.
+        let has_dictionary = |name: &str| {
+            let mut chunks =
+                metadata.metadata().row_groups().iter().flat_map(RowGroupMetaData::columns);
+            chunks.all(|chunk| {
+                chunk.column_path().parts() != [name] || chunk.dictionary_page_offset().is_some()
+            })
+        };
         let fields = metadata.schema().fields().iter().map(|field| {
-            if *field.data_type() == DataType::Utf8 && !plain.contains(&field.name().as_str()) {
+            let name = field.name().as_str();
+            let is_text = *field.data_type() == DataType::Utf8;
+            if is_text && !plain.contains(&name) && has_dictionary(name) {
                 Arc::new(field.as_ref().clone().with_data_type(keyed.clone()))
             } else {
                 Arc::clone(field)

@@ -92,7 +92,8 @@ pub struct Sessions {
 #[derive(Debug, Default)]
 struct Drafts {
     seeds: [RandomState; 2],
-    by: HashMap<u128, Draft>,
+    by: HashMap<u128, usize>,
+    all: Vec<Draft>,
 }
 
 impl Drafts {
@@ -103,12 +104,16 @@ impl Drafts {
 
     fn of(&mut self, id: &str) -> &mut Draft {
         let key = self.key(id);
-        self.by.entry(key).or_insert_with(|| Draft { id: id.into(), ..Draft::default() })
+        let at = *self.by.entry(key).or_insert_with(|| {
+            self.all.push(Draft { id: id.into(), ..Draft::default() });
+            self.all.len() - 1
+        });
+        &mut self.all[at]
     }
 
     fn known(&mut self, id: &str) -> Option<&mut Draft> {
         let key = self.key(id);
-        self.by.get_mut(&key)
+        self.all.get_mut(*self.by.get(&key)?)
     }
 }
 
@@ -392,7 +397,7 @@ impl Sessions {
         grace: Grace,
         mut each: impl FnMut(SessionRow<'s>),
     ) {
-        for draft in self.drafts.by.values() {
+        for draft in &self.drafts.all {
             // Only ended, or only found: its start lies before the days that were read.
             if !draft.is_opened && draft.transcripts == 0 {
                 continue;
