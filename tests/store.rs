@@ -206,6 +206,52 @@ fn a_killed_process_leaves_nothing_partial_and_loses_nothing() {
 }
 
 #[test]
+fn alerts_survive_kills() {
+    let place = TempDir::new().unwrap();
+    let (store, heard) = (place.path().join("store"), place.path().join("heard.ndjson"));
+    let routes = place.path().join("routes.yml");
+    let file = text(&heard);
+    fs::write(
+        &routes,
+        format!("sinks:\n  file: {{type: file, path: '{file}'}}\nroutes:\n  - {{sinks: [file]}}\n"),
+    )
+    .unwrap();
+    ingest(&month(), &store);
+    let mut random = fastrand::Rng::with_seed(4);
+    let start: jiff::Timestamp = NOW.parse().unwrap();
+    let mut killed = 0_usize;
+    let mut minutes = 0;
+    let sweep = |minutes: i64| {
+        // Later than any claim lasts.
+        let now = start.checked_add(jiff::SignedDuration::from_mins(minutes)).unwrap().to_string();
+        let args = ["sweep", "--store", text(&store), "--now", &now, "--routes", text(&routes)];
+        ssm_audit(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    for _ in 0..12 {
+        minutes += 10;
+        let mut child = sweep(minutes);
+        sleep(Duration::from_millis(random.u64(100..900)));
+        let _ = child.kill();
+        killed += usize::from(!child.wait().unwrap().success());
+    }
+    for _ in 0..2 {
+        minutes += 10;
+        assert!(sweep(minutes).wait().unwrap().success());
+    }
+    let heard = lines(&fs::read_to_string(&heard).unwrap());
+    let mut told = BTreeMap::new();
+    for alert in &heard {
+        *told.entry((alert["alert_id"].to_string(), alert["number"].to_string())).or_insert(0) += 1;
+    }
+    let groups: BTreeSet<&String> = told.keys().map(|(id, _)| id).collect();
+    assert_eq!(groups.len(), 31, "all were told");
+    // A process that dies between sending and saying so is heard twice, once.
+    let twice: usize = told.values().map(|times| times - 1).sum();
+    assert!(twice <= killed, "{twice} twice, {killed} killed");
+    assert!(killed > 0, "every process was quicker than its end");
+}
+
+#[test]
 fn a_late_record_completes_the_session() {
     let store = TempDir::new().unwrap();
     let part = |what: &str| {

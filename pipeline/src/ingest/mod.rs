@@ -12,6 +12,7 @@ mod reading;
 mod rows;
 
 use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 
@@ -146,7 +147,20 @@ where
                     let next =
                         artifacts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
                     let Some(artifact) = next else { break };
-                    let told = one(artifact, store, set, deferred, options, &mut evaluator);
+                    let name = artifact.name();
+                    // A bug met in one artifact must neither end the others nor be taken for "nothing found" in this one.
+                    let told = catch_unwind(AssertUnwindSafe(|| {
+                        one(artifact, store, set, deferred, options, &mut evaluator)
+                    }));
+                    let told = told.unwrap_or_else(|_| {
+                        evaluator = Evaluator::new(set);
+                        Told::Failed(Problem {
+                            place: model::Place::new(name, 0),
+                            kind: ProblemKind::Failed,
+                            reason: "a bug in ssm-audit was met here; please report it with this object or one like it"
+                                .to_owned(),
+                        })
+                    });
                     if !tell(&send, told) {
                         break;
                     }
@@ -318,7 +332,7 @@ fn one<'e>(
     };
     let troubles = |kind: Option<ProblemKind>| {
         let wanted = read.problems.iter().filter(move |p| kind.is_none_or(|kind| p.kind == kind));
-        let trouble = wanted.take(MAX_PROBLEMS).map(|problem| Trouble {
+        let trouble = wanted.map(|problem| Trouble {
             kind: match problem.kind {
                 ProblemKind::Skipped => "skipped",
                 ProblemKind::Failed => "failed",

@@ -1,5 +1,6 @@
 //! One artifact, read into rows. Those that gather are written when they are many: memory does not grow with the artifact.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use report::store::{
 use rules::{Evaluator, RuleSet};
 
 use super::artifact::Identified;
-use super::{Options, RowCounts, rows};
+use super::{MAX_PROBLEMS, Options, RowCounts, rows};
 use crate::examine::{Examiner, Judged};
 use crate::scan::{opens_session, session_of};
 
@@ -259,7 +260,16 @@ impl Sink for Reading<'_, '_> {
     }
 
     fn problem(&mut self, problem: Problem) {
-        self.problems.push(problem);
+        // A hostile artifact is wrong in every line.
+        match self.problems.len().cmp(&MAX_PROBLEMS) {
+            Ordering::Less => self.problems.push(problem),
+            Ordering::Equal => {
+                let reason =
+                    format!("more than {MAX_PROBLEMS} places are wrong: the others are not named");
+                self.problems.push(Problem { reason, ..problem });
+            }
+            Ordering::Greater => {}
+        }
     }
 
     fn is_done(&self) -> bool {
