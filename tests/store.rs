@@ -7,6 +7,7 @@ mod python;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -249,6 +250,66 @@ fn alerts_survive_kills() {
     let twice: usize = told.values().map(|times| times - 1).sum();
     assert!(twice <= killed, "{twice} twice, {killed} killed");
     assert!(killed > 0, "every process was quicker than its end");
+}
+
+/// A process that ends with the test, however that ends.
+struct Running(Child);
+
+impl Running {
+    fn end(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+#[test]
+fn a_web_hook_is_signed_and_stays_on_its_host() {
+    let place = TempDir::new().unwrap();
+    let (store, routes) = (place.path().join("store"), place.path().join("routes.yml"));
+    let mut running = Command::new(python::python())
+        .args([text(&root().join("tests/python/hook.py")), "s3cret"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(running.stdout.take().unwrap()).lines();
+    let mut hook = Running(running);
+    let port = said.next().unwrap().unwrap();
+    ingest(&month(), &store);
+    let sweep = |path: &str, store: &Path| {
+        let url = format!("http://127.0.0.1:{port}/{path}");
+        fs::write(
+            &routes,
+            format!(
+                "sinks:\n  hook: {{type: webhook, url: '{url}', secret_env: HOOK_SECRET}}\nroutes:\n  - {{sinks: [hook]}}\n"
+            ),
+        )
+        .unwrap();
+        let args = ["sweep", "--store", text(store), "--now", NOW, "--routes", text(&routes)];
+        ssm_audit(&args).env("HOOK_SECRET", "s3cret").output().unwrap()
+    };
+    // A redirect to another host is an error, and nothing goes there.
+    let refused = sweep("redirect", &store);
+    assert_eq!(refused.status.code(), Some(3));
+    let err = String::from_utf8_lossy(&refused.stderr);
+    assert!(err.contains("another host"), "{err}");
+    // The next sweep takes them up, where the hook is now.
+    let taken = sweep("hook", &store);
+    assert_eq!(taken.status.code(), Some(0), "{}", String::from_utf8_lossy(&taken.stderr));
+    hook.end();
+    let said: Vec<String> = said.map_while(Result::ok).collect();
+    assert_eq!(said.len(), 31);
+    assert!(said.iter().all(|line| line == "good"), "{said:?}");
+    // Without the secret nothing begins.
+    let args = ["sweep", "--store", text(&store), "--routes", text(&routes)];
+    let (code, _, err) = run(&args);
+    assert_eq!(code, 2);
+    assert!(err.contains("HOOK_SECRET"), "{err}");
 }
 
 #[test]

@@ -54,10 +54,15 @@ pub fn s3_uri(uri: &str) -> Option<(&str, &str)> {
     (!bucket.is_empty()).then(|| (bucket, prefix.trim_matches('/')))
 }
 
+/// Tells which cryptography TLS uses; to be called before a client is made that does not say itself.
+pub fn use_tls() {
+    // It is told once for the process; another may have told the same.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 /// A bucket, or what lies below a prefix of it.
 pub fn bucket(bucket: &str, prefix: &str) -> Result<Arc<dyn ObjectStore>, object_store::Error> {
-    // Which cryptography TLS uses is told once for the process; another may have told the same.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    use_tls();
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(bucket)
         .with_region(region().as_ref())

@@ -47,11 +47,15 @@ pub struct Failed {
 pub struct Sinks(BTreeMap<String, Box<dyn Sink>>);
 
 impl Sinks {
-    /// Opens them all, so that a mistake shows before anything is sent.
-    pub fn open(routes: &Routes) -> Result<Self, SinkError> {
+    /// Opens them all, so that a mistake shows before anything is sent. `secret` tells what is in the environment under a
+    /// name.
+    pub fn open(
+        routes: &Routes,
+        secret: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, SinkError> {
         let open = |(name, config): (&String, _)| {
-            let sink =
-                sink::open(config).map_err(|error| SinkError(format!("sink `{name}`: {error}")))?;
+            let sink = sink::open(config, secret)
+                .map_err(|error| SinkError(format!("sink `{name}`: {error}")))?;
             Ok((name.clone(), sink))
         };
         routes.sinks.iter().map(open).collect::<Result<_, _>>().map(Self)
@@ -101,7 +105,7 @@ pub fn deliver(
             for name in &due.sinks {
                 let sent = sinks.0.get(name).map_or_else(
                     || Err(SinkError("it is no longer in the routes".to_owned())),
-                    |sink| sink.send(&due.alert),
+                    |sink| sink.send(&due.alert, now),
                 );
                 match sent {
                     Ok(()) => {

@@ -32,6 +32,10 @@ fn update_after() -> SignedDuration {
     SignedDuration::from_mins(15)
 }
 
+const fn json() -> super::Form {
+    super::Form::Json
+}
+
 fn window() -> SignedDuration {
     SignedDuration::from_hours(24)
 }
@@ -52,6 +56,16 @@ pub enum SinkConfig {
         topic_arn: String,
         /// How.
         #[serde(default)]
+        format: super::Form,
+    },
+    /// A web hook, signed.
+    Webhook {
+        /// Where: https.
+        url: String,
+        /// The environment variable that holds the secret it is signed with.
+        secret_env: String,
+        /// How.
+        #[serde(default = "json")]
         format: super::Form,
     },
     /// A file, appended to: NDJSON.

@@ -1,16 +1,19 @@
 //! Where alerts go.
 
 mod sns;
+mod webhook;
 
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
+
+use jiff::Timestamp;
 
 use crate::alert::{Alert, Form, SinkConfig, body};
 
 /// Takes alerts. What it has taken is durable, or somebody else's.
 pub trait Sink {
     /// Sends one. An error means that it may not have arrived.
-    fn send(&self, alert: &Alert) -> Result<(), SinkError>;
+    fn send(&self, alert: &Alert, now: Timestamp) -> Result<(), SinkError>;
 }
 
 /// An alert could not be sent.
@@ -24,11 +27,20 @@ impl From<io::Error> for SinkError {
     }
 }
 
-/// Opens a sink.
-pub fn open(config: &SinkConfig) -> Result<Box<dyn Sink>, SinkError> {
+/// Opens a sink. `secret` tells what is in the environment under a name.
+pub fn open(
+    config: &SinkConfig,
+    secret: &dyn Fn(&str) -> Option<String>,
+) -> Result<Box<dyn Sink>, SinkError> {
     Ok(match config {
         SinkConfig::Stdout { format } => Box::new(Stdout(*format)),
         SinkConfig::File { path } => Box::new(File(path.clone())),
+        SinkConfig::Webhook { url, secret_env, format } => {
+            let found = secret(secret_env).filter(|secret| !secret.is_empty());
+            let missing =
+                || SinkError(format!("there is no secret in the environment's {secret_env}"));
+            Box::new(webhook::Webhook::open(url, &found.ok_or_else(missing)?, *format)?)
+        }
         SinkConfig::Sns { topic_arn, format } => Box::new(sns::Sns::open(topic_arn, *format)?),
     })
 }
@@ -36,7 +48,7 @@ pub fn open(config: &SinkConfig) -> Result<Box<dyn Sink>, SinkError> {
 struct Stdout(Form);
 
 impl Sink for Stdout {
-    fn send(&self, alert: &Alert) -> Result<(), SinkError> {
+    fn send(&self, alert: &Alert, _: Timestamp) -> Result<(), SinkError> {
         let mut out = io::stdout().lock();
         match self.0 {
             Form::Text => writeln!(out, "{}", body(alert, Form::Text))?,
@@ -55,7 +67,7 @@ impl Sink for Stdout {
 struct File(String);
 
 impl Sink for File {
-    fn send(&self, alert: &Alert) -> Result<(), SinkError> {
+    fn send(&self, alert: &Alert, _: Timestamp) -> Result<(), SinkError> {
         let mut line = Vec::new();
         crate::write::json_line(&mut line, alert)?;
         let failed = |error: io::Error| SinkError(format!("{}: {error}", self.0));

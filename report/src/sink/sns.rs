@@ -7,6 +7,8 @@ use aws_sdk_sns::config::{Builder, Region};
 use aws_sdk_sns::error::DisplayErrorContext;
 use aws_sdk_sns::types::MessageAttributeValue;
 
+use jiff::Timestamp;
+
 use super::{Sink, SinkError};
 use crate::alert::{Alert, Form, body_within, subject};
 
@@ -31,7 +33,7 @@ impl Sns {
 }
 
 impl Sink for Sns {
-    fn send(&self, alert: &Alert) -> Result<(), SinkError> {
+    fn send(&self, alert: &Alert, _: Timestamp) -> Result<(), SinkError> {
         let mut publish = self
             .client
             .publish()
