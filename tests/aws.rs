@@ -192,10 +192,7 @@ fn an_object_is_created_once_however_many_try() {
     }
     let file = source.path().join("routes.yml");
     let (topic, queue) = account.topic("alerts", "heard", &[]);
-    let routes = format!(
-        "sinks:\n  topic: {{type: sns, topic_arn: '{topic}', format: json}}\nroutes:\n  - {{sinks: [topic]}}\n"
-    );
-    fs::write(&file, routes).unwrap();
+    all_to(&topic, &file);
     // Four sweeps at once: one message for each group.
     let running: Vec<Child> = (0..4)
         .map(|_| {
@@ -229,6 +226,14 @@ fn an_object_is_created_once_however_many_try() {
         heard.iter().map(|message| alert(message)["alert_id"].to_string()).collect();
     let different: BTreeSet<&String> = ids.iter().collect();
     assert!(ids.len() > 10 && different.len() == ids.len(), "{} of {}", different.len(), ids.len());
+}
+
+/// Routes by which a topic hears everything.
+fn all_to(topic: &str, file: &Path) {
+    let routes = format!(
+        "sinks:\n  topic: {{type: sns, topic_arn: '{topic}', format: json}}\nroutes:\n  - {{sinks: [topic]}}\n"
+    );
+    fs::write(file, routes).unwrap();
 }
 
 /// The alert in a message from a topic.
@@ -306,10 +311,7 @@ fn a_topic_that_fails_for_a_while_hears_everything_in_the_end() {
     let store_name = store.path().to_str().unwrap();
     let (topic, queue) = account.topic("alerts", "heard", &[]);
     let file = store.path().join("routes.yml");
-    let routes = format!(
-        "sinks:\n  topic: {{type: sns, topic_arn: '{topic}', format: json}}\nroutes:\n  - {{sinks: [topic]}}\n"
-    );
-    fs::write(&file, routes).unwrap();
+    all_to(&topic, &file);
     account.run(&["ingest", &month(), "--store", store_name]);
     let mut faulty = Command::new(&account.python)
         .arg(root().join("tests/python/faulty.py"))

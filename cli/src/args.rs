@@ -79,6 +79,24 @@ pub(crate) enum Format {
     Csv,
 }
 
+/// Which rules.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PackArgs {
+    /// Rules: a directory or a file. Default: the pack that ships.
+    #[arg(long, value_name = "DIR", env = "SSM_AUDIT_RULES")]
+    pub(crate) rules: Option<PathBuf>,
+    /// Go on without the rules that are wrong, instead of not beginning.
+    #[arg(long)]
+    pub(crate) skip_invalid_rules: bool,
+}
+
+impl PackArgs {
+    /// Reads and compiles them.
+    pub(crate) fn compile(&self) -> Result<rules::RuleSet, crate::exit::Failure> {
+        crate::input::rules(self.rules.as_deref(), self.skip_invalid_rules)
+    }
+}
+
 const SCAN_EXAMPLES: &str = "\
 Examples:
   ssm-audit scan examples/month
@@ -105,12 +123,8 @@ pub(crate) struct ScanArgs {
     /// Files, directories (with all below), or `-` for standard input.
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
-    /// Rules: a directory or a file. Default: the pack that ships.
-    #[arg(long, value_name = "DIR", env = "SSM_AUDIT_RULES")]
-    pub(crate) rules: Option<PathBuf>,
-    /// Go on without the rules that are wrong, instead of not beginning.
-    #[arg(long)]
-    pub(crate) skip_invalid_rules: bool,
+    #[command(flatten)]
+    pub(crate) pack: PackArgs,
     /// How to print findings.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
@@ -204,12 +218,8 @@ pub(crate) struct TimelineArgs {
     /// Only this session.
     #[arg(long, value_name = "ID")]
     pub(crate) session: Option<String>,
-    /// Rules: a directory or a file. Default: the pack that ships.
-    #[arg(long, value_name = "DIR", env = "SSM_AUDIT_RULES")]
-    pub(crate) rules: Option<PathBuf>,
-    /// Go on without the rules that are wrong, instead of not beginning.
-    #[arg(long)]
-    pub(crate) skip_invalid_rules: bool,
+    #[command(flatten)]
+    pub(crate) pack: PackArgs,
     /// Leave out findings of a milder level.
     #[arg(long, value_name = "LEVEL", default_value = "informational")]
     pub(crate) level: Level,

@@ -8,14 +8,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use clap::ValueEnum;
 use indicatif::ProgressBar;
 use ingest::{Limits, Problem, ProblemKind};
-use model::{Level, Place};
+use model::Place;
 use pipeline::ingest::{Observer, Options, Summary, bucket, ingest, local};
 use report::mask::Masker;
 use report::store::{Store, StoreError};
 
 use crate::alerts::Alerting;
 use crate::exit::{Failure, Outcome};
-use crate::scan::summary::{self, number};
+use crate::scan::summary::{self, by_level, number};
 use crate::scan::{output, progress};
 
 const EXAMPLES: &str = "\
@@ -40,6 +40,13 @@ pub(crate) enum SummaryFormat {
     Json,
 }
 
+impl SummaryFormat {
+    /// Text on a terminal, else JSON.
+    pub(crate) fn usual() -> Self {
+        if io::stdout().is_terminal() { Self::Text } else { Self::Json }
+    }
+}
+
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES, after_help = "See --help for examples.")]
 pub(crate) struct IngestArgs {
@@ -49,12 +56,8 @@ pub(crate) struct IngestArgs {
     /// The store: a directory, made if it is not there, or `s3://bucket/prefix`.
     #[arg(long, value_name = "ROOT", env = "SSM_AUDIT_STORE")]
     store: String,
-    /// Rules: a directory or a file. Default: the pack that ships.
-    #[arg(long, value_name = "DIR", env = "SSM_AUDIT_RULES")]
-    rules: Option<PathBuf>,
-    /// Go on without the rules that are wrong, instead of not beginning.
-    #[arg(long)]
-    skip_invalid_rules: bool,
+    #[command(flatten)]
+    pack: crate::args::PackArgs,
     /// Who is to hear of what: a YAML file. Without it nobody is told.
     #[arg(long, value_name = "FILE", env = "SSM_AUDIT_ROUTES")]
     routes: Option<PathBuf>,
@@ -76,7 +79,7 @@ pub(crate) struct IngestArgs {
 }
 
 pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, Failure> {
-    let set = crate::input::rules(args.rules.as_deref(), args.skip_invalid_rules)?;
+    let set = args.pack.compile()?;
     let alerting = Alerting::open(args.routes.as_deref())?;
     let store = open(&args.store)?;
     let _writing = store.begin_writing();
@@ -132,9 +135,7 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, Failure> {
     let now = crate::input::now(None, &jiff::tz::TimeZone::UTC)?;
     let alerts = alerting.map(|alerting| alerting.deliver(&store, &set, None, now)).transpose()?;
     if !args.quiet {
-        let format = args.format.unwrap_or_else(|| {
-            if io::stdout().is_terminal() { SummaryFormat::Text } else { SummaryFormat::Json }
-        });
+        let format = args.format.unwrap_or_else(SummaryFormat::usual);
         output::print(&render(&summary, format, store.root()))?;
     }
     watch.problems.tell(args.verbose, args.quiet);
@@ -183,13 +184,6 @@ fn render(summary: &Summary, format: SummaryFormat, root: &str) -> String {
     let Summary { rows, .. } = summary;
     let mut out = String::new();
     let findings: u64 = summary.findings.iter().sum();
-    let by_level: Vec<String> = Level::ALL
-        .into_iter()
-        .rev()
-        .map(|level| (level, summary.findings[level as usize]))
-        .filter(|(_, count)| *count > 0)
-        .map(|(level, count)| format!("{count} {level}"))
-        .collect();
     // Writing to a string cannot fail.
     let _ = writeln!(
         out,
@@ -211,7 +205,7 @@ fn render(summary: &Summary, format: SummaryFormat, root: &str) -> String {
         number(rows.commands, "command", "commands"),
         number(rows.matches, "match", "matches"),
         number(findings, "finding", "findings"),
-        if findings > 0 { format!(" ({})", by_level.join(", ")) } else { String::new() },
+        if findings > 0 { format!(" ({})", by_level(&summary.findings)) } else { String::new() },
     );
     out
 }

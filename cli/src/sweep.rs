@@ -1,11 +1,9 @@
 //! `ssm-audit sweep --store ROOT`
 
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
 use jiff::SignedDuration;
-use model::Level;
 use pipeline::sweep::{Options, Summary, sweep};
 use report::mask::Masker;
 use report::view::Grace;
@@ -15,7 +13,7 @@ use crate::exit::{Failure, Outcome};
 use crate::ingest::SummaryFormat;
 use crate::input;
 use crate::scan::output;
-use crate::scan::summary::number;
+use crate::scan::summary::{by_level, number};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -43,12 +41,8 @@ pub(crate) struct SweepArgs {
     /// How long a transcript may take to come after a session's end, such as `1h`.
     #[arg(long, value_name = "AGE", default_value = "1h")]
     grace: SignedDuration,
-    /// Rules: a directory or a file. Default: the pack that ships.
-    #[arg(long, value_name = "DIR", env = "SSM_AUDIT_RULES")]
-    rules: Option<PathBuf>,
-    /// Go on without the rules that are wrong, instead of not beginning.
-    #[arg(long)]
-    skip_invalid_rules: bool,
+    #[command(flatten)]
+    pack: crate::args::PackArgs,
     /// Who is to hear of what: a YAML file. Without it nobody is told.
     #[arg(long, value_name = "FILE", env = "SSM_AUDIT_ROUTES")]
     routes: Option<PathBuf>,
@@ -64,7 +58,7 @@ pub(crate) fn run(args: &SweepArgs) -> Result<Outcome, Failure> {
     let zone = jiff::tz::TimeZone::UTC;
     let now = input::now(args.now.as_deref(), &zone)?;
     let since = args.since.as_deref().map(|text| input::time(text, &zone)).transpose()?;
-    let set = input::rules(args.rules.as_deref(), args.skip_invalid_rules)?;
+    let set = args.pack.compile()?;
     let alerting = Alerting::open(args.routes.as_deref())?;
     let store = crate::ingest::existing(&args.store)?;
     let _writing = store.begin_writing();
@@ -73,9 +67,7 @@ pub(crate) fn run(args: &SweepArgs) -> Result<Outcome, Failure> {
     let summary = sweep(&store, &set, &options)?;
     let alerts = alerting.map(|alerting| alerting.deliver(&store, &set, since, now)).transpose()?;
     if !args.quiet {
-        let format = args.format.unwrap_or_else(|| {
-            if io::stdout().is_terminal() { SummaryFormat::Text } else { SummaryFormat::Json }
-        });
+        let format = args.format.unwrap_or_else(SummaryFormat::usual);
         output::print(&render(&summary, alerts.as_ref(), format))?;
     }
     // An alert that could not be sent, or a mute that mutes nothing, wants somebody to look.
@@ -95,13 +87,6 @@ fn render(
         }
         return format!("{json}\n");
     }
-    let by_level: Vec<String> = Level::ALL
-        .into_iter()
-        .rev()
-        .map(|level| (level, summary.findings[level as usize]))
-        .filter(|(_, count)| *count > 0)
-        .map(|(level, count)| format!("{count} {level}"))
-        .collect();
     let mut out = String::new();
     // Writing to a string cannot fail.
     let _ = writeln!(
@@ -112,7 +97,7 @@ fn render(
         number(summary.commands, "command", "commands"),
         number(summary.matches, "match", "matches"),
         number(summary.new, "new finding", "new findings"),
-        if summary.new > 0 { format!(" ({})", by_level.join(", ")) } else { String::new() },
+        if summary.new > 0 { format!(" ({})", by_level(&summary.findings)) } else { String::new() },
     );
     if let Some(alerts) = alerts {
         let _ = writeln!(

@@ -10,7 +10,7 @@ use report::write::{Timeline, Transcript};
 
 use crate::args::TimelineArgs;
 use crate::exit::{Failure, Outcome, tell};
-use crate::input::{rules, zone};
+use crate::input::zone;
 
 pub(crate) fn run(args: &TimelineArgs) -> Result<Outcome, Failure> {
     let zone = zone(&args.timezone)?;
@@ -21,7 +21,7 @@ pub(crate) fn run(args: &TimelineArgs) -> Result<Outcome, Failure> {
         limits: Limits { max_inflated: args.max_inflated, ..Limits::default() },
         ..Options::default()
     };
-    let set = rules(args.rules.as_deref(), args.skip_invalid_rules)?;
+    let set = args.pack.compile()?;
     let found = ingest::source::find(&args.paths);
     if found.artifacts.is_empty() && found.unreadable.is_empty() {
         return Err(Failure::usage("there are no files in what was given"));

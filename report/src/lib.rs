@@ -11,5 +11,6 @@ pub mod alert;
 pub mod mask;
 pub mod sink;
 pub mod store;
+pub mod turn;
 pub mod view;
 pub mod write;

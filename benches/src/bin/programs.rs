@@ -14,6 +14,7 @@ use model::EventKind;
 use pipeline::pack;
 use rules::evaluate::{BadJson, Wanted, fill_from_json};
 use rules::{Evaluator, Event, Pack, PackFile, Pivot, RuleSet, Slots};
+use ssm_audit_benches::LINES;
 
 #[derive(Parser)]
 enum Args {
@@ -34,21 +35,7 @@ enum Args {
     },
 }
 
-/// What administrators type, and once in a while somebody else.
-const USUAL: [(&str, &str); 12] = [
-    ("/usr/bin/ls", "ls -la /var/www"),
-    ("/usr/bin/cat", "cat /etc/nginx/nginx.conf"),
-    ("/usr/bin/systemctl", "systemctl status nginx --no-pager"),
-    ("/usr/bin/journalctl", "journalctl -u app -n 200"),
-    ("/usr/bin/tail", "tail -f /var/log/app/app.log"),
-    ("/usr/bin/grep", "grep -rn ERROR /var/log/app"),
-    ("/usr/bin/df", "df -h"),
-    ("/usr/bin/docker", "docker ps --format '{{.Names}}'"),
-    ("/usr/bin/vim", "vim /etc/app/config.yml"),
-    ("/usr/bin/git", "git -C /srv/app log --oneline -5"),
-    ("/usr/bin/ss", "ss -tlnp"),
-    ("/usr/bin/du", "du -sh /var/lib/docker"),
-];
+/// What somebody else types, once in a while.
 const UNUSUAL: [(&str, &str); 6] = [
     ("/usr/bin/crontab", "crontab -r"),
     ("/usr/bin/base64", "base64 -d payload.b64"),
@@ -76,7 +63,7 @@ fn main() -> io::Result<()> {
 fn make(mut out: BufWriter<File>, events: usize) -> io::Result<()> {
     for at in 0..events {
         let (image, line) =
-            if at % 97 == 0 { UNUSUAL[at / 97 % UNUSUAL.len()] } else { USUAL[at % USUAL.len()] };
+            if at % 97 == 0 { UNUSUAL[at / 97 % UNUSUAL.len()] } else { LINES[at % LINES.len()] };
         let event = serde_json::json!({
             "Image": image,
             "CommandLine": format!("{line} {at}"),

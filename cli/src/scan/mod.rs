@@ -14,7 +14,7 @@ use report::write::{TextOptions, Write};
 
 use crate::args::{Format, ScanArgs};
 use crate::exit::{Failure, Outcome};
-use crate::input::{rules, span, zone};
+use crate::input::{span, zone};
 
 pub(crate) fn run(args: &ScanArgs) -> Result<Outcome, Failure> {
     let zone = zone(&args.timezone)?;
@@ -28,7 +28,7 @@ pub(crate) fn run(args: &ScanArgs) -> Result<Outcome, Failure> {
         jobs: args.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, Into::into),
         limits: Limits { max_inflated: args.max_inflated, ..Limits::default() },
     };
-    let set = rules(args.rules.as_deref(), args.skip_invalid_rules)?;
+    let set = args.pack.compile()?;
     let found = ingest::source::find(&args.paths);
     if found.artifacts.is_empty() && found.unreadable.is_empty() {
         return Err(Failure::usage("there are no files in what was given"));

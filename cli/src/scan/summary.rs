@@ -35,14 +35,8 @@ fn try_render(
 ) -> std::fmt::Result {
     let Summary { counts, .. } = summary;
     let found: u64 = summary.findings.iter().sum();
-    let by_level: Vec<String> = Level::ALL
-        .into_iter()
-        .rev()
-        .map(|level| (level, summary.findings[level as usize]))
-        .filter(|(_, count)| *count > 0)
-        .map(|(level, count)| format!("{count} {level}"))
-        .collect();
-    let by_level = if found == 0 { String::new() } else { format!(": {}", by_level.join(", ")) };
+    let by_level =
+        if found == 0 { String::new() } else { format!(": {}", by_level(&summary.findings)) };
     writeln!(out, "{BOLD}{}{BOLD:#}{by_level}", number(found, "finding", "findings"))?;
     let idle = set.idle(&pipeline::scan::EVALUATED).count();
     let idle =
@@ -122,6 +116,18 @@ fn more(out: &mut String, count: usize, verbose: bool) -> std::fmt::Result {
         writeln!(out, "  … and {} more; --verbose lists them", count - LISTED)?;
     }
     Ok(())
+}
+
+/// `5 high, 11 medium`: the gravest first.
+pub(crate) fn by_level(findings: &[u64; 5]) -> String {
+    let counts: Vec<String> = Level::ALL
+        .into_iter()
+        .rev()
+        .map(|level| (level, findings[level as usize]))
+        .filter(|(_, count)| *count > 0)
+        .map(|(level, count)| format!("{count} {level}"))
+        .collect();
+    counts.join(", ")
 }
 
 /// `3,337 records`

@@ -7,29 +7,31 @@
 //! however many threads there are.
 
 mod reading;
+mod work;
 
 pub(crate) use self::reading::{opens_session, session_of};
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::fs::File;
-use std::io::{self, Read, Seek as _, Write as _};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use ingest::source::{Found, Local};
-use ingest::{Counts, Limits, Opened, Problem, ProblemKind, TranscriptHead, Want};
+use ingest::source::Found;
+use ingest::{Counts, Limits, Problem, ProblemKind, TranscriptHead, Want};
 use jiff::Timestamp;
 use model::{
     Command, EventKind, Finding, Level, Observation, Place, Session, SessionId, SessionKind,
 };
 use report::mask::Masker;
-use rules::correlate::{Captures, Peak};
+use report::turn::Turn;
+use rules::correlate::Peak;
 use rules::{Correlator, Evaluator, Member, RuleSet};
 
 use self::reading::Reading;
-use crate::examine::{Examiner, Judged};
+use self::work::{End, IntoWork, PIECE, Piece, Told, Work, keep};
+use crate::examine::Examiner;
 use crate::finding::{self, Kept};
 use crate::seen::Seen;
 
@@ -239,137 +241,6 @@ struct Scan<'a> {
     summary: Summary,
 }
 
-/// Something to read: not opened yet, or opened in the pass before.
-enum Work {
-    Closed(Local),
-    /// A pipe that holds a transcript: it cannot be opened twice, and need not be read twice.
-    Open(Box<Opened<Box<dyn Read + Send>>>),
-    /// A pipe that holds both, inflated.
-    Kept(Arc<str>, File),
-}
-
-/// What is handed over in order.
-enum Told {
-    /// About a record.
-    Finding(Box<Finding>),
-    /// About a command or a transcript.
-    Mark(Box<Finding>),
-    /// A match that correlations are made of.
-    Hit(Box<Hit>),
-    Command(Box<(TranscriptHead, Arc<Session>, Command)>),
-    Observation(Box<(TranscriptHead, Arc<Session>, Observation)>),
-    Transcript(Box<(TranscriptHead, Arc<Session>)>),
-}
-
-/// A match, for correlations.
-struct Hit {
-    rule: usize,
-    id: u128,
-    captures: Captures,
-    time: Option<Timestamp>,
-    kept: Kept,
-}
-
-impl Told {
-    fn hit(judged: &Judged) -> Self {
-        Self::Hit(Box::new(Hit {
-            rule: judged.rule,
-            id: judged.event,
-            captures: judged.captures.clone(),
-            time: judged.finding.time,
-            kept: Kept::new(&judged.finding),
-        }))
-    }
-}
-
-/// What a thread tells of an artifact, in pieces.
-#[derive(Default)]
-struct Piece {
-    told: Vec<Told>,
-    problems: Vec<Problem>,
-    /// The last piece.
-    end: Option<End>,
-}
-
-impl Piece {
-    /// All that is told of an artifact of which nothing could be read.
-    fn failed(name: Arc<str>, reason: String) -> Self {
-        let place = Place::new(Arc::clone(&name), 0);
-        let problem = Problem { place, kind: ProblemKind::Failed, reason };
-        let end = Some(End { name, ..End::default() });
-        Self { problems: vec![problem], end, ..Self::default() }
-    }
-}
-
-impl Work {
-    fn name(&self) -> Arc<str> {
-        match self {
-            Self::Closed(local) => local.name(),
-            Self::Open(opened) => opened.name(),
-            Self::Kept(name, _) => Arc::clone(name),
-        }
-    }
-}
-
-#[derive(Default)]
-struct End {
-    name: Arc<str>,
-    counts: Counts,
-    duplicates: u64,
-    sessions: BTreeMap<SessionId, Session>,
-    transcripts: BTreeSet<SessionId>,
-    /// To be read in the next pass instead.
-    deferred: Option<Work>,
-}
-
-/// Findings and problems that a thread keeps before it hands them over.
-const PIECE: usize = 512;
-
-/// Whose turn it is. A thread may run ahead of the artifact that is being handed over, but not far.
-struct Turn {
-    front: Mutex<usize>,
-    moved: Condvar,
-}
-
-/// Lets all threads go on when it is dropped: those that wait for a turn must not wait for ever.
-struct Release<'a>(&'a Turn);
-
-impl Drop for Release<'_> {
-    fn drop(&mut self) {
-        self.0.advance(usize::MAX / 2);
-    }
-}
-
-impl Turn {
-    fn wait(&self, until: impl Fn(usize) -> bool) {
-        let mut front = self.front.lock().unwrap_or_else(PoisonError::into_inner);
-        while !until(*front) {
-            front = self.moved.wait(front).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    fn advance(&self, to: usize) {
-        *self.front.lock().unwrap_or_else(PoisonError::into_inner) = to;
-        self.moved.notify_all();
-    }
-}
-
-trait IntoWork {
-    fn into_work(self) -> Work;
-}
-
-impl IntoWork for Local {
-    fn into_work(self) -> Work {
-        Work::Closed(self)
-    }
-}
-
-impl IntoWork for Work {
-    fn into_work(self) -> Work {
-        self
-    }
-}
-
 impl<'a> Scan<'a> {
     /// Reads artifacts; returns those that belong to the next pass.
     fn pass<T: IntoWork>(
@@ -382,7 +253,7 @@ impl<'a> Scan<'a> {
             work.into_iter().map(|work| Mutex::new(Some(work.into_work()))).collect();
         let jobs = self.options.jobs.clamp(1, work.len().max(1));
         let next = AtomicUsize::new(0);
-        let turn = Turn { front: Mutex::new(0), moved: Condvar::new() };
+        let turn = Turn::default();
         let (send, receive) = sync_channel::<(usize, Piece)>(jobs * 4);
         let (seen, known) = (Arc::clone(&self.seen), std::mem::take(&mut self.sessions));
         let shared = Shared {
@@ -423,7 +294,7 @@ impl<'a> Scan<'a> {
                 });
             }
             drop(send);
-            let _release = Release(&turn);
+            let _release = turn.release();
             // Dropped first: a thread that waits for room learns that nobody listens.
             let receive = receive;
             self.receive(work.len(), &receive, &turn, observer)
@@ -610,7 +481,7 @@ impl<'s> Shared<'s> {
     ) -> bool {
         let limits = &self.options.limits;
         let name = work.name();
-        let (opened, again) = match self.open(work) {
+        let (opened, again) = match work.open(limits) {
             Ok(opened) => opened,
             Err(problem) => {
                 let end = Some(End { name, ..End::default() });
@@ -667,69 +538,4 @@ impl<'s> Shared<'s> {
         piece.end = Some(end);
         send.send((index, piece)).is_ok()
     }
-}
-
-type Source = Opened<Box<dyn Read + Send>>;
-
-impl Shared<'_> {
-    /// Opens an artifact; with it comes what it can be opened by once more.
-    fn open(&self, work: Work) -> Result<(Source, Option<Work>), Problem> {
-        let limits = &self.options.limits;
-        let name = work.name();
-        let failed = |error: io::Error| Problem {
-            place: Place::new(Arc::clone(&name), 0),
-            kind: ProblemKind::Failed,
-            reason: error.to_string(),
-        };
-        match work {
-            Work::Open(opened) => Ok((*opened, None)),
-            Work::Closed(local) => {
-                let reader = local.open().map_err(failed)?;
-                let opened = ingest::open(name, reader, limits)?;
-                let again = matches!(local, Local::File(_)).then_some(Work::Closed(local));
-                Ok((opened, again))
-            }
-            Work::Kept(_, mut file) => {
-                file.rewind().map_err(failed)?;
-                let reader: Box<dyn Read + Send> = Box::new(file);
-                Ok((ingest::open(Arc::clone(&name), reader, limits)?, None))
-            }
-        }
-    }
-}
-
-/// Keeps what comes through a pipe, so that it can be read twice. What could not be read ends it, and is told.
-fn keep(
-    name: &Arc<str>,
-    opened: Source,
-    limits: &Limits,
-) -> Result<(Source, File, Option<Problem>), Problem> {
-    let failed = |reason: String| Problem {
-        place: Place::new(Arc::clone(name), 0),
-        kind: ProblemKind::Failed,
-        reason,
-    };
-    let no_room =
-        |error: io::Error| failed(format!("cannot be kept for a second reading: {error}"));
-    let mut file = tempfile::tempfile().map_err(no_room)?;
-    let mut reader = opened.into_reader();
-    let (mut chunk, mut offset) = (vec![0; 256 << 10], 0);
-    let trouble = loop {
-        match reader.read(&mut chunk) {
-            Ok(0) => break None,
-            Ok(read) => {
-                file.write_all(&chunk[..read]).map_err(no_room)?;
-                offset += read as u64;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => {
-                let mut problem = failed(ingest::decode::describe(&error));
-                problem.place.offset = offset;
-                break Some(problem);
-            }
-        }
-    };
-    file.rewind().map_err(no_room)?;
-    let again: Box<dyn Read + Send> = Box::new(file.try_clone().map_err(no_room)?);
-    Ok((ingest::open(Arc::clone(name), again, limits)?, file, trouble))
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path as FsPath, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
 use bytes::Bytes;
@@ -16,6 +16,7 @@ use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions};
 
 use super::parquet;
 use super::table::Row;
+use crate::turn::Turn;
 
 /// What a store could not do.
 #[derive(Debug, thiserror::Error)]
@@ -285,18 +286,16 @@ impl Store {
             return Ok(());
         }
         let parts = parts(files);
-        let (next, front) = (AtomicUsize::new(0), (Mutex::new(0), Condvar::new()));
+        let (next, turn) = (AtomicUsize::new(0), Turn::default());
         let (send, receive) = sync_channel(threads);
         std::thread::scope(|scope| {
             for _ in 0..threads.min(parts.len()) {
-                let (send, next, front, one, parts) = (send.clone(), &next, &front, &one, &parts);
+                let (send, next, turn, one, parts) = (send.clone(), &next, &turn, &one, &parts);
                 scope.spawn(move || {
                     loop {
                         let at = next.fetch_add(1, Ordering::Relaxed);
                         let Some(files) = parts.get(at) else { break };
-                        let turn = front.0.lock().unwrap_or_else(PoisonError::into_inner);
-                        let is_ahead = |front: &mut usize| at >= front.saturating_add(threads * 2);
-                        drop(front.1.wait_while(turn, is_ahead));
+                        turn.wait(|front| at < front.saturating_add(threads * 2));
                         // Nobody listens any more: something failed.
                         let read: Result<Vec<_>, StoreError> = files.iter().map(one).collect();
                         if send.send((at, read)).is_err() {
@@ -306,23 +305,18 @@ impl Store {
                 });
             }
             drop(send);
-            let mut taken = 0;
-            let mut waiting = BTreeMap::new();
-            let mut result = Ok(());
-            for (at, batches) in &receive {
-                waiting.insert(at, batches);
-                while let Some(batches) = waiting.remove(&taken) {
+            // Both end with this, however it ends: nobody waits for what nobody takes.
+            let (_release, receive) = (turn.release(), receive);
+            let (mut taken, mut waiting) = (0, BTreeMap::new());
+            for (at, read) in &receive {
+                waiting.insert(at, read);
+                while let Some(read) = waiting.remove(&taken) {
+                    read?.iter().flatten().for_each(&mut each);
                     taken += 1;
-                    match batches {
-                        Ok(files) if result.is_ok() => files.iter().flatten().for_each(&mut each),
-                        Err(error) if result.is_ok() => result = Err(error),
-                        _ => {}
-                    }
                 }
-                *front.0.lock().unwrap_or_else(PoisonError::into_inner) = taken;
-                front.1.notify_all();
+                turn.advance(taken);
             }
-            result
+            Ok(())
         })
     }
 
@@ -385,5 +379,39 @@ fn remove_begun(root: &FsPath) {
                 let _ = std::fs::remove_file(path);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::FindingRow;
+
+    #[test]
+    fn a_broken_file_is_named_and_ends_the_reading() {
+        let place = tempfile::TempDir::new().unwrap();
+        let store = Store::open(place.path().to_str().unwrap()).unwrap();
+        for at in 0..1_000 {
+            let row = FindingRow { finding_id: at.to_string(), ..FindingRow::default() };
+            store.write(None, &format!("{at:04}"), vec![row]).unwrap();
+        }
+        assert_eq!(store.rows::<FindingRow>(None, None).unwrap().len(), 1_000);
+        store.create(&format!("{}0500-1.parquet", partition::<FindingRow>(None)), "PAR1").unwrap();
+        let error = store.rows::<FindingRow>(None, None).unwrap_err();
+        assert!(error.to_string().contains("0500-1.parquet"), "{error}");
+    }
+
+    #[test]
+    fn who_takes_no_more_keeps_nobody_waiting() {
+        let place = tempfile::TempDir::new().unwrap();
+        let store = Store::open(place.path().to_str().unwrap()).unwrap();
+        for at in 0..1_000 {
+            store.write(None, &format!("{at:04}"), vec![FindingRow::default()]).unwrap();
+        }
+        let files = store.files::<FindingRow>(None, None).unwrap();
+        let read = std::panic::AssertUnwindSafe(|| {
+            store.read::<FindingRow>(&files, &[], |_| panic!("a bug in a fold"))
+        });
+        assert!(std::panic::catch_unwind(read).is_err());
     }
 }

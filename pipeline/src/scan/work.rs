@@ -1,0 +1,181 @@
+//! What a scan reads, artifact by artifact, and what its threads tell of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, Read, Seek as _, Write as _};
+use std::sync::Arc;
+
+use ingest::source::Local;
+use ingest::{Counts, Limits, Opened, Problem, ProblemKind, TranscriptHead};
+use jiff::Timestamp;
+use model::{Command, Finding, Observation, Place, Session, SessionId};
+use rules::correlate::Captures;
+
+use crate::examine::Judged;
+use crate::finding::Kept;
+
+type Source = Opened<Box<dyn Read + Send>>;
+
+/// Something to read: not opened yet, or opened in the pass before.
+pub(super) enum Work {
+    Closed(Local),
+    /// A pipe that holds a transcript: it cannot be opened twice, and need not be read twice.
+    Open(Box<Opened<Box<dyn Read + Send>>>),
+    /// A pipe that holds both, inflated.
+    Kept(Arc<str>, File),
+}
+
+/// What is handed over in order.
+pub(super) enum Told {
+    /// About a record.
+    Finding(Box<Finding>),
+    /// About a command or a transcript.
+    Mark(Box<Finding>),
+    /// A match that correlations are made of.
+    Hit(Box<Hit>),
+    Command(Box<(TranscriptHead, Arc<Session>, Command)>),
+    Observation(Box<(TranscriptHead, Arc<Session>, Observation)>),
+    Transcript(Box<(TranscriptHead, Arc<Session>)>),
+}
+
+/// A match, for correlations.
+pub(super) struct Hit {
+    pub(super) rule: usize,
+    pub(super) id: u128,
+    pub(super) captures: Captures,
+    pub(super) time: Option<Timestamp>,
+    pub(super) kept: Kept,
+}
+
+impl Told {
+    pub(super) fn hit(judged: &Judged) -> Self {
+        Self::Hit(Box::new(Hit {
+            rule: judged.rule,
+            id: judged.event,
+            captures: judged.captures.clone(),
+            time: judged.finding.time,
+            kept: Kept::new(&judged.finding),
+        }))
+    }
+}
+
+/// What a thread tells of an artifact, in pieces.
+#[derive(Default)]
+pub(super) struct Piece {
+    pub(super) told: Vec<Told>,
+    pub(super) problems: Vec<Problem>,
+    /// The last piece.
+    pub(super) end: Option<End>,
+}
+
+impl Piece {
+    /// All that is told of an artifact of which nothing could be read.
+    pub(super) fn failed(name: Arc<str>, reason: String) -> Self {
+        let place = Place::new(Arc::clone(&name), 0);
+        let problem = Problem { place, kind: ProblemKind::Failed, reason };
+        let end = Some(End { name, ..End::default() });
+        Self { problems: vec![problem], end, ..Self::default() }
+    }
+}
+
+impl Work {
+    pub(super) fn name(&self) -> Arc<str> {
+        match self {
+            Self::Closed(local) => local.name(),
+            Self::Open(opened) => opened.name(),
+            Self::Kept(name, _) => Arc::clone(name),
+        }
+    }
+}
+
+#[derive(Default)]
+pub(super) struct End {
+    pub(super) name: Arc<str>,
+    pub(super) counts: Counts,
+    pub(super) duplicates: u64,
+    pub(super) sessions: BTreeMap<SessionId, Session>,
+    pub(super) transcripts: BTreeSet<SessionId>,
+    /// To be read in the next pass instead.
+    pub(super) deferred: Option<Work>,
+}
+
+/// Findings and problems that a thread keeps before it hands them over.
+pub(super) const PIECE: usize = 512;
+
+pub(super) trait IntoWork {
+    fn into_work(self) -> Work;
+}
+
+impl IntoWork for Local {
+    fn into_work(self) -> Work {
+        Work::Closed(self)
+    }
+}
+
+impl IntoWork for Work {
+    fn into_work(self) -> Work {
+        self
+    }
+}
+
+impl Work {
+    /// Opens an artifact; with it comes what it can be opened by once more.
+    pub(super) fn open(self, limits: &Limits) -> Result<(Source, Option<Self>), Problem> {
+        let name = self.name();
+        let failed = |error: io::Error| Problem {
+            place: Place::new(Arc::clone(&name), 0),
+            kind: ProblemKind::Failed,
+            reason: error.to_string(),
+        };
+        match self {
+            Self::Open(opened) => Ok((*opened, None)),
+            Self::Closed(local) => {
+                let reader = local.open().map_err(failed)?;
+                let opened = ingest::open(name, reader, limits)?;
+                let again = matches!(local, Local::File(_)).then_some(Self::Closed(local));
+                Ok((opened, again))
+            }
+            Self::Kept(_, mut file) => {
+                file.rewind().map_err(failed)?;
+                let reader: Box<dyn Read + Send> = Box::new(file);
+                Ok((ingest::open(Arc::clone(&name), reader, limits)?, None))
+            }
+        }
+    }
+}
+
+/// Keeps what comes through a pipe, so that it can be read twice. What could not be read ends it, and is told.
+pub(super) fn keep(
+    name: &Arc<str>,
+    opened: Source,
+    limits: &Limits,
+) -> Result<(Source, File, Option<Problem>), Problem> {
+    let failed = |reason: String| Problem {
+        place: Place::new(Arc::clone(name), 0),
+        kind: ProblemKind::Failed,
+        reason,
+    };
+    let no_room =
+        |error: io::Error| failed(format!("cannot be kept for a second reading: {error}"));
+    let mut file = tempfile::tempfile().map_err(no_room)?;
+    let mut reader = opened.into_reader();
+    let (mut chunk, mut offset) = (vec![0; 256 << 10], 0);
+    let trouble = loop {
+        match reader.read(&mut chunk) {
+            Ok(0) => break None,
+            Ok(read) => {
+                file.write_all(&chunk[..read]).map_err(no_room)?;
+                offset += read as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                let mut problem = failed(ingest::decode::describe(&error));
+                problem.place.offset = offset;
+                break Some(problem);
+            }
+        }
+    };
+    file.rewind().map_err(no_room)?;
+    let again: Box<dyn Read + Send> = Box::new(file.try_clone().map_err(no_room)?);
+    Ok((ingest::open(Arc::clone(name), again, limits)?, file, trouble))
+}
