@@ -52,6 +52,7 @@ impl Account {
             .env("GATEWAY_PORT", port.to_string())
             .env("STATE_DIR", state.path())
             .env("S3_DATA_DIR", state.path().join("s3"))
+            .env("CLOUDTRAIL_RECORDING", "1")
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -226,6 +227,322 @@ fn an_object_is_created_once_however_many_try() {
         heard.iter().map(|message| alert(message)["alert_id"].to_string()).collect();
     let different: BTreeSet<&String> = ids.iter().collect();
     assert!(ids.len() > 10 && different.len() == ids.len(), "{} of {}", different.len(), ids.len());
+}
+
+#[test]
+fn keys_and_versions_are_taken_as_they_are() {
+    let account = Account::start();
+    let store = TempDir::new().unwrap();
+    let store = store.path().to_str().unwrap();
+    account.does(&["bucket", "odd"]);
+    account.does(&["versioned", "odd"]);
+    let session = |line: &str| {
+        format!(
+            "Script started on 2026-10-01 08:00:00+00:00 [<not executed on terminal>]\n\
+             $ {line}\r\r\nok\r\r\n$ exit\r\r\n\n\
+             Script done on 2026-10-01 08:00:00+00:00 [COMMAND_EXIT_CODE=\"0\"]\n"
+        )
+    };
+    let keys = ["logs/a//b c+d=é,@x-0a1b2c3d4e5f67890.log", "logs/%41-0a1b2c3d4e5f67891.log"];
+    for key in keys {
+        account.does(&["put", "odd", key, &session("id")]);
+    }
+    // A folder's marker is no artifact, nor is what only begins with the same letters.
+    account.does(&["put", "odd", "logs/", ""]);
+    account.does(&["put", "odd", "logs2/x-0a1b2c3d4e5f67892.log", &session("id")]);
+    let (code, summary, err) = account.run(&["ingest", "s3://odd/logs", "--store", store]);
+    assert_eq!((code, &summary["read"]), (0, &2.into()), "{err}");
+    // Somebody writes over what they have done, and removes the rest.
+    account.does(&["put", "odd", keys[0], &session("whoami")]);
+    account.does(&["delete", "odd", keys[1]]);
+    let (_, latest, _) = account.run(&["ingest", "s3://odd/logs", "--store", store]);
+    assert_eq!((&latest["known"], &latest["read"]), (&0.into(), &1.into()), "{latest}");
+    let fresh = TempDir::new().unwrap();
+    let fresh = fresh.path().to_str().unwrap();
+    let (code, all, err) =
+        account.run(&["ingest", "s3://odd/logs", "--versions", "--store", fresh]);
+    assert_eq!((code, &all["read"], &all["rows"]["commands"]), (0, &3.into(), &6.into()), "{err}");
+}
+
+#[test]
+fn a_log_group_is_read_when_it_is_quiet() {
+    let account = Account::start();
+    let (store, files) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let store = store.path().to_str().unwrap();
+    let group = "/aws/ssm/sessions";
+    let (quiet, busy) = ("alice@example.com-0a1b2c3d4e5f67890", "bob-0a1b2c3d4e5f67891");
+    let event = |session: &str, lines: &[&str]| {
+        serde_json::json!({
+            "eventVersion": "1.0",
+            "eventTime": "2026-10-01T08:00:00Z",
+            "awsRegion": "us-east-1",
+            "target": {"id": "i-02573cafcfEXAMPLE"},
+            "userIdentity": {"arn": "arn:aws:sts::111122223333:assumed-role/Ops/alice@example.com"},
+            "runAsUser": "ssm-user",
+            "sessionId": session,
+            "sessionData": lines,
+        })
+        .to_string()
+    };
+    let file = files.path().join("events");
+    let put = |stream: &str, lines: &[String], age: &str| {
+        fs::write(&file, lines.join("\n")).unwrap();
+        account.does(&["stream", group, stream, file.to_str().unwrap(), age]);
+    };
+    put(quiet, &[event(quiet, &["$ id", "uid=0(root)"]), event(quiet, &["$ sudo su -"])], "3600");
+    put(busy, &[event(busy, &["$ date"])], "20");
+    let record = serde_json::json!({
+        "eventVersion": "1.08",
+        "eventSource": "ssm.amazonaws.com",
+        "eventName": "StartSession",
+        "eventTime": "2026-10-01T08:00:00Z",
+        "awsRegion": "us-east-1",
+        "eventID": "11111111-1111-1111-1111-111111111111",
+        "userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/alice"},
+        "requestParameters": {"target": "i-02573cafcfEXAMPLE"},
+        "responseElements": {"sessionId": quiet},
+    });
+    // More than a page, and of several hours.
+    let records: Vec<String> = (0..12_000)
+        .map(|at| {
+            let mut record = record.clone();
+            record["eventID"] = format!("{at:08}-1111-1111-1111-111111111111").into();
+            record["responseElements"]["sessionId"] = format!("alice-{at:017x}").into();
+            record.to_string()
+        })
+        .chain([record.to_string()])
+        .collect();
+    put("111122223333_CloudTrail_us-east-1", &records, "21600");
+    let uri = format!("cwl://{group}");
+    let (code, summary, err) = account.run(&["ingest", &uri, "--store", store]);
+    assert_eq!(code, 0, "{err}");
+    assert_eq!((&summary["records"], &summary["rows"]["transcripts"]), (&12_001.into(), &1.into()));
+    // What is known is not read again; where the listing may end is known.
+    let (_, again, _) = account.run(&["ingest", &uri, "--store", store]);
+    assert_eq!(
+        (&again["read"], &again["bytes"], &again["failed"]),
+        (&0.into(), &0.into(), &0.into())
+    );
+    let checkpoints = fs::read_dir(Path::new(store).join("checkpoints")).unwrap().count();
+    assert_eq!(checkpoints, 1);
+    // The session that was busy is quiet an hour later.
+    let later = account.does(&["later", "3600"]);
+    let (_, later, _) = account.run(&["ingest", &uri, "--store", store, "--now", later.trim()]);
+    assert_eq!(later["rows"]["transcripts"], 1, "{later}");
+    let (code, _, err) = account.run(&["ingest", "cwl:///nowhere", "--store", store]);
+    assert!(code == 3 && err.contains("ResourceNotFound"), "{err}");
+}
+
+#[test]
+fn an_event_history_is_read_hour_by_hour() {
+    let account = Account::start();
+    let store = TempDir::new().unwrap();
+    let store = store.path().to_str().unwrap();
+    let services = Services::start(&account, "0");
+    let (later, earlier) = (account.does(&["later", "7200"]), account.does(&["later", "-3600"]));
+    let ask = |uri: &str, endpoint: Option<&str>| {
+        let args = ["--since", earlier.trim(), "--now", later.trim()];
+        let mut command =
+            account.ssm_audit(&[&["ingest", uri, "--store", store], args.as_slice()].concat());
+        command.envs(endpoint.map(|endpoint| ("AWS_ENDPOINT_URL_CLOUDTRAIL", endpoint)));
+        let output = command.output().unwrap();
+        let summary = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
+        (output.status.code().unwrap(), summary, String::from_utf8(output.stderr).unwrap())
+    };
+    // In pages, no faster than the service answers, each event once.
+    let history = "lookup://us-east-1?ReadOnly=false";
+    let (code, first, err) = ask(history, Some(&services.endpoint));
+    assert_eq!(
+        (code, &first["records"], &first["rows"]["activity"]),
+        (0, &120.into(), &120.into()),
+        "{err}"
+    );
+    let (_, again, _) = ask(history, Some(&services.endpoint));
+    assert_eq!((&again["artifacts"], &again["records"]), (&0.into(), &0.into()));
+    let asked = services.end();
+    assert!(
+        asked.len() >= 3 && asked.iter().all(|call| call["operation"] == "LookupEvents"),
+        "{asked:?}"
+    );
+    // What is asked for where nothing is said, of another writer of that interface.
+    account.does(&["users", "10"]);
+    let (code, usual, err) = ask("lookup://", None);
+    assert_eq!((code, &usual["failed"]), (0, &0.into()), "{err}");
+    for (uri, named) in [("lookup://x?EventNam=y", "EventName"), ("lookup://x?y", "attribute")] {
+        let (code, _, err) = ask(uri, None);
+        assert!(code == 2 && err.contains(named), "{err}");
+    }
+}
+
+/// Services of which the stand-in has too little, and what they were asked.
+struct Services {
+    server: Child,
+    endpoint: String,
+    asked: tempfile::NamedTempFile,
+}
+
+impl Drop for Services {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+impl Services {
+    fn start(account: &Account, refused: &str) -> Self {
+        let asked = tempfile::NamedTempFile::new().unwrap();
+        let mut server = Command::new(&account.python)
+            .arg(root().join("tests/python/services.py"))
+            .arg(refused)
+            .arg(asked.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut port = String::new();
+        BufReader::new(server.stdout.take().unwrap()).read_line(&mut port).unwrap();
+        Self { server, endpoint: format!("http://127.0.0.1:{}", port.trim()), asked }
+    }
+
+    /// What it was asked.
+    fn end(self) -> Vec<Value> {
+        let text = fs::read_to_string(self.asked.path()).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+#[test]
+fn security_hub_has_a_finding_for_each_alert() {
+    let account = Account::start();
+    let store = TempDir::new().unwrap();
+    let store_name = store.path().to_str().unwrap();
+    let file = store.path().join("routes.yml");
+    fs::write(
+        &file,
+        "sinks:
+  hub: {type: security-hub, product_arn: 'arn:aws:securityhub:eu-west-1:111122223333:product/111122223333/default'}
+routes:
+  - {sinks: [hub]}
+",
+    )
+    .unwrap();
+    account.run(&["ingest", &month(), "--store", store_name]);
+    let services = Services::start(&account, "4");
+    let sweep = || {
+        let args =
+            ["sweep", "--store", store_name, "--now", NOW, "--routes", file.to_str().unwrap()];
+        let output = account
+            .ssm_audit(&args)
+            .env("AWS_ENDPOINT_URL_SECURITYHUB", &services.endpoint)
+            .output()
+            .unwrap();
+        let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (output.status.code(), summary["alerts"].clone())
+    };
+    // What was refused is tried again.
+    let (code, first) = sweep();
+    assert_eq!((code, first["failed"].as_array().unwrap().len()), (Some(3), 4), "{first}");
+    assert!(first["failed"][0]["reason"].as_str().unwrap().contains("InternalException"));
+    let (code, second) = sweep();
+    assert_eq!((code, &second["sent"]), (Some(0), &4.into()), "{second}");
+    let asked = services.end();
+    let ids: BTreeSet<String> = asked.iter().map(|call| call["asked"]["Id"].to_string()).collect();
+    assert_eq!((asked.len(), ids.len()), (31, 31));
+    let kinds: BTreeSet<&str> =
+        asked.iter().map(|call| call["asked"]["Resources"][0]["Type"].as_str().unwrap()).collect();
+    assert_eq!(kinds, BTreeSet::from(["AwsEc2Instance", "Other"]));
+}
+
+#[test]
+fn a_session_is_ended_only_where_all_is_said() {
+    let account = Account::start();
+    let (logs, store) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let store_name = store.path().to_str().unwrap();
+    let session = |id: &str, at: &str| {
+        serde_json::json!({
+            "eventVersion": "1.08",
+            "eventSource": "ssm.amazonaws.com",
+            "eventName": "StartSession",
+            "eventTime": at,
+            "awsRegion": "eu-west-1",
+            "eventID": format!("{id}-event"),
+            "recipientAccountId": "111122223333",
+            "userIdentity": {"type": "Root", "arn": "arn:aws:iam::111122223333:root"},
+            "requestParameters": {"target": "i-0123456789abcdef0"},
+            "responseElements": {"sessionId": id},
+        })
+        .to_string()
+    };
+    let lines = [
+        session("alice-0a1b2c3d4e5f67890", "2026-10-01T08:00:00Z"),
+        session("gone-0a1b2c3d4e5f67890", "2026-10-01T08:00:00Z"),
+        session("old-0a1b2c3d4e5f67890", "2026-09-01T08:00:00Z"),
+    ];
+    fs::write(logs.path().join("events.json"), lines.join("\n")).unwrap();
+    account.run(&["ingest", logs.path().to_str().unwrap(), "--store", store_name]);
+    let services = Services::start(&account, "0");
+    let file = store.path().join("routes.yml");
+    let sweep = |name: &str, more: &str| {
+        let routes = format!(
+            "sinks:\n  {name}: {{type: terminate-session, rules: [Session opened by the account root user], level: high{more}}}\n\
+             routes:\n  - {{sinks: [{name}]}}\n"
+        );
+        fs::write(&file, routes).unwrap();
+        let now = "2026-10-01T08:01:00Z";
+        let args =
+            ["sweep", "--store", store_name, "--now", now, "--routes", file.to_str().unwrap()];
+        let output = account
+            .ssm_audit(&args)
+            .env("AWS_ENDPOINT_URL_SSM", &services.endpoint)
+            .output()
+            .unwrap();
+        let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let mut outcomes: Vec<String> = summary["alerts"]["responses"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|done| done["rule_id"].as_str().is_some())
+            .map(|done| {
+                let text = |name: &str| done[name].as_str().unwrap_or("-").to_owned();
+                format!("{} {}: {}", text("session_id"), text("outcome"), text("reason"))
+            })
+            .filter(|line| !line.contains("not among those"))
+            .collect();
+        outcomes.sort();
+        outcomes
+    };
+    // First only said, by default; then, in a store of its own, done.
+    let said = sweep("dry", "");
+    assert_eq!(said.len(), 3, "{said:?}");
+    assert!(said[0].starts_with("alice") && said[0].contains("dry-run"), "{said:?}");
+    fs::remove_dir_all(store.path().join("alerts")).unwrap();
+    let done = sweep("real", ", dry_run: false");
+    assert_eq!(
+        done,
+        [
+            "alice-0a1b2c3d4e5f67890 terminated: -",
+            "gone-0a1b2c3d4e5f67890 refused: there is no such session any more",
+            "old-0a1b2c3d4e5f67890 refused: it is more than a day ago: the session is over",
+        ]
+    );
+    let asked = services.end();
+    assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0]["asked"]["SessionId"], "alice-0a1b2c3d4e5f67890");
+    // What was done is a fact.
+    let facts: Vec<String> = walk(&store.path().join("alerts"))
+        .into_iter()
+        .filter_map(|path| fs::read_to_string(path).ok())
+        .filter(|text| text.contains("ssm:TerminateSession"))
+        .collect();
+    assert!(facts.iter().any(|text| text.contains("\"terminated\"")));
+}
+
+fn walk(directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(walk(&path)) } else { found.push(path) }
+    }
+    found
 }
 
 /// Routes by which a topic hears everything.

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use aws_config::sts::AssumeRoleProvider;
+use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 use object_store::aws::{AmazonS3Builder, AwsCredential, S3ConditionalPut};
@@ -37,9 +39,29 @@ pub fn config() -> &'static SdkConfig {
                 aws_smithy_http_client::tls::rustls_provider::CryptoMode::Ring,
             ))
             .build_https();
-        let load = aws_config::defaults(BehaviorVersion::latest()).http_client(http).load();
+        // Without these a service that says nothing is waited for without end.
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(5))
+            .read_timeout(Duration::from_secs(20))
+            .operation_attempt_timeout(Duration::from_secs(30))
+            .build();
+        let load = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http)
+            .timeout_config(timeouts)
+            .load();
         runtime().block_on(load)
     })
+}
+
+/// Waits.
+pub fn pause(time: Duration) {
+    runtime().block_on(async { tokio::time::sleep(time).await });
+}
+
+/// The credentials of a role, assumed when they are needed.
+pub fn assume(role_arn: &str, session_name: &str) -> SharedCredentialsProvider {
+    let role = AssumeRoleProvider::builder(role_arn).configure(config()).session_name(session_name);
+    SharedCredentialsProvider::new(runtime().block_on(role.build()))
 }
 
 /// A region for services that want one named.

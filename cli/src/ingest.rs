@@ -3,13 +3,15 @@
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::ValueEnum;
 use indicatif::ProgressBar;
+use ingest::source::Versions;
 use ingest::{Limits, Problem, ProblemKind};
 use model::Place;
-use pipeline::ingest::{Observer, Options, Summary, bucket, ingest, local};
+use pipeline::ingest::{
+    Asked, Far, Observer, Options, SourceError, Summary, Troubles, far, ingest, local,
+};
 use report::mask::Masker;
 use report::store::{Store, StoreError};
 
@@ -26,6 +28,10 @@ Examples:
       your own rules; what the store has already is not read again
   ssm-audit ingest s3://session-logs/ s3://trail/AWSLogs/ --store s3://audit/ssm
       what the buckets have that the store has not; AWS credentials as the AWS CLI finds them
+  ssm-audit ingest cwl:///aws/ssm/sessions --store ./audit
+      a log group of CloudWatch Logs: sessions that have been quiet for ten minutes
+  ssm-audit ingest lookup:// --store ./audit
+      CloudTrail's event history of the last 90 days, for an account without a trail
   ssm-audit sessions --store ./audit
       who was where, and what is missing
 
@@ -50,12 +56,23 @@ impl SummaryFormat {
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES, after_help = "See --help for examples.")]
 pub(crate) struct IngestArgs {
-    /// Files, directories (with all below), `s3://bucket/prefix`, or `-` for standard input.
+    /// Files, directories (with all below), `s3://bucket/prefix`, `cwl://GROUP` (CloudWatch Logs), `lookup://[REGION][?KEY=VALUE]`
+    /// (CloudTrail's event history), or `-` for standard input.
     #[arg(required = true, value_name = "SOURCE")]
     sources: Vec<String>,
     /// The store: a directory, made if it is not there, or `s3://bucket/prefix`.
     #[arg(long, value_name = "ROOT", env = "SSM_AUDIT_STORE")]
     store: String,
+    /// Leave out what buckets stored before, and what happened before in log groups and event histories: a time, a date, or an
+    /// age such as `7d`. Files are read whatever their age.
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// The time that it is. Default: the clock's.
+    #[arg(long, value_name = "TIME")]
+    now: Option<String>,
+    /// Of buckets that keep them, also the versions of objects that have been overwritten or deleted.
+    #[arg(long)]
+    versions: bool,
     #[command(flatten)]
     pack: crate::args::PackArgs,
     /// Who is to hear of what: a YAML file. Without it nobody is told.
@@ -97,22 +114,26 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, Failure> {
     }
     // How many objects a bucket has is known when they have been listed.
     let bar = progress(if uris.is_empty() { artifacts.len() } else { 0 }, args.quiet);
-    let unlisted_objects = Arc::new(Mutex::new(Vec::new()));
-    let mut buckets = Vec::new();
+    let now = crate::input::now(args.now.as_deref(), &jiff::tz::TimeZone::UTC)?;
+    let since =
+        args.since.as_deref().map(|text| crate::input::time(text, &jiff::tz::TimeZone::UTC));
+    let asked = Asked {
+        since: since.transpose()?,
+        now,
+        versions: if args.versions { Versions::All } else { Versions::Latest },
+    };
+    let troubles = Troubles::default();
+    let (mut listed, mut checkpoints) = (Vec::new(), Vec::new());
     for uri in uris {
-        let (troubles, name) = (Arc::clone(&unlisted_objects), uri.clone());
-        let trouble = move |error: io::Error| {
-            let problem = Problem {
-                place: Place::new(name.as_str(), 0),
-                kind: ProblemKind::Failed,
-                reason: format!("cannot be listed: {error}"),
-            };
-            troubles.lock().unwrap_or_else(PoisonError::into_inner).push(problem);
-        };
-        let listed = bucket(uri, trouble);
-        buckets.push(listed.map_err(|error| Failure::usage(format!("{uri}: {error}")))?);
+        let source = far(uri, asked, &store, troubles.of(uri));
+        let Far { artifacts, checkpoint } = source.map_err(|error| match error {
+            SourceError::Source(error) => Failure::usage(format!("{uri}: {error}")),
+            SourceError::Store(error) => error.into(),
+        })?;
+        listed.push(artifacts);
+        checkpoints.extend(checkpoint);
     }
-    let artifacts = artifacts.into_iter().chain(buckets.into_iter().flatten());
+    let artifacts = artifacts.into_iter().chain(listed.into_iter().flatten());
     let mut watch = Watch { bar: &bar, problems: summary::Problems::default() };
     let unlisted = found.unreadable.len() as u64;
     for unreadable in found.unreadable {
@@ -127,12 +148,17 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, Failure> {
     bar.finish_and_clear();
     let mut summary = summary?;
     summary.failed += unlisted;
-    for problem in unlisted_objects.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+    for (uri, error) in troubles.take() {
         summary.failed += 1;
-        watch.problem(&problem);
+        let reason = format!("cannot be listed: {error}");
+        watch.problem(&Problem { place: Place::new(uri, 0), kind: ProblemKind::Failed, reason });
+    }
+    if summary.failed == 0 {
+        for checkpoint in checkpoints {
+            checkpoint.write(&store)?;
+        }
     }
     // What matched is told at once; what takes the session, or several events, waits for the sweep.
-    let now = crate::input::now(None, &jiff::tz::TimeZone::UTC)?;
     let alerts = alerting.map(|alerting| alerting.deliver(&store, &set, None, now)).transpose()?;
     if !args.quiet {
         let format = args.format.unwrap_or_else(SummaryFormat::usual);

@@ -28,6 +28,9 @@ pub struct Summary {
     pub muted: u64,
     /// What could not be sent; the next call tries again.
     pub failed: Vec<Failed>,
+    /// What was done, or would have been: sessions ended.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub responses: Vec<serde_json::Value>,
     /// Mutes whose day is over: they mute nothing.
     pub expired_mutes: Vec<String>,
 }
@@ -62,6 +65,9 @@ impl Sinks {
     }
 }
 
+/// When a sink did not take so many in a row, the rest waits for the next call: each may have been waited for.
+const GIVEN_UP: u32 = 5;
+
 /// Sends what is due at `now`, of findings from `since` on.
 pub fn deliver(
     store: &Store,
@@ -88,6 +94,7 @@ pub fn deliver(
             belongs(row, session);
         }
     }
+    let mut failures: BTreeMap<String, u32> = BTreeMap::new();
     let state = State::read(store, groups.iter().map(|group| group.day))?;
     for group in &groups {
         if since.zip(group.last()).is_some_and(|(since, last)| last < since) {
@@ -103,13 +110,19 @@ pub fn deliver(
         for due in due {
             let mut reasons = Vec::new();
             for name in &due.sinks {
-                let sent = sinks.0.get(name).map_or_else(
-                    || Err(SinkError("it is no longer in the routes".to_owned())),
-                    |sink| sink.send(&due.alert, now),
-                );
+                let in_a_row = failures.entry(name.clone()).or_default();
+                let sent = match sinks.0.get(name) {
+                    None => Err(SinkError("it is no longer in the routes".to_owned())),
+                    Some(_) if *in_a_row >= GIVEN_UP => Err(SinkError(format!(
+                        "not tried: {GIVEN_UP} others before it were not taken"
+                    ))),
+                    Some(sink) => sink.send(&due.alert, now),
+                };
+                *in_a_row = if sent.is_ok() { 0 } else { *in_a_row + 1 };
                 match sent {
-                    Ok(()) => {
-                        state.sent(&due, name, now)?;
+                    Ok(receipt) => {
+                        summary.responses.extend(receipt.0.clone());
+                        state.sent(&due, name, receipt, now)?;
                         summary.sent += 1;
                     }
                     Err(error) => {

@@ -3,6 +3,7 @@
 import json
 import pathlib
 import sys
+import time
 
 import boto3
 
@@ -16,6 +17,46 @@ def upload(directory, name):
     for path in sorted(root.rglob("*")):
         if path.is_file():
             s3.upload_file(str(path), name, path.relative_to(root).as_posix())
+
+
+def versioned(name):
+    boto3.client("s3").put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+
+
+def put(name, key, text):
+    boto3.client("s3").put_object(Bucket=name, Key=key, Body=text.encode())
+
+
+def delete(name, key):
+    boto3.client("s3").delete_object(Bucket=name, Key=key)
+
+
+def stream(group, name, file, age):
+    """A stream with the messages in a file, one a line, the first so many seconds old and then one a second."""
+    logs, now = boto3.client("logs"), int(time.time() * 1000)
+    try:
+        logs.create_log_group(logGroupName=group)
+    except logs.exceptions.ResourceAlreadyExistsException:
+        pass
+    try:
+        logs.create_log_stream(logGroupName=group, logStreamName=name)
+    except logs.exceptions.ResourceAlreadyExistsException:
+        pass
+    lines = pathlib.Path(file).read_text().splitlines()
+    first = now - int(age) * 1000
+    events = [{"timestamp": first + at * 1000, "message": line} for at, line in enumerate(lines)]
+    for at in range(0, len(events), 1000):
+        logs.put_log_events(logGroupName=group, logStreamName=name, logEvents=events[at : at + 1000])
+
+
+def later(seconds):
+    print(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + int(seconds))))
+
+
+def users(count):
+    """Calls that change something, so that there is a history."""
+    for at in range(int(count)):
+        boto3.client("iam").create_user(UserName=f"user-{at}")
 
 
 def topic(name, queue, policy=None):

@@ -1,13 +1,15 @@
 """Stands before a service and fails now and then: faulty.py TARGET SEED FAULTS
 
-Prints its port. Of the first FAULTS requests each is, by chance, answered with 500, throttled, or cut off with no answer;
-one in four of those cut off has been passed on before. The rest is passed on.
+Prints its port. The first request is passed on and not answered at all. Of the next FAULTS requests each is, by chance,
+answered with 500, throttled, or cut off with no answer; one in four of those cut off has been passed on before. The rest is
+passed on.
 """
 
 import http.client
 import http.server
 import random
 import sys
+import time
 import urllib.parse
 
 target, seed, faults = urllib.parse.urlparse(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
@@ -21,7 +23,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         global seen
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         seen += 1
+        is_silent = seen == 1
         fault = chance.choice(["500", "throttled", "cut"]) if seen <= faults else None
+        if is_silent:
+            fault = None
         if fault == "500":
             return self.answer(500, b"<ErrorResponse><Error><Code>InternalFailure</Code></Error></ErrorResponse>")
         if fault == "throttled":
@@ -33,7 +38,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         upstream.request("POST", self.path, body, headers)
         response = upstream.getresponse()
         data = response.read()
-        if fault == "cut":
+        if is_silent:
+            # Longer than anybody waits.
+            time.sleep(40)
+        if fault == "cut" or is_silent:
             return self.cut()
         self.answer(response.status, data, response.headers.get("Content-Type", "text/xml"))
 

@@ -1,33 +1,65 @@
 //! Objects of an S3 bucket.
+//!
+//! Keys are taken as they are: whoever names a role session has a say in the key of its transcript, and a key that some
+//! library finds odd must not go unread.
 
+use std::collections::VecDeque;
 use std::io::{self, Read};
-use std::sync::Arc;
 
-use futures_util::stream::BoxStream;
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::Builder;
+use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use jiff::Timestamp;
-use object_store::path::Path;
-use object_store::{GetOptions, ObjectMeta, ObjectStore};
+
+use super::service_error;
 
 /// `s3://bucket/prefix`.
 #[derive(Clone, Debug)]
 pub struct Bucket {
-    objects: Arc<dyn ObjectStore>,
+    client: Client,
     name: String,
     prefix: String,
 }
 
-/// An object that was listed.
+/// Which versions of objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Versions {
+    /// What is there now.
+    Latest,
+    /// What has been overwritten or deleted as well, where the bucket keeps it.
+    All,
+}
+
+/// An object.
 #[derive(Clone, Debug)]
 pub struct Object {
     bucket: Bucket,
-    path: Path,
-    /// What tells one content of a key from another: the `ETag`.
-    pub version: String,
-    /// Bytes, as stored.
-    pub size: u64,
+    key: String,
+    /// Which version, where an older one may be meant.
+    version_id: Option<String>,
+    /// What tells one content of a key from another: the `ETag`, without its quotes. `None` until it has been asked for.
+    pub etag: Option<String>,
+    /// When it was stored, to the second. `None` until it has been asked for.
+    pub stored: Option<Timestamp>,
+}
+
+/// An object that is being read.
+#[derive(Debug)]
+pub struct Got {
+    /// Its `ETag`, without quotes.
+    pub etag: String,
     /// When it was stored.
     pub stored: Option<Timestamp>,
+    body: ByteStream,
+}
+
+fn timestamp(time: &DateTime) -> Option<Timestamp> {
+    // To the second: some answers tell more than others.
+    Timestamp::from_second(time.secs()).ok()
+}
+
+fn unquoted(etag: &str) -> String {
+    etag.trim_matches('"').to_owned()
 }
 
 impl Bucket {
@@ -35,81 +67,206 @@ impl Bucket {
     pub fn open(uri: &str) -> io::Result<Self> {
         let wrong = || io::Error::other(format!("`{uri}` is no s3://bucket/prefix"));
         let (name, prefix) = aws::s3_uri(uri).ok_or_else(wrong)?;
-        let objects = aws::bucket(name, "").map_err(io::Error::other)?;
-        Ok(Self { objects, name: name.to_owned(), prefix: prefix.to_owned() })
+        let config =
+            Builder::from(aws::config()).force_path_style(aws::config().endpoint_url().is_some());
+        let client = Client::from_conf(config.build());
+        Ok(Self { client, name: name.to_owned(), prefix: prefix.to_owned() })
     }
 
     /// What is there, page by page.
-    pub fn list(&self) -> Listing {
-        let prefix = (!self.prefix.is_empty()).then(|| Path::from(self.prefix.as_str()));
-        let mut found = Listing {
+    pub fn list(&self, versions: Versions) -> Listing {
+        let next = Some(Marker::default());
+        Listing { bucket: self.clone(), versions, next, page: VecDeque::new() }
+    }
+
+    /// The object of a key, or one version of it.
+    pub fn object(&self, key: &str, version_id: Option<&str>) -> Object {
+        Object {
             bucket: self.clone(),
-            pages: self.objects.list(prefix.as_ref()),
-            first: None,
-        };
-        // A prefix that is the key of an object names that object.
-        if let Some(prefix) = prefix {
-            let head = aws::runtime()
-                .block_on(object_store::ObjectStoreExt::head(&*self.objects, &prefix));
-            found.first = head.ok();
+            key: key.to_owned(),
+            version_id: version_id.map(str::to_owned),
+            etag: None,
+            stored: None,
         }
-        found
+    }
+
+    /// Does the prefix name this key, or a folder above it?
+    fn holds(&self, key: &str) -> bool {
+        let below = |rest: &str| rest.is_empty() || rest.starts_with('/');
+        self.prefix.is_empty() || key.strip_prefix(&self.prefix).is_some_and(below)
     }
 }
 
+/// Where the next page begins.
+#[derive(Debug, Default)]
+struct Marker {
+    key: Option<String>,
+    version_id: Option<String>,
+}
+
 /// A listing as it comes.
+#[derive(Debug)]
 pub struct Listing {
     bucket: Bucket,
-    pages: BoxStream<'static, object_store::Result<ObjectMeta>>,
-    first: Option<ObjectMeta>,
+    versions: Versions,
+    next: Option<Marker>,
+    page: VecDeque<Object>,
+}
+
+impl Listing {
+    fn page(&mut self, from: Marker) -> io::Result<()> {
+        match self.versions {
+            Versions::Latest => self.latest(from),
+            Versions::All => self.all(from),
+        }
+    }
+
+    fn latest(&mut self, from: Marker) -> io::Result<()> {
+        let bucket = self.bucket.clone();
+        let list = bucket
+            .client
+            .list_objects_v2()
+            .bucket(&bucket.name)
+            .prefix(&bucket.prefix)
+            .set_continuation_token(from.key);
+        let page = aws::runtime().block_on(list.send()).map_err(service_error)?;
+        for object in page.contents() {
+            self.add(object.key(), None, object.e_tag(), object.last_modified(), object.size());
+        }
+        let token = page.next_continuation_token.filter(|_| page.is_truncated == Some(true));
+        self.next = token.map(|key| Marker { key: Some(key), version_id: None });
+        Ok(())
+    }
+
+    fn all(&mut self, from: Marker) -> io::Result<()> {
+        let bucket = self.bucket.clone();
+        let list = bucket
+            .client
+            .list_object_versions()
+            .bucket(&bucket.name)
+            .prefix(&bucket.prefix)
+            .set_key_marker(from.key)
+            .set_version_id_marker(from.version_id);
+        let page = aws::runtime().block_on(list.send()).map_err(service_error)?;
+        for object in page.versions() {
+            let version = object.version_id().filter(|id| *id != "null");
+            self.add(object.key(), version, object.e_tag(), object.last_modified(), object.size());
+        }
+        let key = page.next_key_marker.filter(|_| page.is_truncated == Some(true));
+        self.next =
+            key.map(|key| Marker { key: Some(key), version_id: page.next_version_id_marker });
+        Ok(())
+    }
+
+    fn add(
+        &mut self,
+        key: Option<&str>,
+        version_id: Option<&str>,
+        etag: Option<&str>,
+        stored: Option<&DateTime>,
+        size: Option<i64>,
+    ) {
+        let Some(key) = key.filter(|key| self.bucket.holds(key)) else { return };
+        // What the console makes when somebody creates a folder.
+        if key.ends_with('/') && size == Some(0) {
+            return;
+        }
+        self.page.push_back(Object {
+            etag: etag.map(unquoted),
+            stored: stored.and_then(timestamp),
+            ..self.bucket.object(key, version_id)
+        });
+    }
 }
 
 impl Iterator for Listing {
     type Item = io::Result<Object>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let next = match self.first.take() {
-            Some(first) => Ok(first),
-            None => aws::runtime().block_on(self.pages.next())?,
+        loop {
+            if let Some(object) = self.page.pop_front() {
+                return Some(Ok(object));
+            }
+            let from = self.next.take()?;
+            if let Err(error) = self.page(from) {
+                return Some(Err(error));
+            }
+        }
+    }
+}
+
+/// Why an object could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum GetError {
+    /// There is none, or that version of it is gone.
+    #[error("there is no such object")]
+    Gone,
+    /// What was listed is there no more: it has been overwritten since.
+    #[error("it has been overwritten since it was listed")]
+    Changed,
+    /// Anything else; it may pass.
+    #[error("{0}")]
+    Failed(io::Error),
+}
+
+impl From<GetError> for io::Error {
+    fn from(error: GetError) -> Self {
+        let kind = match error {
+            GetError::Gone => io::ErrorKind::NotFound,
+            GetError::Changed | GetError::Failed(_) => io::ErrorKind::Other,
         };
-        Some(next.map_err(io::Error::other).map(|meta| Object {
-            version: meta.e_tag.clone().unwrap_or_default().trim_matches('"').to_owned(),
-            size: meta.size,
-            stored: Timestamp::from_microsecond(meta.last_modified.timestamp_micros()).ok(),
-            path: meta.location,
-            bucket: self.bucket.clone(),
-        }))
+        Self::new(kind, error)
     }
 }
 
 impl Object {
     /// `s3://bucket/key`.
     pub fn uri(&self) -> String {
-        format!("s3://{}/{}", self.bucket.name, self.path)
+        format!("s3://{}/{}", self.bucket.name, self.key)
     }
 
-    /// Opens it: what was listed, or an error if it has changed since.
-    pub fn open(&self) -> io::Result<impl Read + Send + use<>> {
-        let options = GetOptions {
-            if_match: (!self.version.is_empty()).then(|| format!("\"{}\"", self.version)),
-            ..GetOptions::default()
-        };
-        let get = self.bucket.objects.get_opts(&self.path, options);
-        let got = aws::runtime().block_on(get).map_err(io::Error::other)?;
-        Ok(Reader { chunks: got.into_stream(), chunk: bytes::Bytes::new() })
+    /// Asks for it: for what was listed, if it was.
+    pub fn get(&self) -> Result<Got, GetError> {
+        let get = self
+            .bucket
+            .client
+            .get_object()
+            .bucket(&self.bucket.name)
+            .key(&self.key)
+            .set_version_id(self.version_id.clone())
+            .set_if_match(self.etag.as_ref().map(|etag| format!("\"{etag}\"")));
+        let got = aws::runtime().block_on(get.send()).map_err(|error| {
+            let status = error.raw_response().map(|answer| answer.status().as_u16());
+            match status {
+                Some(404 | 410) => GetError::Gone,
+                Some(412) => GetError::Changed,
+                _ => GetError::Failed(service_error(error)),
+            }
+        })?;
+        Ok(Got {
+            etag: got.e_tag().map(unquoted).unwrap_or_default(),
+            stored: got.last_modified().and_then(timestamp),
+            body: got.body,
+        })
     }
 }
 
-/// Reads as it comes: an object of any size takes the memory of a chunk.
+impl Got {
+    /// What is in it, as it comes: an object of any size takes the memory of a chunk.
+    pub fn reader(self) -> impl Read + Send {
+        Reader { chunks: self.body, chunk: bytes::Bytes::new() }
+    }
+}
+
 struct Reader {
-    chunks: BoxStream<'static, object_store::Result<bytes::Bytes>>,
+    chunks: ByteStream,
     chunk: bytes::Bytes,
 }
 
 impl Read for Reader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.chunk.is_empty() {
-            match aws::runtime().block_on(self.chunks.try_next()).map_err(io::Error::other)? {
+            match aws::runtime().block_on(self.chunks.try_next()).map_err(service_error)? {
                 Some(chunk) => self.chunk = chunk,
                 None => return Ok(0),
             }

@@ -4,6 +4,17 @@
 
 mod bucket;
 mod local;
+mod log_group;
+mod lookup;
 
-pub use bucket::{Bucket, Listing, Object};
+pub use bucket::{Bucket, GetError, Got, Listing, Object, Versions};
 pub use local::{Found, Local, Unreadable, find};
+pub use log_group::{LogGroup, Stream, Streams};
+pub use lookup::{Hour, Lookup};
+
+use aws_sdk_s3::error::DisplayErrorContext;
+
+/// What an SDK says of an error, with its causes.
+fn service_error(error: impl std::error::Error) -> std::io::Error {
+    std::io::Error::other(DisplayErrorContext(&error).to_string())
+}

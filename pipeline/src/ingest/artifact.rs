@@ -6,7 +6,7 @@ use std::io::{self, Read, Seek as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ingest::source::{Bucket, Found, Local, Object};
+use ingest::source::{Found, Hour, Local, Lookup, Object, Stream};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
@@ -19,22 +19,27 @@ pub struct Artifact {
 
 enum From {
     Local(Local),
-    Bucket(Object),
+    /// Of a bucket. One that was not listed has to be asked for to be known.
+    Object(Object),
+    Stream(Stream),
+    Hour(Hour),
 }
 
-/// Objects of a bucket, as they are listed: what the store has is not downloaded.
-pub fn bucket(
-    uri: &str,
-    mut trouble: impl FnMut(io::Error) + Send,
-) -> io::Result<impl Iterator<Item = Artifact> + Send> {
-    let listing = Bucket::open(uri)?.list();
-    Ok(listing.filter_map(move |object| match object {
-        Ok(object) => Some(Artifact { name: object.uri().into(), from: From::Bucket(object) }),
-        Err(error) => {
-            trouble(error);
-            None
-        }
-    }))
+impl Artifact {
+    /// An object of a bucket.
+    pub fn object(object: Object) -> Self {
+        Self { name: object.uri().into(), from: From::Object(object) }
+    }
+
+    /// A stream of a log group, or an hour of one.
+    pub(super) fn stream(stream: Stream) -> Self {
+        Self { name: stream.arn.as_str().into(), from: From::Stream(stream) }
+    }
+
+    /// An hour of an event history.
+    pub(super) fn hour(hour: Hour) -> Self {
+        Self { name: hour.uri.as_str().into(), from: From::Hour(hour) }
+    }
 }
 
 /// Artifacts below these paths. The names are those below the path given: they are the same on every machine.
@@ -71,6 +76,8 @@ pub(super) struct Identified {
     pub(super) sha256: Option<String>,
     /// When it was stored, where the source tells.
     pub(super) stored: Option<Timestamp>,
+    /// Is it a span of time, in which nothing may have happened?
+    pub(super) is_span: bool,
     open: Option<Open>,
 }
 
@@ -94,12 +101,34 @@ impl Artifact {
     /// Finds out which one it is: of a file by its content.
     pub(super) fn identify(self) -> io::Result<Identified> {
         let Self { name, from } = self;
+        let is_span = matches!(from, From::Stream(_) | From::Hour(_));
+        let far = |version: String, stored, open: Open| {
+            let (name, open) = (Arc::clone(&name), Some(open));
+            Ok(Identified { name, version, sha256: None, stored, is_span, open })
+        };
         let local = match from {
             From::Local(local) => local,
-            From::Bucket(object) => {
-                let (version, stored) = (object.version.clone(), object.stored);
-                let open: Open = Box::new(move || Ok(Box::new(object.open()?)));
-                return Ok(Identified { name, version, sha256: None, stored, open: Some(open) });
+            From::Object(object) => {
+                return match &object.etag {
+                    // What the store has is not downloaded.
+                    Some(etag) => {
+                        let (version, stored) = (etag.clone(), object.stored);
+                        far(version, stored, Box::new(move || Ok(Box::new(object.get()?.reader()))))
+                    }
+                    None => {
+                        let got = object.get()?;
+                        let (version, stored) = (got.etag.clone(), got.stored);
+                        far(version, stored, Box::new(move || Ok(Box::new(got.reader()))))
+                    }
+                };
+            }
+            From::Stream(stream) => {
+                let version = stream.version.clone();
+                return far(version, None, Box::new(move || Ok(Box::new(stream.reader()))));
+            }
+            From::Hour(hour) => {
+                let version = Lookup::version(hour.start);
+                return far(version, None, Box::new(move || Ok(Box::new(hour.reader()))));
             }
         };
         let sha256;
@@ -119,14 +148,15 @@ impl Artifact {
             }
         };
         let version = sha256.clone();
-        Ok(Identified { name, version, sha256: Some(sha256), stored: None, open: Some(open) })
+        let (sha256, open) = (Some(sha256), Some(open));
+        Ok(Identified { name, version, sha256, stored: None, is_span, open })
     }
 }
 
 impl Identified {
-    /// Derived from what it is called and which version it is. 32 hexadecimal digits.
+    /// See [`id`].
     pub(super) fn id(&self) -> String {
-        crate::finding::id(&[b"artifact", self.name.as_bytes(), self.version.as_bytes()]).0
+        id(&self.name, &self.version)
     }
 
     /// Opens it, once. An error of the source, as opposed to one in the data, is noted.
@@ -136,6 +166,16 @@ impl Identified {
         let broken = Broken::default();
         Ok((Watched { reader, broken: broken.clone() }, broken))
     }
+}
+
+/// Derived from what an artifact is called and which version it is. 32 hexadecimal digits.
+pub(super) fn id(name: &str, version: &str) -> String {
+    crate::finding::id(&[b"artifact", name.as_bytes(), version.as_bytes()]).0
+}
+
+/// Where the ledger says that an artifact has been read to its end.
+pub(super) fn ledger(id: &str) -> String {
+    format!("ledger/{}/{id}.json", &id[..2])
 }
 
 struct Watched<R> {

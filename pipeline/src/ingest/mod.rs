@@ -8,8 +8,10 @@
 //! read again; what is not, is, and finds there what it wants to write.
 
 mod artifact;
+mod checkpoint;
 mod reading;
 mod rows;
+mod sources;
 
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,8 +25,10 @@ use report::store::{Store, StoreError};
 use rules::{Evaluator, RuleSet};
 use serde::Serialize;
 
-pub use self::artifact::{Artifact, bucket, local};
+pub use self::artifact::{Artifact, local};
+pub use self::checkpoint::Checkpoint;
 pub(crate) use self::rows::{finding as finding_row, matched as match_row};
+pub use self::sources::{Asked, Far, SourceError, Troubles, far};
 
 /// The fields of an event of a transcript that are known for certain only with the session.
 pub(crate) const OF_THE_SESSION: [&str; 2] = ["calendar.", "session."];
@@ -298,7 +302,7 @@ fn one<'e>(
         Err(error) => return passing(error.to_string()),
     };
     let id = artifact.id();
-    let ledger = format!("ledger/{}/{id}.json", &id[..2]);
+    let ledger = artifact::ledger(&id);
     match store.has(&ledger) {
         Ok(true) => return Told::Known,
         Ok(false) => {}
@@ -317,6 +321,9 @@ fn one<'e>(
     );
     let counts = match opened {
         Ok(opened) => ingest::decode(opened, ingest::Want::All, &options.limits, &mut reading),
+        Err(problem) if artifact.is_span && problem.kind == ProblemKind::Skipped => {
+            Counts::default()
+        }
         Err(problem) => {
             ingest::Sink::problem(&mut reading, problem);
             Counts::default()

@@ -78,12 +78,15 @@ pub fn body_within(alert: &Alert, form: Form, most: usize) -> String {
 }
 
 fn shown(value: &str) -> String {
-    let mut text = Visible(value).to_string();
-    if let Some((at, _)) = text.char_indices().nth(MAX_VALUE) {
-        text.truncate(at);
-        text.push('…');
+    short(&Visible(value).to_string(), MAX_VALUE + 1)
+}
+
+/// At most so many characters; what is cut ends with `…`.
+pub(crate) fn short(text: &str, most: usize) -> String {
+    if text.chars().nth(most).is_none() {
+        return text.to_owned();
     }
-    text
+    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
 }
 
 /// For people.
@@ -148,7 +151,7 @@ fn how_many(alert: &Alert) -> String {
 }
 
 /// Who, what, where, when.
-fn facts(alert: &Alert) -> Vec<(&'static str, String)> {
+pub(crate) fn facts(alert: &Alert) -> Vec<(&'static str, String)> {
     let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
     let when = match (time(alert.first), time(alert.last)) {
         (Some(first), Some(last)) if first != last => Some(format!("{first} to {last}")),

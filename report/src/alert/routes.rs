@@ -36,6 +36,10 @@ const fn json() -> super::Form {
     super::Form::Json
 }
 
+const fn yes() -> bool {
+    true
+}
+
 fn window() -> SignedDuration {
     SignedDuration::from_hours(24)
 }
@@ -67,6 +71,24 @@ pub enum SinkConfig {
         /// How.
         #[serde(default = "json")]
         format: super::Form,
+    },
+    /// AWS Security Hub.
+    SecurityHub {
+        /// The product that findings belong to: `arn:aws:securityhub:REGION:ACCOUNT:product/ACCOUNT/default`.
+        product_arn: String,
+    },
+    /// The session is ended. Off unless all of it is said.
+    TerminateSession {
+        /// The rules that may, by id or title.
+        rules: Vec<String>,
+        /// The level from which on they may.
+        level: Level,
+        /// Only say what would be done.
+        #[serde(default = "yes")]
+        dry_run: bool,
+        /// The role for that in the session's account; `{account}` stands for it. Default: one's own credentials.
+        #[serde(default)]
+        role_arn: Option<String>,
     },
     /// A file, appended to: NDJSON.
     File {
@@ -147,6 +169,11 @@ impl Routes {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
         if let Some(name) = routes.sinks.keys().find(|name| !name.chars().all(is_plain)) {
             return wrong(format!("a sink is called `{name}`; use letters, digits, `-` and `_`"));
+        }
+        for (name, sink) in &routes.sinks {
+            if matches!(sink, SinkConfig::TerminateSession { rules, .. } if rules.is_empty()) {
+                return wrong(format!("sink `{name}` names no rule that may end a session"));
+            }
         }
         for (at, route) in routes.routes.iter().enumerate() {
             if route.sinks.is_empty() {
@@ -285,6 +312,11 @@ mutes:
             ("sinks: {}\nroutes:\n  - {sinks: []}\n", "route 1 has no sinks"),
             ("sinks: {}\nroutes: []\nroute: []\n", "route"),
             ("sinks: {a: {type: pigeon}}\nroutes: []\n", "pigeon"),
+            (
+                "sinks: {a: {type: terminate-session, rules: [], level: high}}\nroutes: []\n",
+                "no rule",
+            ),
+            ("sinks: {a: {type: terminate-session, rules: [x]}}\nroutes: []\n", "level"),
             (
                 "sinks: {}\nroutes: []\nmutes:\n  - {match: {}, owner: a, reason: b, until: 2026-01-01}\n",
                 "mute everything",

@@ -17,6 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{Alert, Group, Routes};
+use crate::sink::Receipt;
 use crate::store::{Store, StoreError};
 
 /// A try that is older belongs to a process that is gone.
@@ -37,6 +38,9 @@ struct Stamp {
     time: Timestamp,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     reasons: Vec<String>,
+    /// What was done, where it is more than to tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    done: Option<serde_json::Value>,
 }
 
 /// What the store knows of the notifications of a group.
@@ -143,7 +147,7 @@ impl<'s> State<'s> {
                 continue;
             }
             let attempt = notification.retries + 1;
-            let stamp = Stamp { time: now, reasons: Vec::new() };
+            let stamp = Stamp { time: now, reasons: Vec::new(), done: None };
             if self.create(group.day, &group.id, *number, &format!("retry-{attempt}"), &stamp)? {
                 due.push(Due { alert: pending.alert, sinks: waiting, day: group.day, attempt });
             }
@@ -200,8 +204,14 @@ impl<'s> State<'s> {
     }
 
     /// Notes that a sink has it.
-    pub fn sent(&self, due: &Due, sink: &str, now: Timestamp) -> Result<(), StoreError> {
-        let stamp = Stamp { time: now, reasons: Vec::new() };
+    pub fn sent(
+        &self,
+        due: &Due,
+        sink: &str,
+        receipt: Receipt,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let stamp = Stamp { time: now, reasons: Vec::new(), done: receipt.0 };
         let Alert { alert_id, number, .. } = &due.alert;
         self.create(due.day, alert_id, *number, &format!("sent.{sink}"), &stamp).map(|_| ())
     }
@@ -213,7 +223,7 @@ impl<'s> State<'s> {
         reasons: Vec<String>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let stamp = Stamp { time: now, reasons };
+        let stamp = Stamp { time: now, reasons, done: None };
         let Alert { alert_id, number, .. } = &due.alert;
         let what = format!("failed-{}", due.attempt);
         self.create(due.day, alert_id, *number, &what, &stamp).map(|_| ())

@@ -1,5 +1,7 @@
 //! Where alerts go.
 
+mod respond;
+mod security_hub;
 mod sns;
 mod webhook;
 
@@ -13,8 +15,12 @@ use crate::alert::{Alert, Form, SinkConfig, body};
 /// Takes alerts. What it has taken is durable, or somebody else's.
 pub trait Sink {
     /// Sends one. An error means that it may not have arrived.
-    fn send(&self, alert: &Alert, now: Timestamp) -> Result<(), SinkError>;
+    fn send(&self, alert: &Alert, now: Timestamp) -> Result<Receipt, SinkError>;
 }
+
+/// What a sink says of what it took, to be kept beside the alert: what was done, where it is more than to tell.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Receipt(pub Option<serde_json::Value>);
 
 /// An alert could not be sent.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +47,12 @@ pub fn open(
                 || SinkError(format!("there is no secret in the environment's {secret_env}"));
             Box::new(webhook::Webhook::open(url, &found.ok_or_else(missing)?, *format)?)
         }
+        SinkConfig::SecurityHub { product_arn } => {
+            Box::new(security_hub::SecurityHub::open(product_arn)?)
+        }
+        SinkConfig::TerminateSession { rules, level, dry_run, role_arn } => {
+            Box::new(respond::Respond::new(rules, *level, *dry_run, role_arn.as_deref()))
+        }
         SinkConfig::Sns { topic_arn, format } => Box::new(sns::Sns::open(topic_arn, *format)?),
     })
 }
@@ -48,7 +60,7 @@ pub fn open(
 struct Stdout(Form);
 
 impl Sink for Stdout {
-    fn send(&self, alert: &Alert, _: Timestamp) -> Result<(), SinkError> {
+    fn send(&self, alert: &Alert, _: Timestamp) -> Result<Receipt, SinkError> {
         let mut out = io::stdout().lock();
         match self.0 {
             Form::Text => writeln!(out, "{}", body(alert, Form::Text))?,
@@ -59,7 +71,7 @@ impl Sink for Stdout {
             }
         }
         out.flush()?;
-        Ok(())
+        Ok(Receipt::default())
     }
 }
 
@@ -67,7 +79,7 @@ impl Sink for Stdout {
 struct File(String);
 
 impl Sink for File {
-    fn send(&self, alert: &Alert, _: Timestamp) -> Result<(), SinkError> {
+    fn send(&self, alert: &Alert, _: Timestamp) -> Result<Receipt, SinkError> {
         let mut line = Vec::new();
         crate::write::json_line(&mut line, alert)?;
         let failed = |error: io::Error| SinkError(format!("{}: {error}", self.0));
@@ -76,6 +88,6 @@ impl Sink for File {
         // One write: lines of several processes do not mix.
         file.write_all(&line).map_err(failed)?;
         file.sync_data().map_err(failed)?;
-        Ok(())
+        Ok(Receipt::default())
     }
 }

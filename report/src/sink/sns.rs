@@ -1,19 +1,24 @@
 //! Amazon SNS.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use aws_sdk_sns::Client;
+use aws_sdk_sns::config::timeout::TimeoutConfig;
 use aws_sdk_sns::config::{Builder, Region};
 use aws_sdk_sns::error::DisplayErrorContext;
 use aws_sdk_sns::types::MessageAttributeValue;
 
 use jiff::Timestamp;
 
-use super::{Sink, SinkError};
+use super::{Receipt, Sink, SinkError};
 use crate::alert::{Alert, Form, body_within, subject};
 
 /// What SNS takes as a message, its attributes included, is 256 KiB; they and the envelope need some.
 const MAX_MESSAGE: usize = 240 << 10;
+
+/// How long an answer may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) struct Sns {
     client: Client,
@@ -27,13 +32,17 @@ impl Sns {
         let [_, _, "sns", region, _, _] = parts.as_slice() else {
             return Err(SinkError(format!("`{topic}` is not the ARN of an SNS topic")));
         };
-        let config = Builder::from(aws::config()).region(Region::new((*region).to_owned()));
+        // Many alerts may wait behind one: what is not taken soon is tried again by the next sweep.
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(TIMEOUT).build();
+        let config = Builder::from(aws::config())
+            .region(Region::new((*region).to_owned()))
+            .timeout_config(timeouts);
         Ok(Self { client: Client::from_conf(config.build()), topic: topic.to_owned(), form })
     }
 }
 
 impl Sink for Sns {
-    fn send(&self, alert: &Alert, _: Timestamp) -> Result<(), SinkError> {
+    fn send(&self, alert: &Alert, _: Timestamp) -> Result<Receipt, SinkError> {
         let mut publish = self
             .client
             .publish()
@@ -48,7 +57,7 @@ impl Sink for Sns {
                 .message_deduplication_id(format!("{}.{}", alert.alert_id, alert.number));
         }
         match aws::runtime().block_on(publish.send()) {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(Receipt::default()),
             Err(error) => Err(SinkError(DisplayErrorContext(&error).to_string())),
         }
     }

@@ -8,7 +8,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
 use sha2::Sha256;
 
-use super::{Sink, SinkError};
+use super::{Receipt, Sink, SinkError};
 use crate::alert::{Alert, Form, body};
 
 /// How long an answer may take.
@@ -68,7 +68,7 @@ fn signature(secret: &[u8], now: Timestamp, body: &str) -> String {
 }
 
 impl Sink for Webhook {
-    fn send(&self, alert: &Alert, now: Timestamp) -> Result<(), SinkError> {
+    fn send(&self, alert: &Alert, now: Timestamp) -> Result<Receipt, SinkError> {
         let body = body(alert, self.form);
         let kind =
             if self.form == Form::Text { "text/plain; charset=utf-8" } else { "application/json" };
@@ -90,7 +90,11 @@ impl Sink for Webhook {
             SinkError(format!("no answer: {}", causes.join(": ")))
         })?;
         let status = answer.status();
-        if status.is_success() { Ok(()) } else { Err(SinkError(format!("it answers {status}"))) }
+        if status.is_success() {
+            Ok(Receipt::default())
+        } else {
+            Err(SinkError(format!("it answers {status}")))
+        }
     }
 }
 
