@@ -313,6 +313,33 @@ fn a_web_hook_is_signed_and_stays_on_its_host() {
 }
 
 #[test]
+fn rules_are_tried_on_a_store_as_on_files() {
+    let store = TempDir::new().unwrap();
+    ingest(&month(), store.path());
+    let pack = root().join("rules.d");
+    let tried = |on: &[&str]| {
+        let (code, out, err) =
+            run(&[&["backtest", "--rules", text(&pack), "--format", "json"], on].concat());
+        assert_eq!(code, 0, "{err}");
+        let mut found: BTreeMap<String, Value> = lines(&out)
+            .into_iter()
+            .map(|row| (row["rule_title"].as_str().unwrap().to_owned(), row))
+            .collect();
+        // What is missing can be told by a store alone.
+        let gaps = ["Session without a transcript", "Transcript of a session that nobody opened"];
+        let gaps = gaps.map(|gap| found.remove(gap).is_some());
+        (found, gaps)
+    };
+    let (on_files, no_gaps) = tried(&[text(&month())]);
+    let (on_store, gaps) = tried(&["--store", text(store.path())]);
+    assert!(on_files.len() > 20);
+    assert_eq!(on_store, on_files);
+    assert_eq!((no_gaps, gaps), ([false; 2], [true; 2]));
+    let (code, _, err) = run(&["backtest", "--rules", text(&pack)]);
+    assert!(code == 2 && err.contains("--store"), "{err}");
+}
+
+#[test]
 fn a_late_record_completes_the_session() {
     let store = TempDir::new().unwrap();
     let part = |what: &str| {

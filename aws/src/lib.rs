@@ -11,7 +11,7 @@ use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
-use object_store::aws::{AmazonS3Builder, AwsCredential, S3ConditionalPut};
+use object_store::aws::{AmazonS3Builder, AwsCredential, Checksum, S3ConditionalPut};
 use object_store::client::CredentialProvider;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
@@ -89,6 +89,8 @@ pub fn bucket(bucket: &str, prefix: &str) -> Result<Arc<dyn ObjectStore>, object
         .with_bucket_name(bucket)
         .with_region(region().as_ref())
         .with_conditional_put(S3ConditionalPut::ETagMatch)
+        // A bucket with a default retention takes nothing without one.
+        .with_checksum_algorithm(Checksum::SHA256)
         .with_retry(RetryConfig {
             max_retries: 5,
             retry_timeout: Duration::from_mins(1),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use model::Visible;
-use pipeline::alerts::{Sinks, Summary, deliver};
+use pipeline::alerts::{Of, Sinks, Summary, deliver};
 use report::alert::Routes;
 use report::store::Store;
 use rules::RuleSet;
@@ -35,10 +35,10 @@ impl Alerting {
         &self,
         store: &Store,
         set: &RuleSet,
-        since: Option<Timestamp>,
+        of: Of<'_>,
         now: Timestamp,
     ) -> Result<Summary, Failure> {
-        let summary = deliver(store, set, &self.routes, &self.sinks, since, now)?;
+        let summary = deliver(store, set, &self.routes, &self.sinks, of, now)?;
         for mute in &summary.expired_mutes {
             tell(&format!("a mute is over, and mutes nothing: {}", Visible(mute)));
         }

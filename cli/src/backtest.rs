@@ -9,14 +9,16 @@ use indicatif::{ProgressBar, ProgressDrawTarget};
 use ingest::{Limits, ProblemKind};
 use jiff::tz::TimeZone;
 use model::{Finding, Level, Principal, Visible};
-use pipeline::backtest::{Backtest, Tally, Tried, backtest};
+use pipeline::backtest::{Backtest, BacktestError, LookedAt, Past, Tally, Tried, backtest};
 use pipeline::scan::Options;
+use pipeline::sweep::Replayed;
 use report::mask::Masker;
 use report::write::level_style;
 use serde::Serialize;
 
 use crate::exit::{Failure, Outcome, tell};
 use crate::input::{rules, span, zone};
+use crate::scan::summary::number;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -30,6 +32,8 @@ const EXAMPLES: &str = "\
 Examples:
   ssm-audit backtest --rules rules.d/sessions/too-many.yml logs/ --since 30d
       one rule: what it would have found, and how that differs from the pack that ships
+  ssm-audit backtest --rules rules.d/sessions/too-many.yml --store ./audit --since 30d
+      the same on what the store has kept
   ssm-audit backtest --rules rules.d --against main/rules.d logs/
       a change of rules, before it is merged
 
@@ -42,9 +46,12 @@ pub(crate) struct BacktestArgs {
     /// The rules to try: a directory, a part of one, or a file.
     #[arg(long, value_name = "PATH")]
     pub(crate) rules: PathBuf,
-    /// What to try them on: files, directories (with all below), or `-` for standard input.
-    #[arg(required = true, value_name = "PATH")]
+    /// What to try them on: files, directories (with all below).
+    #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+    /// Or a store: what `ingest` has kept there.
+    #[arg(long, value_name = "ROOT", conflicts_with = "paths")]
+    pub(crate) store: Option<String>,
     /// The rules to compare with. Default: the pack that ships.
     #[arg(long, value_name = "PATH", env = "SSM_AUDIT_RULES")]
     pub(crate) against: Option<PathBuf>,
@@ -85,6 +92,9 @@ const DIM: Style = Style::new().dimmed();
 const NEW: Style = AnsiColor::Yellow.on_default();
 
 pub(crate) fn run(args: &BacktestArgs) -> Result<Outcome, Failure> {
+    if args.paths.is_empty() == args.store.is_none() {
+        return Err(Failure::usage("give paths, or a store with --store"));
+    }
     if args.paths.iter().any(|path| path.as_os_str() == "-") {
         return Err(Failure::usage(
             "standard input can be read once, and a backtest reads twice; give a file",
@@ -106,15 +116,23 @@ pub(crate) fn run(args: &BacktestArgs) -> Result<Outcome, Failure> {
     let is_pack = args.rules.join("lists").is_dir() || args.rules.join("calendars.yml").is_file();
     let whole = args.against.is_some() && is_pack;
     let find = || ingest::source::find(&args.paths);
-    let count = find().artifacts.len();
-    if count == 0 {
+    let store = args.store.as_deref().map(crate::ingest::existing).transpose()?;
+    let past = match &store {
+        Some(store) => Past::Store(store, crate::input::now(None, &zone)?),
+        None => Past::Files(&find),
+    };
+    let count = if store.is_some() { 0 } else { find().artifacts.len() };
+    if count == 0 && store.is_none() {
         return Err(Failure::usage("there are no files in what was given"));
     }
     let target = ProgressDrawTarget::stderr();
     let bar = ProgressBar::with_draw_target(Some(2 * count as u64), target);
-    let done = backtest(find, &tried, Some(&in_use), whole, &zone, &options, |_| bar.inc(1));
+    let done = backtest(past, &tried, Some(&in_use), whole, &zone, &options, |_| bar.inc(1));
     bar.finish_and_clear();
-    let done = done?;
+    let done = done.map_err(|error| match error {
+        BacktestError::Files(error) => Failure::from(error),
+        BacktestError::Store(error) => error.into(),
+    })?;
 
     let mut shown: Vec<&Tried> =
         done.rules.values().filter(|tried| args.all || tried.found > 0 || tried.gone > 0).collect();
@@ -137,7 +155,7 @@ pub(crate) fn run(args: &BacktestArgs) -> Result<Outcome, Failure> {
     let changed = done.rules.values().any(|tried| tried.new > 0 || tried.gone > 0);
     Ok(if args.fail_on_change && changed {
         Outcome::Findings
-    } else if done.summary.failed > 0 {
+    } else if matches!(done.looked_at, LookedAt::Files { failed: 1.., .. }) {
         Outcome::Incomplete
     } else {
         Outcome::Done
@@ -160,13 +178,39 @@ fn text(
     let quiet = done.rules.values().filter(|tried| tried.found == 0 && tried.is_tried).count();
     writeln!(
         out,
-        "{BOLD}{found} finding{}{BOLD:#}: {} new, {} gone; {quiet} of {} rules found nothing in {} files",
+        "{BOLD}{found} finding{}{BOLD:#}: {} new, {} gone; {quiet} of {} rules found nothing in {}",
         if found == 1 { "" } else { "s" },
         sum(|tried| tried.new),
         sum(|tried| tried.gone),
         done.rules.values().filter(|tried| tried.is_tried).count(),
-        done.summary.artifacts,
-    )
+        looked_at(done.looked_at),
+    )?;
+    if let LookedAt::Store(Replayed { without_record, .. }) = done.looked_at {
+        writeln!(
+            out,
+            "{DIM}of CloudTrail a store has the records about sessions and those that a rule matched; for others give the files{DIM:#}"
+        )?;
+        if without_record > 0 {
+            writeln!(
+                out,
+                "{DIM}{without_record} older rows have no record, and were left out{DIM:#}"
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn looked_at(looked_at: LookedAt) -> String {
+    let counted = |count: u64, one: &str, many: &str| number(count, one, many);
+    match looked_at {
+        LookedAt::Files { artifacts, .. } => counted(artifacts, "file", "files"),
+        LookedAt::Store(Replayed { records, sessions, commands, .. }) => format!(
+            "{}, {} and {}",
+            counted(records, "record", "records"),
+            counted(sessions, "session", "sessions"),
+            counted(commands, "command", "commands")
+        ),
+    }
 }
 
 /// Days shown one by one.

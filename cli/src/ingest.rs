@@ -9,6 +9,7 @@ use indicatif::ProgressBar;
 use ingest::source::Versions;
 use ingest::{Limits, Problem, ProblemKind};
 use model::Place;
+use pipeline::alerts::Of;
 use pipeline::ingest::{
     Asked, Far, Observer, Options, SourceError, Summary, Troubles, far, ingest, local,
 };
@@ -104,6 +105,10 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, Failure> {
         masker: Masker::default(),
         jobs: args.jobs.map_or_else(|| threads(&args.sources), Into::into),
         limits: Limits { max_inflated: args.max_inflated, ..Limits::default() },
+        // Who is told of findings is told by their days, and joins what it needs.
+        index_sessions: false,
+        stop: std::sync::Arc::default(),
+        clock: None,
     };
     let (uris, paths): (Vec<&String>, Vec<&String>) =
         args.sources.iter().partition(|source| source.contains("://"));
@@ -159,7 +164,8 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, Failure> {
         }
     }
     // What matched is told at once; what takes the session, or several events, waits for the sweep.
-    let alerts = alerting.map(|alerting| alerting.deliver(&store, &set, None, now)).transpose()?;
+    let of = Of::Days(&summary.days);
+    let alerts = alerting.map(|alerting| alerting.deliver(&store, &set, of, now)).transpose()?;
     if !args.quiet {
         let format = args.format.unwrap_or_else(SummaryFormat::usual);
         output::print(&render(&summary, format, store.root()))?;

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use jiff::SignedDuration;
+use pipeline::alerts::Of;
 use pipeline::sweep::{Options, Summary, sweep};
 use report::mask::Masker;
 use report::view::Grace;
@@ -65,7 +66,9 @@ pub(crate) fn run(args: &SweepArgs) -> Result<Outcome, Failure> {
     let grace = Grace { upload: args.grace, ..Grace::default() };
     let options = Options { now, since, grace, masker: Masker::default() };
     let summary = sweep(&store, &set, &options)?;
-    let alerts = alerting.map(|alerting| alerting.deliver(&store, &set, since, now)).transpose()?;
+    let alerts = alerting
+        .map(|alerting| alerting.deliver(&store, &set, Of::Since(since), now))
+        .transpose()?;
     if !args.quiet {
         let format = args.format.unwrap_or_else(SummaryFormat::usual);
         output::print(&render(&summary, alerts.as_ref(), format))?;

@@ -35,13 +35,18 @@ recording AS (
     session_id,
     count(*) AS transcripts,
     count(CASE WHEN complete = false THEN 1 END) AS cut,
-    count(hidden) AS hiding,
-    min(hidden) AS hidden,
+    count(CASE WHEN is_part THEN 1 END) AS parts,
+    count(CASE WHEN NOT is_part AND hidden IS NOT NULL THEN 1 END) AS hiding,
+    min(CASE WHEN NOT is_part THEN hidden END) AS hidden,
+    min(CASE WHEN is_part THEN hidden END) AS hidden_in_parts,
     min(target) AS target, min(region) AS region, min(principal_arn) AS principal_arn, min(run_as) AS run_as,
     min(first_event) AS first_event, max(last_event) AS last_event, max(ended) AS ended,
-    max(commands) AS commands
+    -- Forms show the same commands; the parts of a stream show each their own.
+    greatest(
+      coalesce(max(CASE WHEN NOT is_part THEN commands END), 0), coalesce(sum(CASE WHEN is_part THEN commands END), 0)
+    ) AS commands
   FROM (
-    SELECT *,
+    SELECT *, coalesce(part, false) AS is_part,
       nullif(concat_ws(', ',
         CASE WHEN ', ' || observations LIKE '%, swallowed\_text=%' ESCAPE '\' THEN 'swallowed_text' END,
         CASE WHEN ', ' || observations LIKE '%, echo\_off=%' ESCAPE '\' THEN 'echo_off' END,
@@ -75,7 +80,12 @@ joined AS (
       WHEN r.last_event IS NOT NULL THEN 'last-event' END AS end_source,
     coalesce(r.commands, 0) AS commands,
     o.session_id IS NOT NULL AS is_opened, coalesce(r.transcripts, 0) AS transcripts, coalesce(r.cut, 0) AS cut,
-    CASE WHEN r.hiding = r.transcripts THEN r.hidden END AS hidden
+    CASE
+      WHEN r.parts = r.transcripts THEN r.hidden_in_parts
+      WHEN r.hiding < r.transcripts - r.parts THEN NULL
+      WHEN r.parts = 0 THEN r.hidden
+      WHEN r.hidden_in_parts IS NOT NULL THEN least(r.hidden, r.hidden_in_parts)
+    END AS hidden
   FROM opening AS o
   FULL OUTER JOIN recording AS r ON r.session_id = o.session_id
   LEFT JOIN ending AS e ON e.session_id = coalesce(o.session_id, r.session_id)

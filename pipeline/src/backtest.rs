@@ -1,6 +1,6 @@
 //! `backtest`: what rules would have found, per day and principal, and what changes against other rules.
 //!
-//! Two scans of the same input: with the rules that are tried, and with those that are in use. A finding's id is
+//! The same input is gone through twice: with the rules that are tried, and with those that are in use. A finding's id is
 //! made of the rule's id and the event, so the two are compared by it.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -9,12 +9,16 @@ use std::sync::Arc;
 
 use ingest::Problem;
 use ingest::source;
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use model::{Finding, Principal, RuleInfo};
+use report::store::{Store, StoreError};
+use report::view::{Grace, Range};
 use rules::RuleSet;
 
-use crate::scan::{self, Observer, Options, Summary};
+use crate::scan::{self, Observer, Options};
+use crate::sweep::{self, Replayed};
 
 /// How often each value was seen, the first [`MAX_VALUES`] values.
 #[derive(Clone, Debug, Default)]
@@ -91,28 +95,91 @@ const EXAMPLES: usize = 5;
 pub struct Backtest {
     /// By rule, in the order of their ids.
     pub rules: BTreeMap<String, Tried>,
-    /// What the scan with the rules that were tried found out beside.
-    pub summary: Summary,
+    /// What the rules that were tried were tried on.
+    pub looked_at: LookedAt,
     /// What could not be read, or was left out.
     pub problems: Vec<Problem>,
 }
 
-/// Tries `tried` on what `find` finds. `in_use`: the rules to compare with; `whole`: those of them that are not
+/// What rules are tried on.
+#[derive(Clone, Copy)]
+pub enum Past<'a> {
+    /// Files, which are found anew each time.
+    Files(&'a dyn Fn() -> source::Found),
+    /// The facts of a store.
+    Store(&'a Store, Timestamp),
+}
+
+/// What there was.
+#[derive(Clone, Copy, Debug)]
+pub enum LookedAt {
+    /// Files.
+    Files {
+        /// How many.
+        artifacts: u64,
+        /// Of these, such as could not be read.
+        failed: u64,
+    },
+    /// A store.
+    Store(Replayed),
+}
+
+/// What went wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum BacktestError {
+    /// With files.
+    #[error("{0}")]
+    Files(#[from] io::Error),
+    /// With the store.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+}
+
+impl Past<'_> {
+    fn run(
+        self,
+        set: &RuleSet,
+        options: &Options,
+        observer: &mut dyn Observer,
+    ) -> Result<LookedAt, BacktestError> {
+        match self {
+            Self::Files(find) => {
+                let summary = scan::scan(find(), set, options, observer)?;
+                Ok(LookedAt::Files { artifacts: summary.artifacts, failed: summary.failed })
+            }
+            Self::Store(store, now) => {
+                let range = Range { since: options.since, until: options.until };
+                let grace = Grace::default();
+                let sweep = sweep::Options { now, since: None, grace, masker: options.masker };
+                let mut failure = Ok(());
+                let replayed = sweep::replay(store, set, range, &sweep, |finding| {
+                    if failure.is_ok() {
+                        failure = observer.finding(finding);
+                    }
+                })?;
+                failure?;
+                Ok(LookedAt::Store(replayed))
+            }
+        }
+    }
+}
+
+/// Tries `tried` on the past. `in_use`: the rules to compare with; `whole`: those of them that are not
 /// among `tried` count as removed.
 pub fn backtest(
-    find: impl Fn() -> source::Found,
+    past: Past<'_>,
     tried: &RuleSet,
     in_use: Option<&RuleSet>,
     whole: bool,
     zone: &TimeZone,
     options: &Options,
     mut progress: impl FnMut(u64),
-) -> io::Result<Backtest> {
+) -> Result<Backtest, BacktestError> {
     let mut before =
         Ids { all: HashSet::new(), findings: BTreeMap::new(), progress: &mut progress };
     let own: BTreeSet<&str> = infos(tried).map(|info| info.id.as_str()).collect();
     if let Some(in_use) = in_use {
-        scan::scan(find(), in_use, options, &mut before)?;
+        past.run(in_use, options, &mut before)?;
         before.findings.retain(|rule, _| whole || own.contains(rule.as_str()));
     }
     let Ids { all: ids, findings: mut left, .. } = before;
@@ -140,7 +207,7 @@ pub fn backtest(
         problems: Vec::new(),
         progress: &mut progress,
     };
-    let summary = scan::scan(find(), tried, options, &mut trying)?;
+    let looked_at = past.run(tried, options, &mut trying)?;
     let Trying { mut rules, problems, .. } = trying;
     for (id, findings) in left {
         let Some(first) = findings.values().next() else { continue };
@@ -148,7 +215,7 @@ pub fn backtest(
         entry.gone = findings.len() as u64;
         entry.gone_examples = findings.into_values().take(EXAMPLES).collect();
     }
-    Ok(Backtest { rules, summary, problems })
+    Ok(Backtest { rules, looked_at, problems })
 }
 
 /// What a set's rules and correlations say of themselves.

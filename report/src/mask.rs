@@ -302,6 +302,53 @@ impl Masker {
         Cow::Owned(out)
     }
 
+    /// JSON without the secrets in its texts. What is no JSON is taken as text.
+    pub fn json<'t>(&self, json: &'t str) -> Cow<'t, str> {
+        if self.reveal {
+            return Cow::Borrowed(json);
+        }
+        let Ok(mut value) = serde_json::from_str::<serde_json::Value>(json) else {
+            return self.text(json);
+        };
+        // What has no secret stays as it was written, to the byte.
+        if self.value("", &mut value) { value.to_string().into() } else { Cow::Borrowed(json) }
+    }
+
+    /// Was there a secret?
+    fn value(&self, name: &str, value: &mut serde_json::Value) -> bool {
+        use serde_json::Value;
+        match value {
+            Value::String(text) => match self.named(name, text) {
+                Some(masked) => {
+                    *text = masked;
+                    true
+                }
+                None => false,
+            },
+            Value::Array(items) => {
+                items.iter_mut().fold(false, |found, item| self.value(name, item) | found)
+            }
+            Value::Object(members) => members
+                .iter_mut()
+                .fold(false, |found, (name, member)| self.value(name, member) | found),
+            Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        }
+    }
+
+    /// The value of a field without its secrets, if it has one. A field may be called what it holds.
+    fn named(&self, field: &str, value: &str) -> Option<String> {
+        let named = format!(" {field}=");
+        let whole = format!("{named}{value}");
+        let all = FINDER.find(&whole).first().is_some_and(|span| span.start == named.len());
+        if all && !value.contains(' ') {
+            return Some(masked(value));
+        }
+        match self.text(value) {
+            Cow::Owned(text) => Some(text),
+            Cow::Borrowed(_) => None,
+        }
+    }
+
     /// Takes the secrets out of a command.
     pub fn command(&self, command: &mut Command) {
         if let Cow::Owned(text) = self.text(&command.text) {
@@ -337,17 +384,12 @@ impl Masker {
         self.evidence(evidence);
     }
 
-    /// Takes the secrets out of what made a rule match. A field may be called what it holds.
+    /// Takes the secrets out of what made a rule match.
     pub fn evidence(&self, evidence: &mut [Evidence]) {
         for part in evidence.iter_mut().filter(|_| !self.reveal) {
             let Some(value) = &mut part.value else { continue };
-            let named = format!(" {}=", part.field);
-            let whole = format!("{named}{value}");
-            let all = FINDER.find(&whole).first().is_some_and(|span| span.start == named.len());
-            if all && !value.contains(' ') {
-                *value = masked(value);
-            } else if let Cow::Owned(text) = self.text(value) {
-                *value = text;
+            if let Some(masked) = self.named(&part.field, value) {
+                *value = masked;
             }
         }
     }
@@ -372,6 +414,25 @@ mod tests {
             rest = &after[7..];
         }
         out + rest
+    }
+
+    #[test]
+    fn json_keeps_all_but_its_secrets() {
+        let record = r#"{"userIdentity": {"accessKeyId": "AKIAIOSFODNN7EXAMPLE", "type": "IAMUser"},
+            "responseElements": {"sessionId": "a-0", "tokenValue": "Value hidden due to security reasons."},
+            "requestParameters": {"parameters": {"command": ["mysql -u root -pHunter2", "id"]}}}"#;
+        let masked = Masker::default().json(record);
+        assert!(
+            !masked.contains("Hunter2") && masked.contains("mysql -u root -p[secret:"),
+            "{masked}"
+        );
+        for kept in
+            ["AKIAIOSFODNN7EXAMPLE", "IAMUser", "Value hidden due to security reasons.", r#""id""#]
+        {
+            assert!(masked.contains(kept), "{kept}: {masked}");
+        }
+        let plain = r#"{"eventName":  "StartSession"}"#;
+        assert!(matches!(Masker::default().json(plain), Cow::Borrowed(same) if same == plain));
     }
 
     #[test]

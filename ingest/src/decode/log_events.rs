@@ -221,8 +221,7 @@ impl Streams {
         }
         let before = self.open.get(&*event.session_id).map_or(0, Stream::held);
         let stream = self.open.entry(event.session_id.to_string()).or_insert_with(|| {
-            let mut head =
-                TranscriptHead::new(walk.place(offset), TranscriptForm::CloudwatchStream);
+            let mut head = walk.stream_head(offset, TranscriptForm::CloudwatchStream);
             head.session_id = Some(SessionId::new(&*event.session_id));
             let own = |text: Option<&Cow<'_, str>>| {
                 text.filter(|text| !text.is_empty()).map(ToString::to_string)
@@ -259,8 +258,7 @@ impl Streams {
             if header.is_none() && !SessionId::looks_like(key) {
                 return Stream::Other { first: offset, events: 0, bytes: 0 };
             }
-            let mut head =
-                TranscriptHead::new(walk.place(offset), TranscriptForm::CloudwatchUpload);
+            let mut head = walk.stream_head(offset, TranscriptForm::CloudwatchUpload);
             if !key.is_empty() {
                 head.session_id = Some(SessionId::new(key));
             }

@@ -152,9 +152,16 @@ pub struct Opened<R: Read> {
     form: Form,
     head: Vec<u8>,
     rest: Inflated<R>,
+    part: bool,
 }
 
 impl<R: Read> Opened<R> {
+    /// It is some of its streams' events, as they came; the others are elsewhere.
+    #[must_use]
+    pub fn as_part(self) -> Self {
+        Self { part: true, ..self }
+    }
+
     /// How the user knows it.
     pub fn name(&self) -> Arc<str> {
         Arc::clone(&self.name)
@@ -198,7 +205,7 @@ pub fn open<R: Read>(
         }
     }
     let form = sniff::sniff(&head, &name);
-    Ok(Opened { name, form, head, rest })
+    Ok(Opened { name, form, head, rest, part: false })
 }
 
 /// Reads an artifact to its end.
@@ -208,8 +215,9 @@ pub fn decode<R: Read>(
     limits: &Limits,
     sink: &mut dyn Sink,
 ) -> Counts {
-    let Opened { name, form, head, rest } = opened;
+    let Opened { name, form, head, rest, part } = opened;
     let mut walk = walk::Walk::new(name, want, limits, sink);
+    walk.part = part;
     walk.run(form, &head, rest);
     walk.counts()
 }

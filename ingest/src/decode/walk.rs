@@ -32,6 +32,8 @@ pub(crate) struct Walk<'a> {
     sink: &'a mut dyn Sink,
     counts: Counts,
     problems: BTreeMap<(ProblemKind, String), (u64, u64)>,
+    /// See [`TranscriptHead::part`].
+    pub(crate) part: bool,
 }
 
 impl<'a> Walk<'a> {
@@ -41,7 +43,8 @@ impl<'a> Walk<'a> {
         limits: &'a Limits,
         sink: &'a mut dyn Sink,
     ) -> Self {
-        Self { name, limits, want, sink, counts: Counts::default(), problems: BTreeMap::new() }
+        let (counts, problems) = (Counts::default(), BTreeMap::new());
+        Self { name, limits, want, sink, counts, problems, part: false }
     }
 
     pub(crate) const fn counts(&self) -> Counts {
@@ -50,6 +53,11 @@ impl<'a> Walk<'a> {
 
     pub(crate) fn place(&self, offset: u64) -> Place {
         Place::new(Arc::clone(&self.name), offset)
+    }
+
+    /// What is known of a stream before it is read.
+    pub(crate) fn stream_head(&self, offset: u64, form: TranscriptForm) -> TranscriptHead {
+        TranscriptHead { part: self.part, ..TranscriptHead::new(self.place(offset), form) }
     }
 
     pub(crate) fn problem(&mut self, kind: ProblemKind, offset: u64, reason: impl Into<String>) {

@@ -47,9 +47,10 @@ pub(crate) fn record_id(raw: &RawRecord<'_>, record: Option<&Record>) -> u128 {
     number(&record_identity(raw, record.unwrap_or(&Record::default())))
 }
 
-/// What a session's transcript is known by: one session may be there in two forms.
+/// What a session's transcript is known by: one session may be there in two forms. The commands of a part are counted
+/// from its own beginning, so it is known by itself.
 fn transcript_name<'a>(head: &'a TranscriptHead, session: &'a Session) -> &'a [u8] {
-    if head.session_id.is_some() {
+    if head.session_id.is_some() && !head.part {
         session.id.as_str().as_bytes()
     } else {
         head.place.artifact.as_bytes()

@@ -15,6 +15,8 @@ pub struct Artifact {
     /// What it is called: for a file below a directory, the way from there; else a URI.
     name: Arc<str>,
     from: From,
+    /// What the caller knows it by.
+    pub(super) number: usize,
 }
 
 enum From {
@@ -23,22 +25,38 @@ enum From {
     Object(Object),
     Stream(Stream),
     Hour(Hour),
+    Delivered(Vec<u8>),
 }
 
 impl Artifact {
+    fn new(name: impl Into<Arc<str>>, from: From) -> Self {
+        Self { name: name.into(), from, number: 0 }
+    }
+
     /// An object of a bucket.
     pub fn object(object: Object) -> Self {
-        Self { name: object.uri().into(), from: From::Object(object) }
+        Self::new(object.uri(), From::Object(object))
+    }
+
+    /// What somebody delivered, known by its content: log events as they came, or a record.
+    pub fn delivered(name: &str, bytes: Vec<u8>) -> Self {
+        Self::new(name, From::Delivered(bytes))
+    }
+
+    /// The same, with a number by which the observer is told of it.
+    #[must_use]
+    pub fn numbered(self, number: usize) -> Self {
+        Self { number, ..self }
     }
 
     /// A stream of a log group, or an hour of one.
     pub(super) fn stream(stream: Stream) -> Self {
-        Self { name: stream.arn.as_str().into(), from: From::Stream(stream) }
+        Self::new(stream.arn.clone(), From::Stream(stream))
     }
 
     /// An hour of an event history.
     pub(super) fn hour(hour: Hour) -> Self {
-        Self { name: hour.uri.as_str().into(), from: From::Hour(hour) }
+        Self::new(hour.uri.clone(), From::Hour(hour))
     }
 }
 
@@ -53,7 +71,7 @@ pub fn local(paths: &[PathBuf]) -> (Vec<Artifact>, Found) {
                 Local::File(file) => below(path, file),
                 Local::Pipe(_) | Local::Stdin => local.name(),
             };
-            Artifact { name, from: From::Local(local) }
+            Artifact::new(name, From::Local(local))
         }));
         rest.unreadable.extend(found.unreadable);
         rest.left_out.extend(found.left_out);
@@ -78,6 +96,8 @@ pub(super) struct Identified {
     pub(super) stored: Option<Timestamp>,
     /// Is it a span of time, in which nothing may have happened?
     pub(super) is_span: bool,
+    /// Is it some of a stream's events, as they came?
+    pub(super) is_part: bool,
     open: Option<Open>,
 }
 
@@ -100,11 +120,12 @@ impl Artifact {
 
     /// Finds out which one it is: of a file by its content.
     pub(super) fn identify(self) -> io::Result<Identified> {
-        let Self { name, from } = self;
+        let Self { name, from, number: _ } = self;
         let is_span = matches!(from, From::Stream(_) | From::Hour(_));
         let far = |version: String, stored, open: Open| {
             let (name, open) = (Arc::clone(&name), Some(open));
-            Ok(Identified { name, version, sha256: None, stored, is_span, open })
+            let is_part = false;
+            Ok(Identified { name, version, sha256: None, stored, is_span, is_part, open })
         };
         let local = match from {
             From::Local(local) => local,
@@ -125,6 +146,19 @@ impl Artifact {
             From::Stream(stream) => {
                 let version = stream.version.clone();
                 return far(version, None, Box::new(move || Ok(Box::new(stream.reader()))));
+            }
+            From::Delivered(bytes) => {
+                let sha256 = hash(bytes.as_slice(), &mut io::sink())?;
+                let (version, open) = (sha256.clone(), io::Cursor::new(bytes));
+                return Ok(Identified {
+                    name,
+                    version,
+                    sha256: Some(sha256),
+                    stored: None,
+                    is_span: false,
+                    is_part: true,
+                    open: Some(Box::new(move || Ok(Box::new(open)))),
+                });
             }
             From::Hour(hour) => {
                 let version = Lookup::version(hour.start);
@@ -148,8 +182,8 @@ impl Artifact {
             }
         };
         let version = sha256.clone();
-        let (sha256, open) = (Some(sha256), Some(open));
-        Ok(Identified { name, version, sha256, stored: None, is_span, open })
+        let (sha256, open, is_part) = (Some(sha256), Some(open), false);
+        Ok(Identified { name, version, sha256, stored: None, is_span, is_part, open })
     }
 }
 

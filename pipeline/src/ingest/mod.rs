@@ -9,24 +9,29 @@
 
 mod artifact;
 mod checkpoint;
+mod opened;
 mod reading;
 mod rows;
 mod sources;
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 use ingest::{Counts, Limits, Problem, ProblemKind};
+use jiff::civil::Date;
 use model::Level;
 use report::mask::Masker;
-use report::store::{Store, StoreError};
+use report::store::{FindingRow, Store, StoreError};
 use rules::{Evaluator, RuleSet};
 use serde::Serialize;
 
 pub use self::artifact::{Artifact, local};
 pub use self::checkpoint::Checkpoint;
+pub use self::opened::Opened;
 pub(crate) use self::rows::{finding as finding_row, matched as match_row};
 pub use self::sources::{Asked, Far, SourceError, Troubles, far};
 
@@ -42,6 +47,12 @@ pub struct Options {
     pub jobs: usize,
     /// How much of a hostile input is looked at.
     pub limits: Limits,
+    /// Whose session it is can be looked up by its id alone ([`Opened`]): for whoever tells of findings before a sweep.
+    pub index_sessions: bool,
+    /// A clock in nanoseconds, if it is to be known how long the rules take.
+    pub clock: Option<fn() -> u64>,
+    /// When this becomes true, what has not been read to its end is given back.
+    pub stop: Arc<AtomicBool>,
 }
 
 /// Rows written, by table. Those that were there already count as well.
@@ -92,13 +103,37 @@ pub struct Summary {
     pub rows: RowCounts,
     /// Findings by level, the mildest first.
     pub findings: [u64; 5],
+    /// How long the rules took, in nanoseconds, all threads together, if a clock was given.
+    #[serde(skip)]
+    pub rule_nanos: u64,
     /// The gravest.
     #[serde(skip)]
     pub highest: Option<Level>,
+    /// The days in which findings were written.
+    #[serde(skip)]
+    pub days: BTreeSet<Option<Date>>,
 }
+
+/// What became of an artifact.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// The store has it.
+    Known,
+    /// It was read. Here are its findings, the first of them if they are many.
+    Read(Vec<FindingRow>),
+    /// It is not there any more.
+    Gone(Problem),
+    /// It could not be read now, and perhaps later.
+    Failed(Problem),
+}
+
+/// Findings of an artifact that are handed over at once.
+const HANDED_OVER: usize = 1_000;
 
 /// Hears how it goes.
 pub trait Observer {
+    /// What became of an artifact, by the number that it was given.
+    fn done(&mut self, _number: usize, _outcome: Outcome) {}
     /// Something could not be read, or was left out.
     fn problem(&mut self, problem: &Problem);
     /// An artifact is done; `bytes` after decompression.
@@ -114,9 +149,14 @@ pub(crate) enum Told {
         counts: Counts,
         rows: RowCounts,
         findings: [u64; 5],
+        days: BTreeSet<Option<Date>>,
+        told: Vec<FindingRow>,
+        nanos: u64,
         problems: Vec<Problem>,
         entry: Option<(String, Vec<u8>)>,
     },
+    /// It is not there any more.
+    Gone(Problem),
     /// It could not be read now, and perhaps later.
     Failed(Problem),
     /// The store does not take it.
@@ -139,7 +179,7 @@ where
     let deferred: Vec<bool> =
         (0..set.rules().len()).map(|rule| set.names_any(rule, &OF_THE_SESSION)).collect();
     let jobs = options.jobs.max(1);
-    let (send, receive) = sync_channel::<Told>(jobs * 4);
+    let (send, receive) = sync_channel::<(usize, Told)>(jobs * 4);
     let stopped = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for _ in 0..jobs {
@@ -151,9 +191,12 @@ where
                     let next =
                         artifacts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
                     let Some(artifact) = next else { break };
-                    let name = artifact.name();
+                    let (name, number) = (artifact.name(), artifact.number);
                     // A bug met in one artifact must neither end the others nor be taken for "nothing found" in this one.
                     let told = catch_unwind(AssertUnwindSafe(|| {
+                        if options.stop.load(Ordering::Relaxed) {
+                            return given_back(&name);
+                        }
                         one(artifact, store, set, deferred, options, &mut evaluator)
                     }));
                     let told = told.unwrap_or_else(|_| {
@@ -165,7 +208,7 @@ where
                                 .to_owned(),
                         })
                     });
-                    if !tell(&send, told) {
+                    if !tell(&send, number, told) {
                         break;
                     }
                 }
@@ -174,15 +217,20 @@ where
         drop(send);
         let mut summary = Summary::default();
         let (mut failure, mut entries) = (None, Vec::new());
-        for told in receive {
+        for (number, told) in receive {
             summary.artifacts += 1;
+            let is_gone = matches!(told, Told::Gone(_));
             match told {
                 Told::Known => {
                     summary.known += 1;
+                    observer.done(number, Outcome::Known);
                     observer.artifact(0);
                 }
-                Told::Read { counts, rows, findings, problems, entry } => {
+                Told::Read { counts, rows, findings, days, told, nanos, problems, entry } => {
+                    summary.rule_nanos += nanos;
+                    summary.days.extend(days);
                     entries.extend(entry);
+                    observer.done(number, Outcome::Read(told));
                     if entries.len() >= TOGETHER
                         && let Err(error) = acknowledge(store, &mut entries)
                     {
@@ -200,9 +248,11 @@ where
                     }
                     observer.artifact(counts.bytes);
                 }
-                Told::Failed(problem) => {
+                Told::Failed(problem) | Told::Gone(problem) => {
                     summary.failed += 1;
                     observer.problem(&problem);
+                    let outcome = if is_gone { Outcome::Gone } else { Outcome::Failed };
+                    observer.done(number, outcome(problem));
                     observer.artifact(0);
                 }
                 Told::Store(error) => {
@@ -246,9 +296,17 @@ impl Summary {
     }
 }
 
-fn tell(send: &SyncSender<Told>, told: Told) -> bool {
+fn tell(send: &SyncSender<(usize, Told)>, number: usize, told: Told) -> bool {
     let goes_on = !matches!(told, Told::Store(_));
-    send.send(told).is_ok() && goes_on
+    send.send((number, told)).is_ok() && goes_on
+}
+
+fn given_back(name: &Arc<str>) -> Told {
+    Told::Failed(Problem {
+        place: model::Place::new(Arc::clone(name), 0),
+        kind: ProblemKind::Failed,
+        reason: "given back: there was no time left for it".to_owned(),
+    })
 }
 
 /// What the ledger says of an artifact.
@@ -279,6 +337,26 @@ struct Trouble<'a> {
 /// Problems of an artifact that are kept.
 const MAX_PROBLEMS: usize = 1_000;
 
+/// Notes something that will never be read, and why: a message that makes no sense, an object that is gone. `version` tells one
+/// of that name from another.
+pub fn quarantine(
+    store: &Store,
+    name: &str,
+    version: &str,
+    reason: &str,
+    text: Option<&str>,
+) -> Result<(), StoreError> {
+    let id = crate::finding::id(&[b"unread", name.as_bytes(), version.as_bytes()]).0;
+    let note = serde_json::json!({
+        "artifact": name,
+        "problems": [{"kind": "failed", "offset": 0, "reason": reason}],
+        "text": text,
+    });
+    let json = serde_json::to_vec_pretty(&note).expect("plain values are JSON");
+    store.create(&format!("quarantine/{id}.json"), json)?;
+    store.sync()
+}
+
 /// Ingests one artifact.
 fn one<'e>(
     artifact: Artifact,
@@ -289,17 +367,20 @@ fn one<'e>(
     evaluator: &mut Evaluator<'e>,
 ) -> Told {
     let name = artifact.name();
-    let passing = |reason: String| {
-        Told::Failed(Problem {
-            place: model::Place::new(std::sync::Arc::clone(&name), 0),
-            kind: ProblemKind::Failed,
-            reason,
-        })
+    let problem = |reason: String| Problem {
+        place: model::Place::new(Arc::clone(&name), 0),
+        kind: ProblemKind::Failed,
+        reason,
+    };
+    let passing = |reason: String| Told::Failed(problem(reason));
+    let unread = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => Told::Gone(problem(error.to_string())),
+        _ => passing(error.to_string()),
     };
     // The version of a file is its content: it has to be read to be known.
     let mut artifact = match artifact.identify() {
         Ok(artifact) => artifact,
-        Err(error) => return passing(error.to_string()),
+        Err(error) => return unread(error),
     };
     let id = artifact.id();
     let ledger = artifact::ledger(&id);
@@ -310,17 +391,17 @@ fn one<'e>(
     }
     let (reader, broken) = match artifact.open() {
         Ok(opened) => opened,
-        Err(error) => return passing(error.to_string()),
+        Err(error) => return unread(error),
     };
     let mut reading =
         reading::Reading::new(store, set, deferred, options, evaluator, &artifact, &id);
-    let opened = ingest::open(
-        std::sync::Arc::clone(&name),
-        Box::new(reader) as Box<dyn Read>,
-        &options.limits,
-    );
+    let opened =
+        ingest::open(Arc::clone(&name), Box::new(reader) as Box<dyn Read>, &options.limits);
     let counts = match opened {
-        Ok(opened) => ingest::decode(opened, ingest::Want::All, &options.limits, &mut reading),
+        Ok(opened) => {
+            let opened = if artifact.is_part { opened.as_part() } else { opened };
+            ingest::decode(opened, ingest::Want::All, &options.limits, &mut reading)
+        }
         Err(problem) if artifact.is_span && problem.kind == ProblemKind::Skipped => {
             Counts::default()
         }
@@ -329,6 +410,9 @@ fn one<'e>(
             Counts::default()
         }
     };
+    if options.stop.load(Ordering::Relaxed) {
+        return given_back(&name);
+    }
     // Not the artifact is broken, but the way to it.
     if let Some(error) = broken.take() {
         return passing(error);
@@ -381,6 +465,9 @@ fn one<'e>(
             counts,
             rows: read.rows,
             findings: read.levels,
+            days: read.days,
+            told: read.told,
+            nanos: read.nanos,
             problems: read.problems,
             entry,
         },

@@ -1,7 +1,7 @@
 //! One artifact, read into rows. Those that gather are written when they are many: memory does not grow with the artifact.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ingest::{Problem, ProblemKind, RawRecord, Sink, TranscriptHead};
@@ -13,7 +13,8 @@ use report::store::{
 use rules::{Evaluator, RuleSet};
 
 use super::artifact::Identified;
-use super::{MAX_PROBLEMS, Options, RowCounts, rows};
+use super::opened::Opened;
+use super::{HANDED_OVER, MAX_PROBLEMS, Options, RowCounts, rows};
 use crate::examine::{Examiner, Judged};
 use crate::scan::{opens_session, session_of};
 
@@ -69,6 +70,12 @@ pub(super) struct Written {
     pub(super) levels: [u64; 5],
     pub(super) files: Vec<String>,
     pub(super) problems: Vec<Problem>,
+    /// Where its findings lie.
+    pub(super) days: BTreeSet<Option<Date>>,
+    /// The first of them.
+    pub(super) told: Vec<FindingRow>,
+    /// How long the rules took, if there was a clock.
+    pub(super) nanos: u64,
 }
 
 pub(super) struct Reading<'a, 'e> {
@@ -88,6 +95,9 @@ pub(super) struct Reading<'a, 'e> {
     files: Vec<String>,
     problems: Vec<Problem>,
     failure: Option<StoreError>,
+    days: BTreeSet<Option<Date>>,
+    told: Vec<FindingRow>,
+    nanos: u64,
 }
 
 impl<'a, 'e> Reading<'a, 'e> {
@@ -117,7 +127,15 @@ impl<'a, 'e> Reading<'a, 'e> {
             files: Vec::new(),
             problems: Vec::new(),
             failure: None,
+            days: BTreeSet::new(),
+            told: Vec::new(),
+            nanos: 0,
         }
+    }
+
+    /// The time, if somebody wants to know how long the rules take.
+    fn time(&self) -> u64 {
+        self.options.clock.map_or(0, |clock| clock())
     }
 
     fn write(&mut self, only_full: bool) -> Result<(), StoreError> {
@@ -158,6 +176,9 @@ impl<'a, 'e> Reading<'a, 'e> {
             levels: self.levels,
             files: self.files,
             problems: self.problems,
+            days: self.days,
+            told: self.told,
+            nanos: self.nanos,
         })
     }
 
@@ -167,7 +188,12 @@ impl<'a, 'e> Reading<'a, 'e> {
             self.matches.add(day, rows::matched(self.set, &judged));
             if self.set.is_told(judged.rule) && !judged.is_again {
                 self.levels[judged.finding.rule.level as usize] += 1;
-                self.findings.add(day, rows::finding(&judged.finding));
+                self.days.insert(day);
+                let row = rows::finding(&judged.finding);
+                if self.told.len() < HANDED_OVER {
+                    self.told.push(row.clone());
+                }
+                self.findings.add(day, row);
             }
         }
     }
@@ -203,8 +229,10 @@ impl Sink for Reading<'_, '_> {
         let is_wanted = is_about_sessions(raw.event_source, raw.event_name);
         let mut found = Vec::new();
         let name = Arc::clone(&self.artifact.name);
+        let began = self.time();
         let (record, result) =
             self.examiner.record(raw, &name, is_wanted, |judged| found.push(judged));
+        self.nanos += self.time() - began;
         // Where the raw bytes do not tell, the record does.
         let record = record.filter(|record| {
             let (source, name) = (record.event_source.as_deref(), record.event_name.as_deref());
@@ -214,7 +242,16 @@ impl Sink for Reading<'_, '_> {
             let opened = record.opened_session().filter(|_| opens_session(raw));
             let place = Place::new(name, raw.offset);
             let day = day(record.time).or(day(self.artifact.stored));
-            self.activity.add(day, rows::activity(&record, &place, opened.as_ref()));
+            let written =
+                self.options.masker.json(&String::from_utf8_lossy(raw.bytes)).into_owned();
+            let row = rows::activity(&record, &place, opened.as_ref(), written);
+            if self.options.index_sessions
+                && opened.is_some()
+                && let Err(error) = Opened::note(self.store, &row)
+            {
+                self.failure.get_or_insert(error);
+            }
+            self.activity.add(day, row);
             self.judged(found, day);
         }
         if let Err(error) = result {
@@ -230,11 +267,13 @@ impl Sink for Reading<'_, '_> {
         let time = command.time.or(head.first_event);
         let mut found = Vec::new();
         let deferred = self.deferred;
+        let began = self.time();
         self.examiner.command(head, &command, &session, time, |judged| {
             if !deferred[judged.rule] {
                 found.push(judged);
             }
         });
+        self.nanos += self.time() - began;
         let otherwise = day(rows::day_of(head, self.artifact.stored));
         self.judged(found, otherwise);
         self.options.masker.command(&mut command);
@@ -273,6 +312,6 @@ impl Sink for Reading<'_, '_> {
     }
 
     fn is_done(&self) -> bool {
-        self.failure.is_some()
+        self.failure.is_some() || self.options.stop.load(std::sync::atomic::Ordering::Relaxed)
     }
 }

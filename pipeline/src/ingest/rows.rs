@@ -10,7 +10,12 @@ use rules::RuleSet;
 
 use crate::examine::Judged;
 
-pub(super) fn activity(record: &Record, place: &Place, opened: Option<&Session>) -> Activity {
+pub(super) fn activity(
+    record: &Record,
+    place: &Place,
+    opened: Option<&Session>,
+    written: String,
+) -> Activity {
     let Record { principal, .. } = record;
     Activity {
         time: record.time,
@@ -39,6 +44,7 @@ pub(super) fn activity(record: &Record, place: &Place, opened: Option<&Session>)
         reason: record.reason.clone(),
         artifact: place.artifact.to_string(),
         offset: place.offset,
+        record: Some(written),
     }
 }
 
@@ -76,6 +82,7 @@ pub(super) fn transcript(
         sha256: sha256.map(str::to_owned),
         artifact: head.place.artifact.to_string(),
         offset: head.place.offset,
+        part: Some(head.part),
     }
 }
 

@@ -11,7 +11,7 @@ use model::{
 use report::store::{Activity, CommandRow, MatchRow, Transcript};
 
 /// The session that a record opened.
-pub(super) fn session(row: &Activity) -> Option<Session> {
+pub(crate) fn session(row: &Activity) -> Option<Session> {
     if row.opens_session != Some(true) || row.error_code.is_some() {
         return None;
     }
@@ -73,6 +73,7 @@ pub(super) fn head(row: &Transcript) -> TranscriptHead {
         complete: row.complete,
         observations,
         commands: row.commands,
+        part: row.part == Some(true),
         ..TranscriptHead::new(place, form.unwrap_or(TranscriptForm::Raw))
     }
 }

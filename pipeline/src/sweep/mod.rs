@@ -13,6 +13,7 @@
 //! the next sweep find what this one could not.
 
 mod facts;
+mod replay;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -34,6 +35,9 @@ use crate::examine::{Examiner, Judged};
 use crate::finding::{self, Kept};
 use crate::ingest::{OF_THE_SESSION, finding_row, match_row};
 use crate::scan::session_of;
+
+pub(crate) use facts::session as session_of_row;
+pub use replay::{Replayed, replay};
 
 /// The kinds of event that `ingest` and `sweep` evaluate rules on.
 pub const EVALUATED: [EventKind; 7] = [
@@ -88,13 +92,9 @@ pub fn sweep(store: &Store, set: &RuleSet, options: &Options) -> Result<Summary,
     let reach = reach.unwrap_or_default().saturating_mul(2);
     let from = options.since.map(|since| since.checked_sub(reach).unwrap_or(Timestamp::MIN));
     let range = Range { since: from, until: None };
-    let mut sweep = Sweep {
-        set,
-        options,
-        found: Vec::new(),
-        sessions: opened(store, range)?,
-        summary: Summary::default(),
-    };
+    let deferred =
+        (0..set.rules().len()).map(|rule| set.names_any(rule, &OF_THE_SESSION)).collect();
+    let mut sweep = Sweep::new(set, options, deferred, opened(store, range)?);
     sweep.transcripts(store, range)?;
     sweep.views(store, range)?;
     let fires = sweep.correlate(store, range)?;
@@ -148,6 +148,8 @@ pub(crate) fn opened(
 struct Sweep<'a> {
     set: &'a RuleSet,
     options: &'a Options,
+    /// By rule: is it evaluated here on commands and transcripts?
+    wanted: Vec<bool>,
     /// What matched with the session known.
     found: Vec<Judged>,
     sessions: BTreeMap<SessionId, Arc<Session>>,
@@ -155,16 +157,24 @@ struct Sweep<'a> {
 }
 
 impl<'a> Sweep<'a> {
+    fn new(
+        set: &'a RuleSet,
+        options: &'a Options,
+        wanted: Vec<bool>,
+        sessions: BTreeMap<SessionId, Arc<Session>>,
+    ) -> Self {
+        Self { set, options, wanted, found: Vec::new(), sessions, summary: Summary::default() }
+    }
+
     /// Rules that ask about the session, on its commands and transcripts.
     fn transcripts(&mut self, store: &Store, range: Range) -> Result<(), StoreError> {
         let set = self.set;
-        let deferred: Vec<bool> =
-            (0..set.rules().len()).map(|rule| set.names_any(rule, &OF_THE_SESSION)).collect();
         let mut evaluator = Evaluator::new(set);
         let mut examiner = Examiner::new(set, &mut evaluator, self.options.masker);
         let (since, until) = range.days();
         let mut heads: Heads = HashMap::new();
         let (options, sessions, found) = (self.options, &self.sessions, &mut self.found);
+        let wanted = &self.wanted;
         let files = store.files::<Transcript>(since, until)?;
         store.read::<Transcript>(&files, &[], |batch| {
             for row in Transcript::read(batch) {
@@ -180,7 +190,7 @@ impl<'a> Sweep<'a> {
                 let session = Arc::new(session_of(&head, sessions));
                 let time = head.first_event.or(session.start).or(head.ended);
                 examiner.transcript(&head, &session, time, |judged| {
-                    if deferred[judged.rule] {
+                    if wanted[judged.rule] {
                         found.push(judged);
                     }
                 });
@@ -197,7 +207,7 @@ impl<'a> Sweep<'a> {
                 let command = facts::command(row);
                 let time = command.time.or(session.start).or(head.first_event);
                 examiner.command(head, &command, session, time, |judged| {
-                    if deferred[judged.rule] {
+                    if wanted[judged.rule] {
                         found.push(judged);
                     }
                 });
@@ -242,6 +252,18 @@ impl<'a> Sweep<'a> {
 
     /// What the matches come to together.
     fn correlate(&mut self, store: &Store, range: Range) -> Result<Vec<Finding>, StoreError> {
+        let mut correlator: Correlator<'a, Kept> = Correlator::new(self.set);
+        self.stored_matches(&mut correlator, store, range)?;
+        Ok(self.fires(correlator))
+    }
+
+    /// The matches that `ingest` found.
+    fn stored_matches(
+        &mut self,
+        correlator: &mut Correlator<'a, Kept>,
+        store: &Store,
+        range: Range,
+    ) -> Result<(), StoreError> {
         let set = self.set;
         let by_id: HashMap<&str, usize> = set
             .rules()
@@ -249,7 +271,6 @@ impl<'a> Sweep<'a> {
             .enumerate()
             .map(|(at, rule)| (rule.info().id.as_str(), at))
             .collect();
-        let mut correlator: Correlator<'a, Kept> = Correlator::new(set);
         let (since, until) = range.days();
         let (sessions, mut count) = (&self.sessions, 0);
         let files = store.files::<MatchRow>(since, until)?;
@@ -278,19 +299,25 @@ impl<'a> Sweep<'a> {
                 correlator.add(rule, time, event, &captures, &kept);
             }
         })?;
+        self.summary.matches = count;
+        Ok(())
+    }
+
+    /// What all of it comes to.
+    fn fires(&mut self, mut correlator: Correlator<'a, Kept>) -> Vec<Finding> {
+        let set = self.set;
         for judged in self.found.iter().filter(|judged| set.is_correlated(judged.rule)) {
-            count += 1;
+            self.summary.matches += 1;
             let kept = Kept::new(&judged.finding);
             correlator.add(judged.rule, judged.finding.time, judged.event, &judged.captures, &kept);
         }
-        self.summary.matches = count;
         let (masker, since) = (self.options.masker, self.options.since);
         let outcome =
             correlator.finish(|fire| Kept::Correlation(Arc::new(finding::of_fire(fire, masker))));
         self.summary.notices = outcome.notices;
         let told = outcome.fires.iter().filter(|fire| set.is_correlation_told(fire.index));
         let whole = told.filter(|fire| since.is_none_or(|since| fire.from >= since));
-        Ok(whole.map(|fire| finding::of_fire(fire, masker)).collect())
+        whole.map(|fire| finding::of_fire(fire, masker)).collect()
     }
 
     /// Writes what the store has not.

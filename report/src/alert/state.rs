@@ -87,6 +87,11 @@ fn path(day: Option<Date>, id: &str, number: u32, what: &str) -> String {
 }
 
 impl<'s> State<'s> {
+    /// As if nothing had been told: what is there already will not be created, and so not be sent.
+    pub const fn blank(store: &'s Store) -> Self {
+        Self { store, known: BTreeMap::new() }
+    }
+
     /// Reads the state of these days.
     pub fn read(
         store: &'s Store,

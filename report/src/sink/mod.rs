@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use crate::alert::{Alert, Form, SinkConfig, body};
 
 /// Takes alerts. What it has taken is durable, or somebody else's.
-pub trait Sink {
+pub trait Sink: Send + Sync {
     /// Sends one. An error means that it may not have arrived.
     fn send(&self, alert: &Alert, now: Timestamp) -> Result<Receipt, SinkError>;
 }

@@ -65,6 +65,8 @@ table! {
     artifact: Text,
     /// Where in it, after decompression.
     offset: Number,
+    /// The record as CloudTrail wrote it, JSON, secrets masked.
+    record: MaybeText,
 }
 
 table! {
@@ -104,6 +106,8 @@ table! {
     artifact: Text,
     /// Where in it, after decompression.
     offset: Number,
+    /// Is it some of a stream's events, as they came, and the others are in other rows?
+    part: MaybeFlag,
 }
 
 table! {

@@ -222,9 +222,9 @@ macro_rules! table {
         $( $(#[$column_doc:meta])* $column:ident: $kind:ident, )+
     ) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, Default, PartialEq)]
+        #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
         pub struct $row {
-            $( $(#[$column_doc])* pub $column: <$kind as Column>::Value, )+
+            $( $(#[$column_doc])* #[serde(default)] pub $column: <$kind as Column>::Value, )+
         }
 
         impl Row for $row {

@@ -26,6 +26,14 @@ pub struct Range {
 const AFTER: i32 = 3;
 
 impl Range {
+    /// From the first of these days to the last.
+    pub fn of_days(first: Option<Date>, last: Option<Date>) -> Self {
+        let begin =
+            |day: Date| day.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|day| day.timestamp());
+        let behind = |day: Date| day.tomorrow().ok().and_then(begin);
+        Self { since: first.and_then(begin), until: last.and_then(behind) }
+    }
+
     /// The days in which facts of these sessions can lie.
     pub fn days(&self) -> (Option<Date>, Option<Date>) {
         let since = crate::store::day(self.since);
@@ -75,7 +83,12 @@ struct Draft {
     last_event: Option<i64>,
     ended: Option<i64>,
     commands: u64,
+    /// Of the transcripts, those that are not parts of a stream.
+    whole: u32,
+    /// Commands in the parts of its stream.
+    in_parts: u64,
     hidden: Symbol,
+    hidden_in_parts: Symbol,
     findings: u64,
     highest: Option<Level>,
 }
@@ -219,7 +232,7 @@ const ACTIVITY: [&str; 20] = [
     "document",
     "reason",
 ];
-const TRANSCRIPTS: [&str; 11] = [
+const TRANSCRIPTS: [&str; 12] = [
     "session_id",
     "target",
     "region",
@@ -231,6 +244,7 @@ const TRANSCRIPTS: [&str; 11] = [
     "complete",
     "commands",
     "observations",
+    "part",
 ];
 const FINDINGS: [&str; 3] = ["finding_id", "session_id", "level"];
 
@@ -341,6 +355,7 @@ impl Sessions {
         let (first, last, ended) =
             (numbers("first_event"), numbers("last_event"), numbers("ended"));
         let (commands, observations) = (numbers("commands"), texts("observations"));
+        let parts = Flags::of(batch, "part");
         let mut columns =
             ["target", "region", "principal_arn", "run_as"].map(|name| Column::of(batch, name));
         for at in 0..batch.num_rows() {
@@ -359,15 +374,23 @@ impl Sessions {
             draft.last_event = draft.last_event.max(last.get(at));
             draft.ended = draft.ended.max(ended.get(at));
             let count = commands.get(at).and_then(|count| u64::try_from(count).ok());
-            draft.commands = draft.commands.max(count.unwrap_or_default());
+            let count = count.unwrap_or_default();
+            draft.transcripts += 1;
+            draft.cut += u32::from(complete.get(at) == Some(false));
+            // Forms show the same commands; parts of a stream show each their own, and are a form together.
+            if parts.get(at) == Some(true) {
+                draft.in_parts += count;
+                draft.hidden_in_parts = symbols.least(draft.hidden_in_parts, hidden);
+                continue;
+            }
+            draft.commands = draft.commands.max(count);
             // What one form hides another may show.
-            draft.hidden = match draft.transcripts {
+            draft.hidden = match draft.whole {
                 0 => hidden,
                 _ if hidden.is_none() || draft.hidden.is_none() => Symbol::default(),
                 _ => symbols.least(draft.hidden, hidden),
             };
-            draft.transcripts += 1;
-            draft.cut += u32::from(complete.get(at) == Some(false));
+            draft.whole += 1;
         }
     }
 
@@ -443,7 +466,12 @@ impl Sessions {
             end,
             has_transcript: draft.transcripts > 0,
             is_cut: draft.transcripts > 0 && draft.cut == draft.transcripts,
-            hidden: text(draft.hidden),
+            hidden: match (draft.whole, draft.transcripts - draft.whole) {
+                (0, _) => text(draft.hidden_in_parts),
+                (_, 0) => text(draft.hidden),
+                // What one form hides another may show.
+                _ => text(draft.hidden).zip(text(draft.hidden_in_parts)).map(|(a, b)| a.min(b)),
+            },
         };
         let (coverage, coverage_reason) = coverage::of(known, now, grace);
         SessionRow {
@@ -467,7 +495,7 @@ impl Sessions {
             duration_s: start.zip(end).map(|(start, end)| {
                 end.duration_since(start).max(SignedDuration::ZERO).as_secs_f64()
             }),
-            commands: draft.commands,
+            commands: draft.commands.max(draft.in_parts),
             findings: draft.findings,
             highest_level: draft.highest.map(Level::as_str),
             coverage,

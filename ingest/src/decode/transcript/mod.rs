@@ -81,6 +81,8 @@ pub struct TranscriptHead {
     pub observations: Observations,
     /// Commands in it.
     pub commands: u64,
+    /// Is it some of a stream's events, as they came, and the others are elsewhere?
+    pub part: bool,
 }
 
 impl TranscriptHead {
@@ -100,6 +102,7 @@ impl TranscriptHead {
             complete: None,
             observations: Observations::default(),
             commands: 0,
+            part: false,
         }
     }
 
