@@ -2,87 +2,22 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
 
-#[path = "python/mod.rs"]
-mod python;
+#[path = "account/mod.rs"]
+mod account;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
-use std::time::Duration;
 
+use account::{Account, month, root};
 use serde_json::Value;
 use tempfile::TempDir;
 
 const NOW: &str = "2027-01-01T00:00:00Z";
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
-}
-
-fn month() -> String {
-    root().join("examples/month").to_str().unwrap().to_owned()
-}
-
-/// A stand-in for AWS, for as long as it lives.
-struct Account {
-    server: Child,
-    endpoint: String,
-    _state: TempDir,
-    python: PathBuf,
-}
-
-impl Drop for Account {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-    }
-}
-
 impl Account {
-    fn start() -> Self {
-        let python = python::python();
-        let state = TempDir::new().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let server = Command::new(python.with_file_name("ministack"))
-            .envs([("BIND_HOST", "127.0.0.1"), ("PYTHONUNBUFFERED", "1")])
-            .env("GATEWAY_PORT", port.to_string())
-            .env("STATE_DIR", state.path())
-            .env("S3_DATA_DIR", state.path().join("s3"))
-            .env("CLOUDTRAIL_RECORDING", "1")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let account =
-            Self { server, endpoint: format!("http://127.0.0.1:{port}"), _state: state, python };
-        for _ in 0..600 {
-            if is_up(port) {
-                return account;
-            }
-            sleep(Duration::from_millis(50));
-        }
-        panic!("the stand-in does not start");
-    }
-
-    fn environment(&self) -> BTreeMap<&'static str, String> {
-        [
-            ("AWS_ENDPOINT_URL", self.endpoint.as_str()),
-            ("AWS_ACCESS_KEY_ID", "test"),
-            ("AWS_SECRET_ACCESS_KEY", "test"),
-            ("AWS_REGION", "us-east-1"),
-            ("AWS_DEFAULT_REGION", "us-east-1"),
-            ("AWS_EC2_METADATA_DISABLED", "true"),
-            ("AWS_CONFIG_FILE", "/dev/null"),
-            ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
-        ]
-        .map(|(name, value)| (name, value.to_owned()))
-        .into()
-    }
-
     fn ssm_audit(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ssm-audit"));
         command.args(args).current_dir(root()).envs(self.environment());
@@ -99,40 +34,6 @@ impl Account {
         let last = out.lines().last().unwrap_or("null");
         (output.status.code().unwrap(), serde_json::from_str(last).unwrap_or(Value::Null), err)
     }
-
-    /// Does something in the account.
-    fn does(&self, args: &[&str]) -> String {
-        let script = root().join("tests/python/account.py");
-        let output = Command::new(&self.python)
-            .arg(script)
-            .args(args)
-            .envs(self.environment())
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// A topic and a queue that hears it.
-    fn topic(&self, name: &str, queue: &str, policy: &[&str]) -> (String, String) {
-        let made: Value =
-            serde_json::from_str(&self.does(&[&["topic", name, queue], policy].concat())).unwrap();
-        let text = |key: &str| made[key].as_str().unwrap().to_owned();
-        (text("topic"), text("queue"))
-    }
-
-    /// What has arrived in a queue.
-    fn received(&self, queue: &str) -> Vec<Value> {
-        let out = self.does(&["receive", queue]);
-        out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    }
-}
-
-fn is_up(port: u16) -> bool {
-    let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { return false };
-    let asked = stream.write_all(b"GET /_ministack/health HTTP/1.0\r\n\r\n");
-    let mut answer = String::new();
-    asked.is_ok() && stream.read_to_string(&mut answer).is_ok() && answer.contains(" 200")
 }
 
 #[test]
@@ -390,11 +291,16 @@ impl Drop for Services {
 
 impl Services {
     fn start(account: &Account, refused: &str) -> Self {
+        Self::with(account, refused, &[])
+    }
+
+    fn with(account: &Account, refused: &str, preferences: &[&str]) -> Self {
         let asked = tempfile::NamedTempFile::new().unwrap();
         let mut server = Command::new(&account.python)
             .arg(root().join("tests/python/services.py"))
             .arg(refused)
             .arg(asked.path())
+            .args(preferences)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -450,6 +356,77 @@ routes:
     let kinds: BTreeSet<&str> =
         asked.iter().map(|call| call["asked"]["Resources"][0]["Type"].as_str().unwrap()).collect();
     assert_eq!(kinds, BTreeSet::from(["AwsEc2Instance", "Other"]));
+}
+
+#[test]
+fn the_doctor_sees_what_is_missing_and_what_is_there() {
+    let account = Account::start();
+    for bucket in ["logs", "trail"] {
+        account.does(&["bucket", bucket]);
+    }
+    let examine = |services: &Services| {
+        let args = ["doctor", "--function", "ssm-audit-ingest", "--format", "json"];
+        let output = account
+            .ssm_audit(&args)
+            .env("AWS_ENDPOINT_URL_SSM", &services.endpoint)
+            .output()
+            .unwrap();
+        let out = String::from_utf8(output.stdout).unwrap();
+        let mut found: Vec<String> = Vec::new();
+        for line in out.lines() {
+            let check: Value = serde_json::from_str(line).unwrap();
+            let text = |name: &str| check[name].as_str().unwrap_or_default().to_owned();
+            // What is not as it should be says how it is mended.
+            assert!(text("state") == "ok" || !text("mend").is_empty(), "{line}");
+            found.push(format!(
+                "{} {} {}: {}",
+                text("state"),
+                text("area"),
+                text("subject"),
+                text("found")
+            ));
+        }
+        (output.status.code().unwrap(), found)
+    };
+    let has = |found: &[String], begins: &str| {
+        assert!(found.iter().any(|line| line.starts_with(begins)), "{begins}: {found:#?}");
+    };
+    let bare = Services::start(&account, "0");
+    let (code, found) = examine(&bare);
+    assert_eq!(code, 1);
+    for begins in [
+        "fail preferences SSM-SessionManagerRunShell: there is none",
+        "fail documents Quiet-Shell: ",
+        "ok documents Logged-Shell: ",
+        "fail trail trails: ",
+        "fail bucket logs: nobody is told",
+        "warn bucket logs: versions are not kept",
+        "unknown function ssm-audit-ingest: ",
+    ] {
+        has(&found, begins);
+    }
+    // Half of it.
+    account.does(&["trail", "half", "trail", "half"]);
+    let queue = account.does(&["told", "logs", "ingest"]);
+    account.does(&["function", "ssm-audit-ingest", queue.trim(), "half"]);
+    let preferences = r#"{"inputs": {"cloudWatchLogGroupName": "/ssm", "runAsEnabled": false, "idleSessionTimeout": "60"}}"#;
+    let half = Services::with(&account, "0", &[preferences]);
+    let (code, found) = examine(&half);
+    assert_eq!(code, 1);
+    for begins in [
+        "warn preferences logging: ",
+        "warn preferences runAsEnabled: ",
+        "warn preferences idleSessionTimeout: ",
+        "warn trail half: of one region",
+        "warn trail half: log file validation",
+        "fail trail trails: ",
+        "ok bucket logs: new objects are told to arn:aws:sqs",
+        "fail bucket trail: nobody",
+        "fail function ssm-audit-ingest: it has no SSM_AUDIT_STORE",
+        "fail function ssm-audit-ingest: of arn:aws:sqs",
+    ] {
+        has(&found, begins);
+    }
 }
 
 #[test]

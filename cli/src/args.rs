@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Rules(crate::rules::args::RulesArgs),
     /// Say what rules would have found: per day, by whom, and what changes against the rules in use.
     Backtest(crate::backtest::BacktestArgs),
+    /// Look whether an account records its sessions: preferences, documents, trails, buckets, the function.
+    Doctor(crate::doctor::DoctorArgs),
     /// Print a completion script for a shell.
     Completions(CompletionsArgs),
     /// Print the manual page (roff).

@@ -6,6 +6,7 @@ mod backtest;
 mod commands;
 mod completions;
 mod diagnostics;
+mod doctor;
 mod exit;
 mod ingest;
 mod input;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Command::Timeline(args) => timeline::run(&args),
         Command::Rules(args) => rules::run(&args),
         Command::Backtest(args) => backtest::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man => man::run(),
     };

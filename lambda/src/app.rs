@@ -46,6 +46,17 @@ pub(crate) enum Failure {
     Undone(String),
 }
 
+impl Failure {
+    /// What Lambda calls it.
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Event(_) => "UnknownEvent",
+            Self::Store(_) => "Store",
+            Self::Undone(_) => "Undone",
+        }
+    }
+}
+
 impl App {
     pub(crate) fn open(config: Config, log: &Log) -> Result<Self, DeskError> {
         let store = Store::open(&config.store)?;

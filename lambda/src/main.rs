@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use lambda_runtime::{LambdaEvent, service_fn};
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::{Value, json};
 
 use crate::app::{App, Failure};
@@ -52,11 +52,7 @@ fn main() -> ExitCode {
     }
 }
 
-async fn invoke(
-    app: Arc<App>,
-    log: Log,
-    event: LambdaEvent<Value>,
-) -> Result<Value, lambda_runtime::Error> {
+async fn invoke(app: Arc<App>, log: Log, event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
     let LambdaEvent { payload, context } = event;
     let mut log = log.with("request_id", context.request_id.as_str());
     if let Some(trace) = &context.xray_trace_id {
@@ -79,6 +75,6 @@ async fn invoke(
     });
     done.map_err(|error| {
         failure_log.error("the invocation fails", json!({"reason": error.to_string()}));
-        lambda_runtime::Error::from(error.to_string())
+        Diagnostic { error_type: error.kind().to_owned(), error_message: error.to_string() }
     })
 }

@@ -26,6 +26,8 @@ waiting, answers, asked = queue.Queue(), queue.Queue(), threading.Event()
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # One segment for an answer, at once: else each waits for the other side's delayed acknowledgement.
+    wbufsize, disable_nagle_algorithm = -1, True
 
     def do_GET(self):
         asked.set()
@@ -39,6 +41,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(event)))
         self.end_headers()
         self.wfile.write(event)
+        self.wfile.flush()
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0)) if "chunked" not in self.headers.get("Transfer-Encoding", "") else self.chunks()
@@ -46,6 +49,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(202)
         self.send_header("Content-Length", "0")
         self.end_headers()
+        self.wfile.flush()
 
     def chunks(self):
         body = b""
@@ -78,7 +82,7 @@ environment = {
 with open(args.log, "w") as log:
     began = time.perf_counter()
     function = subprocess.Popen([args.binary], env=environment, stdout=log, stderr=log)
-    while not asked.wait(0.001):
+    while not asked.wait(0.0005):
         if function.poll() is not None:
             print(json.dumps({"exit": function.returncode}), flush=True)
             sys.exit(0)

@@ -1,4 +1,4 @@
-"""Systems Manager, Security Hub and CloudTrail, as far as the tests call them: services.py REFUSED FILE
+"""Systems Manager, Security Hub and CloudTrail, as far as the tests call them: services.py REFUSED FILE [PREFERENCES]
 
 What is asked has to fit the API model that AWS's own SDK carries, and the limits of a finding that the user guide states. Prints
 its port; each call goes into FILE as a JSON object a line. Security Hub refuses the first REFUSED findings, as it does: with an answer of
@@ -19,6 +19,13 @@ models = {name: session.get_service_model(name) for name in ("ssm", "securityhub
 known = {"alice-0a1b2c3d4e5f67890"}
 
 
+# The preferences are as the third argument says; the other documents are the account's own.
+documents = {
+    "Quiet-Shell": {"schemaVersion": "1.0", "sessionType": "Standard_Stream", "inputs": {}},
+    "Logged-Shell": {"schemaVersion": "1.0", "sessionType": "Standard_Stream", "inputs": {"s3BucketName": "logs"}},
+}
+if len(sys.argv) > 3:
+    documents["SSM-SessionManagerRunShell"] = json.loads(sys.argv[3])
 recent, first = [], int(time.time()) - 120
 
 
@@ -93,6 +100,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
             more = {"NextToken": str(at + 50)} if at + 50 < len(found) else {}
             self.note("LookupEvents", {"from": at})
             return self.answer(200, {"Events": found[at : at + 50], **more})
+        if target == "AmazonSSM.GetDocument":
+            content = documents.get(asked["Name"])
+            if content is None:
+                return self.answer(400, {"__type": "InvalidDocument", "Message": "there is none"})
+            return self.answer(200, {"Name": asked["Name"], "Content": json.dumps(content), "DocumentFormat": "JSON"})
+        if target == "AmazonSSM.ListDocuments":
+            wrong = problems("ssm", "ListDocuments", asked)
+            if wrong:
+                return self.answer(400, {"__type": "ValidationException", "message": wrong})
+            found = [{"Name": name, "DocumentType": "Session", "Owner": "000000000000"} for name in sorted(documents)]
+            return self.answer(200, {"DocumentIdentifiers": found})
         if self.path == "/findings/import":
             wrong = problems("securityhub", "BatchImportFindings", asked)
             if wrong:

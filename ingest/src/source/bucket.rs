@@ -236,10 +236,10 @@ impl Object {
             .set_version_id(self.version_id.clone())
             .set_if_match(self.etag.as_ref().map(|etag| format!("\"{etag}\"")));
         let got = aws::runtime().block_on(get.send()).map_err(|error| {
-            let status = error.raw_response().map(|answer| answer.status().as_u16());
-            match status {
-                Some(404 | 410) => GetError::Gone,
-                Some(412) => GetError::Changed,
+            let code = error.as_service_error().and_then(|error| error.meta().code());
+            match code {
+                Some("NoSuchKey" | "NoSuchVersion") => GetError::Gone,
+                Some("PreconditionFailed") => GetError::Changed,
                 _ => GetError::Failed(service_error(error)),
             }
         })?;
