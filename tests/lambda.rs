@@ -141,7 +141,7 @@ fn keys() -> Vec<String> {
     found
 }
 
-fn environment<'a>(topic: &'a str) -> Vec<(&'a str, &'a str)> {
+fn environment(topic: &str) -> Vec<(&str, &str)> {
     vec![
         ("SSM_AUDIT_STORE", "s3://audit/store"),
         ("SSM_AUDIT_TOPIC_ARN", topic),
@@ -177,7 +177,9 @@ fn three_times_to_three_functions_in_any_order_is_once() {
         .collect();
     // Each batch to all three at once, each in an order of its own.
     let mut orders: Vec<Vec<Value>> = vec![events; 3];
-    orders.iter_mut().for_each(|order| random.shuffle(order));
+    for order in &mut orders {
+        random.shuffle(order);
+    }
     for at in (0..orders[0].len()).step_by(10) {
         for (function, order) in functions.iter_mut().zip(&orders) {
             function.send(&batch(&order[at..order.len().min(at + 10)]));

@@ -99,7 +99,7 @@ impl App {
             let (routes, sinks) = &**routing;
             told = alerts::deliver(&self.store, &orders.set, routes, sinks, Of::Since(since), now)?;
         }
-        self.tell_of_alerts(&told, log);
+        tell_of_alerts(&told, log);
         for notice in &summary.notices {
             log.line(Severity::Warn, notice, json!({}));
         }
@@ -115,18 +115,6 @@ impl App {
         answer["alerts"] = serde_json::to_value(&told).unwrap_or_default();
         log.line(Severity::Info, "swept", answer.clone());
         Ok(answer)
-    }
-
-    fn tell_of_alerts(&self, told: &alerts::Summary, log: &Log) {
-        for failed in &told.failed {
-            log.error("an alert was not taken", serde_json::to_value(failed).unwrap_or_default());
-        }
-        for mute in &told.expired_mutes {
-            log.error("a mute is over, and mutes nothing", json!({"mute": mute}));
-        }
-        for done in &told.responses {
-            log.line(Severity::Warn, "a response", done.clone());
-        }
     }
 
     fn measure(&self, all: &[Metric]) {
@@ -156,12 +144,10 @@ impl App {
                 match what {
                     What::Nothing(why) => {
                         log.line(Severity::Debug, "nothing to do", json!({"why": why}));
-                        continue;
                     }
                     What::Malformed { text, reason } => {
                         watch.parts.push(part);
                         watch.malformed(number, text, reason);
-                        continue;
                     }
                     What::Delivered { name, bytes } => {
                         watch.parts.push(part);
@@ -175,7 +161,7 @@ impl App {
                                 artifacts.push(Artifact::object(object).numbered(number));
                             }
                             Err(error) => {
-                                watch.parts[number].state = PartState::Failed(error.to_string())
+                                watch.parts[number].state = PartState::Failed(error.to_string());
                             }
                         }
                     }
@@ -206,11 +192,11 @@ impl App {
                 Ok(summary) => told = summary,
                 // The findings are facts: the next sweep tells of them.
                 Err(error) => {
-                    log.error("alerts wait for the sweep", json!({"reason": error.to_string()}))
+                    log.error("alerts wait for the sweep", json!({"reason": error.to_string()}));
                 }
             }
         }
-        self.tell_of_alerts(&told, log);
+        tell_of_alerts(&told, log);
         let mut failed: Vec<Option<String>> = vec![None; items.len()];
         for part in &parts {
             if let Some(reason) = part.state.reason() {
@@ -246,6 +232,18 @@ impl App {
         });
         log.line(Severity::Info, "ingested", said.clone());
         respond(answer, &items, &failed, said)
+    }
+}
+
+fn tell_of_alerts(told: &alerts::Summary, log: &Log) {
+    for failed in &told.failed {
+        log.error("an alert was not taken", serde_json::to_value(failed).unwrap_or_default());
+    }
+    for mute in &told.expired_mutes {
+        log.error("a mute is over, and mutes nothing", json!({"mute": mute}));
+    }
+    for done in &told.responses {
+        log.line(Severity::Warn, "a response", done.clone());
     }
 }
 

@@ -154,7 +154,7 @@ impl Config {
             let span = text.parse::<jiff::Span>().ok();
             let age = span
                 .and_then(|span| span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok());
-            age.filter(|age| age.is_positive()).unwrap_or_else(|| {
+            age.filter(SignedDuration::is_positive).unwrap_or_else(|| {
                 wrong.push(format!("{name} is `{text}`; it has to be an age such as {usual}"));
                 SignedDuration::ZERO
             })

@@ -315,7 +315,7 @@ impl Masker {
     }
 
     /// Was there a secret?
-    fn value(&self, name: &str, value: &mut serde_json::Value) -> bool {
+    fn value(self, name: &str, value: &mut serde_json::Value) -> bool {
         use serde_json::Value;
         match value {
             Value::String(text) => match self.named(name, text) {
@@ -336,7 +336,7 @@ impl Masker {
     }
 
     /// The value of a field without its secrets, if it has one. A field may be called what it holds.
-    fn named(&self, field: &str, value: &str) -> Option<String> {
+    fn named(self, field: &str, value: &str) -> Option<String> {
         let named = format!(" {field}=");
         let whole = format!("{named}{value}");
         let all = FINDER.find(&whole).first().is_some_and(|span| span.start == named.len());

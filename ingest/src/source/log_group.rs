@@ -60,8 +60,16 @@ impl LogGroup {
     /// What can be read at `now`, of streams that something has come to since `since`; the newest first.
     pub fn list(&self, since: Option<Timestamp>, now: Timestamp) -> Streams {
         let stale = since.map(|since| since.saturating_sub(STALE).unwrap_or(Timestamp::MIN));
-        Streams { group: self.clone(), since, stale, now, next: Some(None), page: VecDeque::new() }
+        Streams { group: self.clone(), since, stale, now, next: Next::First, page: VecDeque::new() }
     }
+}
+
+/// The page that comes next.
+#[derive(Debug)]
+enum Next {
+    First,
+    Token(String),
+    None,
 }
 
 /// A listing as it comes.
@@ -71,8 +79,7 @@ pub struct Streams {
     since: Option<Timestamp>,
     stale: Option<Timestamp>,
     now: Timestamp,
-    /// The token of the next page; none for the first.
-    next: Option<Option<String>>,
+    next: Next,
     page: VecDeque<Stream>,
 }
 
@@ -109,7 +116,7 @@ impl Streams {
                 self.add(stream, last);
             }
         }
-        self.next = page.next_token.filter(|_| !is_all_old).map(Some);
+        self.next = page.next_token.filter(|_| !is_all_old).map_or(Next::None, Next::Token);
         Ok(())
     }
 
@@ -169,7 +176,11 @@ impl Iterator for Streams {
             if let Some(stream) = self.page.pop_front() {
                 return Some(Ok(stream));
             }
-            let token = self.next.take()?;
+            let token = match std::mem::replace(&mut self.next, Next::None) {
+                Next::First => None,
+                Next::Token(token) => Some(token),
+                Next::None => return None,
+            };
             if let Err(error) = self.page(token) {
                 return Some(Err(error));
             }

@@ -130,18 +130,15 @@ impl Artifact {
         let local = match from {
             From::Local(local) => local,
             From::Object(object) => {
-                return match &object.etag {
-                    // What the store has is not downloaded.
-                    Some(etag) => {
-                        let (version, stored) = (etag.clone(), object.stored);
-                        far(version, stored, Box::new(move || Ok(Box::new(object.get()?.reader()))))
-                    }
-                    None => {
-                        let got = object.get()?;
-                        let (version, stored) = (got.etag.clone(), got.stored);
-                        far(version, stored, Box::new(move || Ok(Box::new(got.reader()))))
-                    }
-                };
+                // What the store has is not downloaded.
+                if let Some(etag) = &object.etag {
+                    let (version, stored) = (etag.clone(), object.stored);
+                    let open: Open = Box::new(move || Ok(Box::new(object.get()?.reader())));
+                    return far(version, stored, open);
+                }
+                let got = object.get()?;
+                let (version, stored) = (got.etag.clone(), got.stored);
+                return far(version, stored, Box::new(move || Ok(Box::new(got.reader()))));
             }
             From::Stream(stream) => {
                 let version = stream.version.clone();

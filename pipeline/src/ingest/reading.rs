@@ -44,19 +44,14 @@ impl<R: Row> Gathered<R> {
         self.waiting >= PART
     }
 
-    /// Writes what has gathered. Where that is depends on the artifact alone.
-    fn write(
-        &mut self,
-        store: &Store,
-        id: &str,
-        files: &mut Vec<String>,
-    ) -> Result<(), StoreError> {
+    /// What has gathered, as files. Where they lie depends on the artifact alone.
+    fn write(&mut self, id: &str, files: &mut Vec<(String, Vec<u8>)>) -> Result<(), StoreError> {
         let name = match self.parts {
             0 => id.to_owned(),
             part => format!("{id}-{part}"),
         };
         for (day, rows) in std::mem::take(&mut self.days) {
-            files.push(store.write(day, &name, rows)?);
+            files.push(Store::encode(day, &name, rows)?);
         }
         self.waiting = 0;
         self.parts += 1;
@@ -139,15 +134,17 @@ impl<'a, 'e> Reading<'a, 'e> {
     }
 
     fn write(&mut self, only_full: bool) -> Result<(), StoreError> {
+        let mut files = Vec::new();
         macro_rules! write {
             ($($table:ident)+) => {
                 $(if self.$table.waiting > 0 && (!only_full || self.$table.is_full()) {
-                    self.$table.write(self.store, self.id, &mut self.files)?;
+                    self.$table.write(self.id, &mut files)?;
                 })+
             };
         }
         write!(activity transcripts commands matches findings);
-        Ok(())
+        self.files.extend(files.iter().map(|(path, _)| path.clone()));
+        self.store.create_all(files)
     }
 
     fn make_room(&mut self) {

@@ -44,12 +44,7 @@ pub enum SourceError {
 pub(super) type Trouble = Box<dyn FnMut(io::Error) + Send>;
 
 /// Opens `s3://bucket/prefix`, `cwl://group` or `lookup://region`.
-pub fn far(
-    uri: &str,
-    asked: Asked,
-    store: &Store,
-    mut trouble: Trouble,
-) -> Result<Far, SourceError> {
+pub fn far(uri: &str, asked: Asked, store: &Store, trouble: Trouble) -> Result<Far, SourceError> {
     let Asked { since, now, versions } = asked;
     if uri.starts_with("s3://") {
         let listing = Bucket::open(uri)?.list(versions);
@@ -88,7 +83,7 @@ pub fn far(
             }
             all.push(Box::new(lookup.read(wanted)));
         }
-        let artifacts = told(all.into_iter().flatten(), move |error| trouble(error));
+        let artifacts = told(all.into_iter().flatten(), trouble);
         return Ok(Far { artifacts: Box::new(artifacts.map(Artifact::hour)), checkpoint });
     }
     let known = "a source is a path, s3://bucket/prefix, cwl://group or lookup://region";

@@ -77,6 +77,9 @@ pub struct Store {
 type Open<'a> =
     dyn Fn(Bytes) -> Result<parquet::Batches, ::parquet::errors::ParquetError> + Sync + 'a;
 
+/// Objects of a bucket that are created at once.
+const AT_ONCE: usize = 8;
+
 /// Bytes of files that a thread reads at once, and their number.
 const PART: u64 = 1 << 20;
 const MANY: usize = 128;
@@ -214,18 +217,48 @@ impl Store {
         Ok(entries)
     }
 
+    /// Creates objects, several at a time: in a bucket each waits for the network. What is there already stays.
+    pub fn create_all(&self, objects: Vec<(String, Vec<u8>)>) -> Result<(), StoreError> {
+        use futures_util::{StreamExt as _, TryStreamExt as _};
+        if self.directory.is_some() {
+            return objects
+                .into_iter()
+                .try_for_each(|(path, bytes)| self.create(&path, bytes).map(|_| ()));
+        }
+        let create = |(path, bytes): (String, Vec<u8>)| async move {
+            let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+            let location = Path::from(path.as_str());
+            match self.objects.put_opts(&location, bytes.into(), options).await {
+                Ok(_) | Err(object_store::Error::AlreadyExists { .. }) => Ok(()),
+                Err(source) => Err(StoreError::Object { path, source }),
+            }
+        };
+        let all = futures_util::stream::iter(objects).map(create).buffer_unordered(AT_ONCE);
+        aws::runtime().block_on(all.try_collect())
+    }
+
     /// Writes rows of a day; tells the file. Whose they are is told by `name`.
     pub fn write<R: Row>(
         &self,
         day: Option<Date>,
         name: &str,
-        mut rows: Vec<R>,
+        rows: Vec<R>,
     ) -> Result<String, StoreError> {
+        let (path, bytes) = Self::encode(day, name, rows)?;
+        self.create(&path, bytes)?;
+        Ok(path)
+    }
+
+    /// A file of rows of a day, and its path.
+    pub fn encode<R: Row>(
+        day: Option<Date>,
+        name: &str,
+        mut rows: Vec<R>,
+    ) -> Result<(String, Vec<u8>), StoreError> {
         let path = format!("{}{name}.parquet", partition::<R>(day));
         let bytes = parquet::encode(&mut rows)
             .map_err(|source| StoreError::Parquet { path: path.clone(), source })?;
-        self.create(&path, bytes)?;
-        Ok(path)
+        Ok((path, bytes))
     }
 
     /// The files of a table, those of these days (both included) and those without a day.
