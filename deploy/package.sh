@@ -20,6 +20,9 @@ if ! "$venv/bin/python" -c 'import ziglang, cargo_lambda' 2>/dev/null && [ ! -x 
 fi
 rustup target list --installed 2>/dev/null | grep -q "$target" || rustup target add "$target"
 
+# zig's clang refuses libdeflate's AVX-512 code; it does without.
+export CFLAGS_x86_64_unknown_linux_gnu="-DLIBDEFLATE_ASSEMBLER_DOES_NOT_SUPPORT_AVX512VNNI -DLIBDEFLATE_ASSEMBLER_DOES_NOT_SUPPORT_VPCLMULQDQ"
+
 # AL2023 has glibc 2.34.
 PATH="$PWD/$venv/bin:$PATH" cargo lambda build --profile dist --locked --target "$target.2.34" \
   --package ssm-audit-lambda --bin bootstrap --output-format zip --lambda-dir "target/lambda/$arch"

@@ -497,8 +497,10 @@ resource "aws_scheduler_schedule" "sweep" {
 }
 
 resource "aws_scheduler_schedule" "report" {
-  name                         = "${var.name}-report"
-  group_name                   = aws_scheduler_schedule_group.this.name
+  name       = "${var.name}-report"
+  group_name = aws_scheduler_schedule_group.this.name
+  # The function does not know this task yet.
+  state                        = "DISABLED"
   schedule_expression          = "cron(0 6 1 * ? *)"
   schedule_expression_timezone = var.time_zone
 

@@ -196,6 +196,27 @@ impl<'a, 'e> Reading<'a, 'e> {
     }
 }
 
+/// What CloudTrail itself says of a call: no caller can put a secret there.
+const ENVELOPE: [&str; 17] = [
+    "awsRegion",
+    "eventCategory",
+    "eventID",
+    "eventName",
+    "eventSource",
+    "eventTime",
+    "eventType",
+    "eventVersion",
+    "managementEvent",
+    "readOnly",
+    "recipientAccountId",
+    "requestID",
+    "resources",
+    "sharedEventID",
+    "sourceIPAddress",
+    "tlsDetails",
+    "userIdentity",
+];
+
 /// Calls that are kept whether or not a rule asks for them: what sessions there are, and who may open which.
 fn is_about_sessions(source: Option<&str>, name: Option<&str>) -> bool {
     let (Some(source), Some(name)) = (source, name) else { return true };
@@ -239,8 +260,11 @@ impl Sink for Reading<'_, '_> {
             let opened = record.opened_session().filter(|_| opens_session(raw));
             let place = Place::new(name, raw.offset);
             let day = day(record.time).or(day(self.artifact.stored));
-            let written =
-                self.options.masker.json(&String::from_utf8_lossy(raw.bytes)).into_owned();
+            let written = self
+                .options
+                .masker
+                .json(&String::from_utf8_lossy(raw.bytes), &ENVELOPE)
+                .into_owned();
             let row = rows::activity(&record, &place, opened.as_ref(), written);
             if self.options.index_sessions
                 && opened.is_some()

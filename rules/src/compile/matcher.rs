@@ -12,6 +12,7 @@ use foldhash::{HashMap, HashMapExt as _};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind as LiteralMatchKind};
 use regex_automata::meta;
+use regex_automata::nfa::thompson::WhichCaptures;
 use regex_automata::util::syntax;
 use regex_automata::{Input, MatchKind, PatternSet};
 
@@ -366,6 +367,9 @@ impl Regexes {
                     // Every expression that matches is wanted, not the leftmost first.
                     .match_kind(MatchKind::All)
                     .hybrid_cache_capacity(REGEX_CACHE)
+                    // Where a text is not ASCII and an expression asks for the border of a word, the engine of last resort
+                    // runs; it keeps room for what each group has captured in each of its states: 200 MB, for nothing.
+                    .which_captures(WhichCaptures::None)
                     .nfa_size_limit(Some(ALL_REGEXES)),
             )
             .syntax(syntax::Config::new().utf8(true))
