@@ -136,7 +136,6 @@ fn keys_and_versions_are_taken_as_they_are() {
     let store = TempDir::new().unwrap();
     let store = store.path().to_str().unwrap();
     account.does(&["bucket", "odd"]);
-    account.does(&["versioned", "odd"]);
     let session = |line: &str| {
         format!(
             "Script started on 2026-10-01 08:00:00+00:00 [<not executed on terminal>]\n\
@@ -144,6 +143,10 @@ fn keys_and_versions_are_taken_as_they_are() {
              Script done on 2026-10-01 08:00:00+00:00 [COMMAND_EXIT_CODE=\"0\"]\n"
         )
     };
+    // From before versions were kept.
+    let old = "logs/old-0a1b2c3d4e5f67893.log";
+    account.does(&["put", "odd", old, &session("date")]);
+    account.does(&["versioned", "odd"]);
     let keys = ["logs/a//b c+d=é,@x-0a1b2c3d4e5f67890.log", "logs/%41-0a1b2c3d4e5f67891.log"];
     for key in keys {
         account.does(&["put", "odd", key, &session("id")]);
@@ -152,17 +155,18 @@ fn keys_and_versions_are_taken_as_they_are() {
     account.does(&["put", "odd", "logs/", ""]);
     account.does(&["put", "odd", "logs2/x-0a1b2c3d4e5f67892.log", &session("id")]);
     let (code, summary, err) = account.run(&["ingest", "s3://odd/logs", "--store", store]);
-    assert_eq!((code, &summary["read"]), (0, &2.into()), "{err}");
+    assert_eq!((code, &summary["read"]), (0, &3.into()), "{err}");
     // Somebody writes over what they have done, and removes the rest.
     account.does(&["put", "odd", keys[0], &session("whoami")]);
+    account.does(&["put", "odd", old, &session("true")]);
     account.does(&["delete", "odd", keys[1]]);
     let (_, latest, _) = account.run(&["ingest", "s3://odd/logs", "--store", store]);
-    assert_eq!((&latest["known"], &latest["read"]), (&0.into(), &1.into()), "{latest}");
+    assert_eq!((&latest["known"], &latest["read"]), (&0.into(), &2.into()), "{latest}");
     let fresh = TempDir::new().unwrap();
     let fresh = fresh.path().to_str().unwrap();
     let (code, all, err) =
         account.run(&["ingest", "s3://odd/logs", "--versions", "--store", fresh]);
-    assert_eq!((code, &all["read"], &all["rows"]["commands"]), (0, &3.into(), &6.into()), "{err}");
+    assert_eq!((code, &all["read"], &all["rows"]["commands"]), (0, &5.into(), &10.into()), "{err}");
 }
 
 #[test]
@@ -226,6 +230,15 @@ fn a_log_group_is_read_when_it_is_quiet() {
     );
     let checkpoints = fs::read_dir(Path::new(store).join("checkpoints")).unwrap().count();
     assert_eq!(checkpoints, 1);
+    // An hour that was not over when a run said how far it came is read by the next.
+    let other = TempDir::new().unwrap();
+    let other = other.path().to_str().unwrap();
+    let before = account.does(&["later", "-14400"]);
+    let (_, first, _) = account.run(&["ingest", &uri, "--store", other, "--now", before.trim()]);
+    let (_, second, _) = account.run(&["ingest", &uri, "--store", other]);
+    let records = |summary: &Value| summary["records"].as_u64().unwrap();
+    assert!(records(&first) > 0 && records(&second) > 0, "{first} {second}");
+    assert_eq!(records(&first) + records(&second), 12_001);
     // The session that was busy is quiet an hour later.
     let later = account.does(&["later", "3600"]);
     let (_, later, _) = account.run(&["ingest", &uri, "--store", store, "--now", later.trim()]);

@@ -165,6 +165,8 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, Failure> {
     }
     // What matched is told at once; what takes the session, or several events, waits for the sweep.
     let of = Of::Days(&summary.days);
+    // A claim to send is as old as it is, not as the work before it.
+    let now = crate::input::now(args.now.as_deref(), &jiff::tz::TimeZone::UTC)?;
     let alerts = alerting.map(|alerting| alerting.deliver(&store, &set, of, now)).transpose()?;
     if !args.quiet {
         let format = args.format.unwrap_or_else(SummaryFormat::usual);

@@ -95,6 +95,8 @@ impl App {
         let options = sweep::Options { now, since, grace, masker: Masker::default() };
         let summary = sweep::sweep(&self.store, &orders.set, &options)?;
         let mut told = alerts::Summary::default();
+        // A claim to send is as old as it is, not as the work before it.
+        let now = clock::now();
         if let Some(routing) = &orders.routing {
             let (routes, sinks) = &**routing;
             told = alerts::deliver(&self.store, &orders.set, routes, sinks, Of::Since(since), now)?;
@@ -133,7 +135,6 @@ impl App {
 
     fn work(&self, work: Work, stop: &Arc<AtomicBool>, log: &Log) -> Result<Value, Failure> {
         let Work { items, answer } = work;
-        let now = clock::now();
         let mut watch =
             Watch { app: self, log, parts: Vec::new(), findings: Vec::new(), quarantined: 0 };
         let mut artifacts = Vec::new();
@@ -186,6 +187,7 @@ impl App {
             pipeline::ingest::Summary::default()
         });
         let mut told = alerts::Summary::default();
+        let now = clock::now();
         if let Some(routing) = orders.routing.as_ref().filter(|_| !findings.is_empty()) {
             let (routes, sinks) = &**routing;
             match alerts::first(&self.store, &orders.set, routes, sinks, findings, now) {
@@ -271,13 +273,15 @@ fn respond(
                 .collect();
             Ok(json!({"batchItemFailures": failures}))
         }
+        // It does not bring back a record that failed: it takes it somewhere else. It does try again what ends in an error.
+        Answer::Firehose if failed.iter().any(Option::is_some) => {
+            Err(Failure::Undone(failed.iter().flatten().cloned().collect::<Vec<_>>().join("; ")))
+        }
         Answer::Firehose => {
-            let records: Vec<Value> = each()
-                .map(|(item, reason)| {
-                    let result = if reason.is_some() { "ProcessingFailed" } else { "Ok" };
-                    // The data goes on as it came: this looks on.
-                    json!({"recordId": item.id, "result": result, "data": item.data})
-                })
+            // The data goes on as it came: this looks on.
+            let records: Vec<Value> = items
+                .iter()
+                .map(|item| json!({"recordId": item.id, "result": "Ok", "data": item.data}))
                 .collect();
             Ok(json!({"records": records}))
         }

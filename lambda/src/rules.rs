@@ -131,8 +131,17 @@ fn renew_rules(state: &mut State, config: &Config, uri: &str, store: &Store, log
         }
     };
     let version = listed.version.clone();
-    match listed.read().and_then(|files| Ok((compile(files.clone())?, files))) {
-        Ok((set, files)) => {
+    let files = match listed.read() {
+        Ok(files) => files,
+        Err(reason) => {
+            // They may be read the next time.
+            let what = json!({"rules": uri, "reason": reason});
+            log.line(Severity::Warn, "the rules could not be read; those before stay", what);
+            return;
+        }
+    };
+    match compile(files.clone()) {
+        Ok(set) => {
             log.line(
                 Severity::Info,
                 "new rules",
@@ -182,21 +191,37 @@ fn first_rules(
     store: &Store,
     log: &Log,
 ) -> Result<(Arc<RuleSet>, String), DeskError> {
-    let listed = list(uri);
-    let version = listed.as_ref().map(|listed| listed.version.clone()).unwrap_or_default();
-    let read = listed.and_then(Listed::read).and_then(|files| Ok((compile(files.clone())?, files)));
+    // Without a version they are looked at again when a minute has passed.
+    let mut version = String::new();
+    let read = list(uri).and_then(|listed| {
+        let version = listed.version.clone();
+        Ok((listed.read()?, version))
+    });
     let reason = match read {
-        Ok((set, files)) => {
-            keep(store, &version, files, log);
-            return Ok((set, version));
+        Ok((files, read_version)) => {
+            version = read_version;
+            match compile(files.clone()) {
+                Ok(set) => {
+                    keep(store, &version, files, log);
+                    return Ok((set, version));
+                }
+                Err(reason) => reason,
+            }
         }
         Err(reason) => reason,
     };
     refused(config, "rules", uri, &version, &reason, store, log);
-    let set = match last_good(store)? {
-        Some(files) => compile(files).map_err(DeskError::Rules)?,
-        None => compile(pipeline::pack::embedded()).map_err(DeskError::Rules)?,
-    };
+    // What was good once may not be for this program.
+    let kept = last_good(store).map_err(|error| error.to_string());
+    match kept.and_then(|files| files.map(compile).transpose()) {
+        Ok(Some(set)) => return Ok((set, version)),
+        Ok(None) => {}
+        Err(reason) => log.error(
+            "the last good rules cannot be used; those that ship are",
+            json!({"reason": reason}),
+        ),
+    }
+    let set = compile(pipeline::pack::embedded()).map_err(DeskError::Rules)?;
     Ok((set, version))
 }
 
@@ -360,10 +385,11 @@ fn refused(
     );
     let Some(topic) = &config.operator_topic else { return };
     let told = || -> Result<(), String> {
-        let path =
-            format!("operator/{what}-{}.json", if version.is_empty() { "none" } else { version });
-        let note = json!({"from": uri, "reason": reason}).to_string();
-        if !store.create(&path, note.into_bytes()).map_err(|error| error.to_string())? {
+        // What could not even be listed has no version; a day later it is news again.
+        let day = clock::now().to_string().chars().take(10).collect::<String>();
+        let version = if version.is_empty() { &day } else { version };
+        let path = format!("operator/{what}-{version}.json");
+        if store.has(&path).map_err(|error| error.to_string())? {
             return Ok(());
         }
         let sink = SinkConfig::Sns { topic_arn: topic.clone(), format: Form::Text };
@@ -394,7 +420,10 @@ fn refused(
             findings: Vec::new(),
             cut: false,
         };
-        sink.send(&alert, now).map(|_| ()).map_err(|error| error.to_string())
+        sink.send(&alert, now).map_err(|error| error.to_string())?;
+        // Behind the message: to be told twice is better than never.
+        let note = json!({"from": uri, "reason": reason}).to_string();
+        store.create(&path, note.into_bytes()).map(|_| ()).map_err(|error| error.to_string())
     };
     if let Err(error) = told() {
         log.error("the operator could not be told", json!({"topic": topic, "reason": error}));

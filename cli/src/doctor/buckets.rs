@@ -44,8 +44,11 @@ fn notifications(client: &Client, bucket: &str, function: Option<&str>, checks: 
             return;
         }
     };
+    // A large object comes in parts, which is another event.
     let created = |events: &[Event]| {
-        events.iter().any(|event| event.as_str().starts_with("s3:ObjectCreated:"))
+        let has = |name: &str| events.iter().any(|event| event.as_str() == name);
+        has("s3:ObjectCreated:*")
+            || (has("s3:ObjectCreated:Put") && has("s3:ObjectCreated:CompleteMultipartUpload"))
     };
     let queues = found
         .queue_configurations()
@@ -69,7 +72,7 @@ fn notifications(client: &Client, bucket: &str, function: Option<&str>, checks: 
         checks.ok(bucket, "new objects are told to EventBridge");
     } else {
         // Without a function somebody reads the bucket by hand, or by cron.
-        let what = "nobody is told of a new object";
+        let what = "nobody is told of every new object, however it was stored";
         let mend = format!(
             "docs/deploying.md, \"Wire the buckets\", has the command that adds to what {bucket} has"
         );

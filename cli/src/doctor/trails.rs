@@ -79,9 +79,16 @@ fn one(client: &Client, trail: &Trail, checks: &mut Checks) -> bool {
                         && selector.read_write_type() != Some(&ReadWriteType::ReadOnly)
                 };
                 let management = |selector: &aws_sdk_cloudtrail::types::AdvancedEventSelector| {
-                    selector.field_selectors().iter().any(|field| {
-                        field.field() == "eventCategory"
-                            && field.equals().iter().any(|value| value == "Management")
+                    // One that asks for more than management events may leave out StartSession.
+                    selector.field_selectors().iter().all(|field| match field.field() {
+                        "eventCategory" => field.equals().iter().any(|value| value == "Management"),
+                        "readOnly" => field.equals().iter().all(|value| value == "false"),
+                        "eventSource" => {
+                            let ssm = |value: &String| value == "ssm.amazonaws.com";
+                            !field.not_equals().iter().any(ssm)
+                                && (field.equals().is_empty() || field.equals().iter().any(ssm))
+                        }
+                        _ => false,
                     })
                 };
                 // A trail without any takes all management events.

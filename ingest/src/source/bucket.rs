@@ -149,8 +149,14 @@ impl Listing {
             .set_version_id_marker(from.version_id);
         let page = aws::runtime().block_on(list.send()).map_err(service_error)?;
         for object in page.versions() {
-            let version = object.version_id().filter(|id| *id != "null");
-            self.add(object.key(), version, object.e_tag(), object.last_modified(), object.size());
+            // `null` is a version too: what was there before versions were kept.
+            self.add(
+                object.key(),
+                object.version_id(),
+                object.e_tag(),
+                object.last_modified(),
+                object.size(),
+            );
         }
         let key = page.next_key_marker.filter(|_| page.is_truncated == Some(true));
         self.next =

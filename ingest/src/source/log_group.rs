@@ -60,7 +60,7 @@ impl LogGroup {
     /// What can be read at `now`, of streams that something has come to since `since`; the newest first.
     pub fn list(&self, since: Option<Timestamp>, now: Timestamp) -> Streams {
         let stale = since.map(|since| since.saturating_sub(STALE).unwrap_or(Timestamp::MIN));
-        Streams { group: self.clone(), since, stale, now, next: Next::First, page: VecDeque::new() }
+        Streams { group: self.clone(), stale, now, next: Next::First, page: VecDeque::new() }
     }
 }
 
@@ -76,7 +76,6 @@ enum Next {
 #[derive(Debug)]
 pub struct Streams {
     group: LogGroup,
-    since: Option<Timestamp>,
     stale: Option<Timestamp>,
     now: Timestamp,
     next: Next,
@@ -105,11 +104,14 @@ impl Streams {
             .descending(true)
             .set_next_token(token);
         let page = aws::runtime().block_on(list.send()).map_err(service_error)?;
-        let mut is_all_old = !page.log_streams().is_empty();
+        let mut is_all_old = self.stale.is_some() && !page.log_streams().is_empty();
         for stream in page.log_streams() {
             let last = instant(stream.last_event_timestamp());
-            // Nothing has come to it, ever.
-            let Some(last) = last else { continue };
+            let Some(last) = last else {
+                // Nothing has come to it yet, as far as is known: that says nothing of the next ones.
+                is_all_old = false;
+                continue;
+            };
             let is_old = self.stale.is_some_and(|stale| last < stale);
             is_all_old &= is_old;
             if !is_old {
@@ -140,7 +142,8 @@ impl Streams {
         }
         let first = instant(stream.first_event_timestamp()).unwrap_or(last);
         let over = self.now.saturating_sub(LATE).unwrap_or(Timestamp::MIN);
-        for hour in hours(self.since.map_or(first, |since| since.max(first)), over) {
+        // Hours that were not over when a run said how far it came are among them; what is known is not read again.
+        for hour in hours(self.stale.map_or(first, |stale| stale.max(first)), over) {
             if hour > last {
                 break;
             }

@@ -18,30 +18,34 @@ use super::{HANDED_OVER, MAX_PROBLEMS, Options, RowCounts, rows};
 use crate::examine::{Examiner, Judged};
 use crate::scan::{opens_session, session_of};
 
-/// Rows of a table that are written at once.
+/// Rows of a table that are written at once, and bytes of their long texts: somebody may write many that are long.
 const PART: usize = 64 << 10;
+const PART_BYTES: usize = 16 << 20;
 
 /// The rows of one table that have gathered.
 struct Gathered<R> {
     days: BTreeMap<Option<Date>, Vec<R>>,
     waiting: usize,
+    bytes: usize,
     parts: usize,
     count: u64,
 }
 
 impl<R: Row> Gathered<R> {
     const fn new() -> Self {
-        Self { days: BTreeMap::new(), waiting: 0, parts: 0, count: 0 }
+        Self { days: BTreeMap::new(), waiting: 0, bytes: 0, parts: 0, count: 0 }
     }
 
-    fn add(&mut self, day: Option<Date>, row: R) {
+    /// Adds a row, with `bytes` of text that may be long.
+    fn add(&mut self, day: Option<Date>, row: R, bytes: usize) {
+        self.bytes += bytes;
         self.days.entry(day).or_default().push(row);
         self.waiting += 1;
         self.count += 1;
     }
 
     fn is_full(&self) -> bool {
-        self.waiting >= PART
+        self.waiting >= PART || self.bytes >= PART_BYTES
     }
 
     /// What has gathered, as files. Where they lie depends on the artifact alone.
@@ -54,6 +58,7 @@ impl<R: Row> Gathered<R> {
             files.push(Store::encode(day, &name, rows)?);
         }
         self.waiting = 0;
+        self.bytes = 0;
         self.parts += 1;
         Ok(())
     }
@@ -182,7 +187,10 @@ impl<'a, 'e> Reading<'a, 'e> {
     fn judged(&mut self, judged: Vec<Judged>, otherwise: Option<Date>) {
         for judged in judged {
             let day = day(judged.finding.time).or(otherwise);
-            self.matches.add(day, rows::matched(self.set, &judged));
+            let row = rows::matched(self.set, &judged);
+            let bytes = row.captures.as_ref().map_or(0, String::len)
+                + row.command.as_ref().map_or(0, String::len);
+            self.matches.add(day, row, bytes);
             if self.set.is_told(judged.rule) && !judged.is_again {
                 self.levels[judged.finding.rule.level as usize] += 1;
                 self.days.insert(day);
@@ -190,7 +198,8 @@ impl<'a, 'e> Reading<'a, 'e> {
                 if self.told.len() < HANDED_OVER {
                     self.told.push(row.clone());
                 }
-                self.findings.add(day, row);
+                let bytes = row.evidence.len() + row.command.as_ref().map_or(0, String::len);
+                self.findings.add(day, row, bytes);
             }
         }
     }
@@ -272,7 +281,8 @@ impl Sink for Reading<'_, '_> {
             {
                 self.failure.get_or_insert(error);
             }
-            self.activity.add(day, row);
+            let bytes = row.record.as_ref().map_or(0, String::len);
+            self.activity.add(day, row, bytes);
             self.judged(found, day);
         }
         if let Err(error) = result {
@@ -298,7 +308,9 @@ impl Sink for Reading<'_, '_> {
         let otherwise = day(rows::day_of(head, self.artifact.stored));
         self.judged(found, otherwise);
         self.options.masker.command(&mut command);
-        self.commands.add(day(command.time).or(otherwise), rows::command(head, command));
+        let bytes = command.text.len() + command.original.as_ref().map_or(0, String::len);
+        let day = day(command.time).or(otherwise);
+        self.commands.add(day, rows::command(head, command), bytes);
         self.make_room();
     }
 
@@ -315,7 +327,7 @@ impl Sink for Reading<'_, '_> {
         let otherwise = day(rows::day_of(head, self.artifact.stored));
         self.judged(found, otherwise);
         let row = rows::transcript(head, self.artifact.stored, self.artifact.sha256.as_deref());
-        self.transcripts.add(otherwise, row);
+        self.transcripts.add(otherwise, row, 0);
         self.make_room();
     }
 

@@ -146,8 +146,11 @@ impl<'s> State<'s> {
             let Some(pending) = self.pending(group, *number)? else { continue };
             told.extend(pending.finding_ids.iter().cloned());
             last = Some((*number, pending.created));
-            let waiting: Vec<String> =
-                pending.sinks.iter().filter(|s| !notification.sent.contains(*s)).cloned().collect();
+            // To a sink that the routes do not have any more nobody can send: it is not tried again and again.
+            let waits = |sink: &&String| {
+                !notification.sent.contains(*sink) && routes.sinks.contains_key(*sink)
+            };
+            let waiting: Vec<String> = pending.sinks.iter().filter(waits).cloned().collect();
             if waiting.is_empty() || !self.is_free(group, *number, notification, &pending, now)? {
                 continue;
             }
