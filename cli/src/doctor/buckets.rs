@@ -54,17 +54,17 @@ fn notifications(client: &Client, bucket: &str, function: Option<&str>, checks: 
         .queue_configurations()
         .iter()
         .filter(|to| created(to.events()))
-        .map(|to| to.queue_arn());
+        .map(aws_sdk_s3::types::QueueConfiguration::queue_arn);
     let topics = found
         .topic_configurations()
         .iter()
         .filter(|to| created(to.events()))
-        .map(|to| to.topic_arn());
+        .map(aws_sdk_s3::types::TopicConfiguration::topic_arn);
     let functions = found
         .lambda_function_configurations()
         .iter()
         .filter(|to| created(to.events()))
-        .map(|to| to.lambda_function_arn());
+        .map(aws_sdk_s3::types::LambdaFunctionConfiguration::lambda_function_arn);
     let heard: Vec<&str> = queues.chain(topics).chain(functions).collect();
     if !heard.is_empty() {
         checks.ok(bucket, format!("new objects are told to {}", heard.join(", ")));
@@ -77,9 +77,9 @@ fn notifications(client: &Client, bucket: &str, function: Option<&str>, checks: 
             "docs/deploying.md, \"Wire the buckets\", has the command that adds to what {bucket} has"
         );
         if function.is_some() {
-            checks.fail(bucket, what, mend)
+            checks.fail(bucket, what, mend);
         } else {
-            checks.warn(bucket, what, mend)
+            checks.warn(bucket, what, mend);
         }
     }
 }

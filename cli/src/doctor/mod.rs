@@ -68,7 +68,9 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<Outcome, Failure> {
         let mut here = preferences::check(&ssm, &mut logs).all;
         here.extend(preferences::documents(&ssm, &mut logs).all);
         if regions.len() > 1 {
-            here.iter_mut().for_each(|check| check.subject = format!("{region} {}", check.subject));
+            for check in &mut here {
+                check.subject = format!("{region} {}", check.subject);
+            }
         }
         all.extend(here);
     }

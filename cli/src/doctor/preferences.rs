@@ -23,7 +23,7 @@ pub(crate) fn check(client: &Client, logs: &mut Logs) -> Checks {
         Ok(got) => match parse(got.content().unwrap_or_default()) {
             Ok(inputs) => preferences(&inputs, &mut checks, logs),
             Err(reason) => {
-                checks.fail(PREFERENCES, reason, mend("s3BucketName", "my-session-logs"))
+                checks.fail(PREFERENCES, reason, mend("s3BucketName", "my-session-logs"));
             }
         },
         Err(SdkError::ServiceError(error)) if error.err().is_invalid_document() => checks.fail(
@@ -36,7 +36,7 @@ pub(crate) fn check(client: &Client, logs: &mut Logs) -> Checks {
     checks
 }
 
-/// Documents of the account's own: each can be named in StartSession, and its logging counts, not that of the preferences.
+/// Documents of the account's own: each can be named in `StartSession`, and its logging counts, not that of the preferences.
 pub(crate) fn documents(client: &Client, logs: &mut Logs) -> Checks {
     let mut checks = Checks::new("documents");
     let filter =
@@ -165,7 +165,7 @@ fn preferences(document: &Value, checks: &mut Checks, logs: &mut Logs) {
     }
     match text(inputs, "kmsKeyId") {
         Some(_) => {
-            checks.ok("kmsKeyId", "the data channel is encrypted with a key of the account's own")
+            checks.ok("kmsKeyId", "the data channel is encrypted with a key of the account's own");
         }
         None => checks.warn(
             "kmsKeyId",
