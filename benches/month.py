@@ -42,6 +42,8 @@ TABLES = {
       'certain' AS confidence, 'marked' AS confidence_reason, 'ssm-user' AS "user", {NONE} AS host, '/' AS cwd, 1::BIGINT AS level,
       's3://logs/' || session_id || '.log' AS artifact, k * 100 AS "offset", k * 100 + 40 AS offset_end
       FROM s, range(1, {args.commands} + 1) c(k)""",
+    # The views do not look at them, but the tables of an engine have to be there.
+    "matches": "SELECT time, 'command' AS kind, 'rule-1' AS rule_id, md5('m' || i) AS event, session_id FROM s WHERE i % 1000 = 3",
     "findings": f"""SELECT time + INTERVAL 2 MINUTE AS time, time + INTERVAL 2 MINUTE AS time_end, md5('f' || i) AS finding_id, 'rule-' || (i % 40) AS rule_id,
       'A rule' AS rule_title, ['low', 'medium', 'high'][(i % 3 + 1)::INT] AS level, ['attack.t1548']::VARCHAR[] AS tags, session_id, arn AS principal,
       'AssumedRole' AS principal_type, {NONE} AS principal_claimed_name, '111122223333' AS account, 'eu-west-1' AS region, target,
