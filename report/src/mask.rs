@@ -165,9 +165,6 @@ const TELLTALES: &[&str] = &[
     "identified",
 ];
 
-/// Bytes that an expression may keep of what it has worked out.
-const CACHE: usize = 128 << 10;
-
 struct Finder {
     telltales: AhoCorasick,
     places: Vec<Regex>,
@@ -184,10 +181,7 @@ static FINDER: LazyLock<Finder> = LazyLock::new(|| {
             .replace("{w}", WORD)
             .replace("{v}", VALUE)
             .replace("{gap}", GAP);
-        // Each may fill its cache, in every thread, where a text is not ASCII: 2 MB each would be 200 MB.
-        let config = Regex::config().hybrid_cache_capacity(CACHE);
-        let built = Regex::builder().configure(config).build(&place);
-        built.expect("the expressions are constant, and a test compiles them")
+        Regex::new(&place).expect("the expressions are constant, and a test compiles them")
     });
     Finder { telltales, places: places.collect() }
 });
