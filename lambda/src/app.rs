@@ -16,7 +16,7 @@ use report::view::Grace;
 use serde_json::{Value, json};
 
 use crate::clock;
-use crate::config::Config;
+use crate::config::{Config, parse_age};
 use crate::event::{Answer, Event, Item, Task, What, Work, recognise};
 use crate::log::{Log, Metric, Severity, metrics};
 use crate::rules::{Desk, DeskError};
@@ -81,13 +81,9 @@ impl App {
         let now = clock::now();
         let back = match since {
             None => self.config.sweep_since,
-            Some(text) => text
-                .parse::<jiff::Span>()
-                .ok()
-                .and_then(|span| span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok())
-                .ok_or_else(|| {
-                    Failure::Event(format!("`since` is `{text}`; it has to be an age such as 3d"))
-                })?,
+            Some(text) => parse_age(text).ok_or_else(|| {
+                Failure::Event(format!("`since` is `{text}`; it has to be an age such as 3d"))
+            })?,
         };
         let since = now.checked_sub(back).ok();
         let orders = self.desk.orders(&self.config, &self.store, log);

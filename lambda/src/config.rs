@@ -150,10 +150,7 @@ impl Config {
         }
         let mut age = |name: &str, usual: &str| {
             let text = get(name).unwrap_or_else(|| usual.to_owned());
-            // A day of 24 hours: what is meant is a span, not a calendar.
-            let span = text.parse::<jiff::Span>().ok();
-            let age = span
-                .and_then(|span| span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok());
+            let age = parse_age(&text);
             age.filter(SignedDuration::is_positive).unwrap_or_else(|| {
                 wrong.push(format!("{name} is `{text}`; it has to be an age such as {usual}"));
                 SignedDuration::ZERO
@@ -200,6 +197,12 @@ impl Config {
             function: get("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
         })
     }
+}
+
+/// An age such as `3d`. A day has 24 hours: what is meant is a span, not a calendar.
+pub(crate) fn parse_age(text: &str) -> Option<SignedDuration> {
+    let span = text.parse::<jiff::Span>().ok()?;
+    span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok()
 }
 
 fn topic_arn(name: &str, arn: &str, wrong: &mut Vec<String>) {
