@@ -2,7 +2,7 @@
 """A made-up month of facts, for the views: month.py ROOT [--sessions N] [--commands N]
 
 Needs duckdb (tests/requirements.txt). One file a day and table, seeded: the same rows every time. One session in twenty has no
-transcript, one in ten is a port forward, which never has one.
+transcript, one in ten is a port forward, which never has one: neither has commands.
 """
 import argparse
 import pathlib
@@ -16,7 +16,7 @@ parser.add_argument("--commands", type=int, default=10)
 args = parser.parse_args()
 db = duckdb.connect()
 db.execute(f"""
-CREATE TABLE s AS SELECT
+CREATE TABLE every AS SELECT
   i, 'user' || (i % 997) || '-0' || substr(md5(i::VARCHAR), 1, 16) AS session_id,
   TIMESTAMPTZ '2026-10-01 00:00:00+00' + to_seconds((i * 31 * 86400.0 / {args.sessions})::BIGINT) AS time,
   'arn:aws:sts::111122223333:assumed-role/Ops/user' || (i % 997) AS arn, 'i-0' || substr(md5((i % 499)::VARCHAR), 1, 16) AS target,
@@ -41,7 +41,7 @@ TABLES = {
       'cat /var/log/app-' || (i * 7 + k) % 5003 || '.log' AS text, {NONE} AS original, 'posix' AS shell, 'executed' AS status,
       'certain' AS confidence, 'marked' AS confidence_reason, 'ssm-user' AS "user", {NONE} AS host, '/' AS cwd, 1::BIGINT AS level,
       's3://logs/' || session_id || '.log' AS artifact, k * 100 AS "offset", k * 100 + 40 AS offset_end
-      FROM s, range(1, {args.commands} + 1) c(k)""",
+      FROM s, range(1, {args.commands} + 1) c(k) WHERE NOT is_port AND NOT is_lost""",
     # The views do not look at them, but the tables of an engine have to be there.
     "matches": "SELECT time, 'command' AS kind, 'rule-1' AS rule_id, md5('m' || i) AS event, session_id FROM s WHERE i % 1000 = 3",
     "findings": f"""SELECT time + INTERVAL 2 MINUTE AS time, time + INTERVAL 2 MINUTE AS time_end, md5('f' || i) AS finding_id, 'rule-' || (i % 40) AS rule_id,
@@ -50,11 +50,12 @@ TABLES = {
       {NONE} AS event_id, 'command' AS event_name, 'sudo su -' AS command, {NONE} AS source_ip, {NONE} AS error_code, '[]' AS evidence,
       {NONE} AS correlated, 0::BIGINT AS correlated_count, 's3://logs/x' AS artifact, 0::BIGINT AS "offset" FROM s WHERE i % 20 = 3""",
 }
-for table, rows in TABLES.items():
-    place = args.root / "facts" / table
-    place.mkdir(parents=True, exist_ok=True)
-    for day in range(1, 32):
-        folder = place / f"date=2026-10-{day:02}"
-        folder.mkdir(exist_ok=True)
+for day in range(1, 32):
+    # What of a session lies in this day, began in it or a little before.
+    db.execute(f"""CREATE OR REPLACE TEMP TABLE s AS SELECT * FROM every
+      WHERE time >= TIMESTAMPTZ '2026-10-{day:02} 00:00:00+00' - INTERVAL 1 HOUR AND time < TIMESTAMPTZ '2026-10-{day:02} 00:00:00+00' + INTERVAL 1 DAY""")
+    for table, rows in TABLES.items():
+        folder = args.root / "facts" / table / f"date=2026-10-{day:02}"
+        folder.mkdir(parents=True, exist_ok=True)
         db.execute(f"""COPY (SELECT * FROM ({rows}) WHERE (time AT TIME ZONE 'UTC')::DATE = DATE '2026-10-{day:02}' ORDER BY time, session_id)
           TO '{folder}/made-up.parquet' (FORMAT parquet, COMPRESSION zstd)""")

@@ -34,6 +34,10 @@ pub(crate) enum Command {
     Coverage(crate::views::CoverageArgs),
     /// List who had sessions on which node.
     Access(crate::views::AccessArgs),
+    /// Write the report of a month: access, commands, findings, every gap, controls, one page for an auditor.
+    Report(crate::report::ReportArgs),
+    /// Look whether a report is what it was.
+    Verify(crate::verify::VerifyArgs),
     /// Print the commands that people ran, reconstructed from transcripts.
     Commands(CommandsArgs),
     /// Show sessions as they went: who, where, each command, and what was found or hidden.

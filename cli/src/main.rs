@@ -11,10 +11,12 @@ mod exit;
 mod ingest;
 mod input;
 mod man;
+mod report;
 mod rules;
 mod scan;
 mod sweep;
 mod timeline;
+mod verify;
 mod views;
 
 use std::process::ExitCode;
@@ -33,6 +35,8 @@ fn main() -> ExitCode {
         Command::Sessions(args) => views::sessions(&args),
         Command::Coverage(args) => views::coverage(&args),
         Command::Access(args) => views::access(&args),
+        Command::Report(args) => report::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Commands(args) => commands::run(&args),
         Command::Timeline(args) => timeline::run(&args),
         Command::Rules(args) => rules::run(&args),

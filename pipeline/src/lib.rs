@@ -5,6 +5,8 @@
 //! ingest   artifacts ──ingest──▶ events ──rules──▶ facts in the store    (each once)
 //! sweep    facts ──views──▶ sessions, gaps ──rules, correlations──▶ findings in the store
 //! alerts   findings in the store ──routes──▶ sinks, each once
+//! report   facts of a period ──views──▶ files, and a manifest of their hashes; is it what it was?
+//! integrity CloudTrail's digests ──▶ is its trail what it was? Kept as a fact
 //! commands transcripts ──ingest──▶ the commands that people ran
 //! pack     where the rules come from: a directory, or the pack that is embedded
 //! cases    the tests beside a rule: event or command line → does it fire?
@@ -23,7 +25,9 @@ mod examine;
 pub mod explain;
 mod finding;
 pub mod ingest;
+pub mod integrity;
 pub mod pack;
+pub mod report;
 pub mod scan;
 mod seen;
 pub mod sweep;

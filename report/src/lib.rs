@@ -9,6 +9,7 @@
 
 pub mod alert;
 pub mod mask;
+pub mod redact;
 pub mod sink;
 pub mod store;
 pub mod turn;

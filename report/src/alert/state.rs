@@ -25,17 +25,17 @@ pub const LEASE: SignedDuration = SignedDuration::from_mins(5);
 
 /// A notification.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Pending {
-    created: Timestamp,
+pub(super) struct Pending {
+    pub(super) created: Timestamp,
     /// The findings that it tells of.
-    finding_ids: Vec<String>,
-    sinks: Vec<String>,
-    alert: Alert,
+    pub(super) finding_ids: Vec<String>,
+    pub(super) sinks: Vec<String>,
+    pub(super) alert: Alert,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Stamp {
-    time: Timestamp,
+pub(super) struct Stamp {
+    pub(super) time: Timestamp,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     reasons: Vec<String>,
     /// What was done, where it is more than to tell.
@@ -77,7 +77,7 @@ pub struct State<'s> {
     known: BTreeMap<String, Known>,
 }
 
-fn folder(day: Option<Date>) -> String {
+pub(super) fn folder(day: Option<Date>) -> String {
     let day = day.map_or_else(|| crate::store::NO_DATE.to_owned(), |day| day.to_string());
     format!("alerts/date={day}")
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path as FsPath, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 
@@ -12,6 +12,7 @@ use bytes::Bytes;
 use jiff::civil::Date;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
+use sha2::{Digest as _, Sha256};
 use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions};
 
 use super::parquet;
@@ -71,6 +72,21 @@ pub struct Store {
     root: String,
     /// If it is a directory.
     directory: Option<PathBuf>,
+    /// The files of facts that were read, where that was asked for.
+    witness: Option<Mutex<BTreeMap<String, Witnessed>>>,
+}
+
+/// A file of facts that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Witnessed {
+    /// Below the root.
+    pub path: String,
+    /// Bytes.
+    pub bytes: u64,
+    /// Of the bytes.
+    pub sha256: [u8; 32],
+    /// Rows in it.
+    pub rows: u64,
 }
 
 /// How a file is opened.
@@ -79,6 +95,9 @@ type Open<'a> =
 
 /// Objects of a bucket that are created at once.
 const AT_ONCE: usize = 8;
+
+/// Bytes of a part of a large upload.
+const UPLOAD: u64 = 8 << 20;
 
 /// Bytes of files that a thread reads at once, and their number.
 const PART: u64 = 1 << 20;
@@ -110,7 +129,7 @@ impl Store {
         let failed = |reason: String| StoreError::Root { root: root.to_owned(), reason };
         if let Some((bucket, prefix)) = aws::s3_uri(root) {
             let objects = aws::bucket(bucket, prefix).map_err(|error| failed(error.to_string()))?;
-            return Ok(Self { objects, root: root.to_owned(), directory: None });
+            return Ok(Self { objects, root: root.to_owned(), directory: None, witness: None });
         }
         if root.contains("://") {
             return Err(failed("a store is a directory or s3://bucket/prefix".to_owned()));
@@ -119,7 +138,31 @@ impl Store {
         let objects =
             LocalFileSystem::new_with_prefix(root).map_err(|error| failed(error.to_string()))?;
         let directory = Some(PathBuf::from(root));
-        Ok(Self { objects: Arc::new(objects), root: root.to_owned(), directory })
+        Ok(Self { objects: Arc::new(objects), root: root.to_owned(), directory, witness: None })
+    }
+
+    /// From now on it remembers which files of facts were read, with their hashes.
+    #[must_use]
+    pub fn witnessed(self) -> Self {
+        Self { witness: Some(Mutex::default()), ..self }
+    }
+
+    /// The files of facts that were read since [`Store::witnessed`], by their paths.
+    pub fn witness(&self) -> Vec<Witnessed> {
+        let witness = self.witness.as_ref().map(|w| w.lock().unwrap_or_else(PoisonError::into_inner));
+        witness.map(|witness| witness.values().cloned().collect()).unwrap_or_default()
+    }
+
+    fn testify(&self, path: &str, bytes: &[u8], batches: &[RecordBatch]) {
+        let Some(witness) = &self.witness else { return };
+        let lock = || witness.lock().unwrap_or_else(PoisonError::into_inner);
+        if lock().contains_key(path) {
+            return;
+        }
+        let sha256 = <[u8; 32]>::from(Sha256::digest(bytes));
+        let rows = batches.iter().map(|batch| batch.num_rows() as u64).sum();
+        let seen = Witnessed { path: path.to_owned(), bytes: bytes.len() as u64, sha256, rows };
+        lock().insert(path.to_owned(), seen);
     }
 
     /// Begins to write. If nobody else writes, what killed processes had begun is removed first: such a file has a `#` and
@@ -170,6 +213,32 @@ impl Store {
             root: self.root.clone(),
             reason: format!("cannot be made durable: {error}"),
         })
+    }
+
+    /// Writes an object from a file, in parts where it is large. What was there is replaced: not for facts.
+    pub fn upload(&self, path: &str, file: &FsPath) -> Result<(), StoreError> {
+        use std::io::Read as _;
+        let failed = |source| StoreError::Object { path: path.to_owned(), source };
+        let unread = |error: std::io::Error| {
+            failed(object_store::Error::Generic { store: "file", source: Box::new(error) })
+        };
+        let mut file = File::open(file).map_err(unread)?;
+        let mut part = Vec::new();
+        file.by_ref().take(UPLOAD).read_to_end(&mut part).map_err(unread)?;
+        let location = Path::from(path);
+        if (part.len() as u64) < UPLOAD {
+            let put = self.objects.put(&location, Bytes::from(part).into());
+            return aws::runtime().block_on(put).map(|_| ()).map_err(failed);
+        }
+        let begun = aws::runtime().block_on(self.objects.put_multipart(&location));
+        let mut upload = object_store::WriteMultipart::new(begun.map_err(failed)?);
+        while !part.is_empty() {
+            upload.put(Bytes::from(std::mem::take(&mut part)));
+            // Few parts wait at a time: memory does not grow with the file.
+            aws::runtime().block_on(upload.wait_for_capacity(AT_ONCE)).map_err(failed)?;
+            file.by_ref().take(UPLOAD).read_to_end(&mut part).map_err(unread)?;
+        }
+        aws::runtime().block_on(upload.finish()).map(|_| ()).map_err(failed)
     }
 
     /// Is there an object?
@@ -307,8 +376,10 @@ impl Store {
         let one = |file: &Entry| {
             let Some(bytes) = self.get(&file.path)? else { return Ok(Vec::new()) };
             let failed = |source| StoreError::Parquet { path: file.path.clone(), source };
-            let batches = open(bytes).map_err(failed)?;
-            batches.collect::<Result<Vec<_>, _>>().map_err(failed)
+            let batches = open(bytes.clone()).map_err(failed)?;
+            let batches = batches.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+            self.testify(&file.path, &bytes, &batches);
+            Ok(batches)
         };
         let processors = std::thread::available_parallelism().map_or(1, Into::into);
         let threads = if self.directory.is_some() { processors } else { processors.max(4) * 4 };

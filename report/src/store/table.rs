@@ -258,4 +258,4 @@ macro_rules! table {
     };
 }
 
-pub(super) use table;
+pub(crate) use table;

@@ -4,10 +4,24 @@
 //! are SQL in `deploy/sql/`, and a test holds both to the same rows.
 
 mod access;
+pub mod commands;
 mod coverage;
+pub mod events;
+mod figures;
+pub mod found;
+mod pairs;
+mod period;
 mod sessions;
 mod symbols;
+mod whole;
 
 pub use access::{Access, Accesses};
 pub use coverage::{Coverage, Grace, Tally};
-pub use sessions::{Range, SessionRow, Sessions};
+pub use figures::{DayOf, Figures, Gather, Note, Notes, Sum, SumOf};
+pub use pairs::Pairs;
+pub use period::Period;
+pub use sessions::{Range, SessionNumber, SessionRow, Sessions};
+pub use whole::{
+    AlertFigures, CommandFigures, Control, ControlFigures, EventFigures, Evidence, FindingFigures, IntegrityFigures, PeriodOf,
+    RuleFigures, Whole,
+};

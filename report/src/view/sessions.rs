@@ -89,8 +89,18 @@ struct Draft {
     in_parts: u64,
     hidden: Symbol,
     hidden_in_parts: Symbol,
+    /// The whole transcript that shows most, where that was asked for.
+    best: Option<Box<Best>>,
     findings: u64,
     highest: Option<Level>,
+}
+
+/// A transcript, by what decides which of several is taken: most commands, then the least name and place.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Best {
+    fewer: std::cmp::Reverse<u64>,
+    artifact: Box<str>,
+    offset: i64,
 }
 
 /// All sessions of a store.
@@ -98,6 +108,20 @@ struct Draft {
 pub struct Sessions {
     symbols: Symbols,
     drafts: Drafts,
+    /// Artifacts that are parts of streams, by a hash; kept where it was asked which commands are whose.
+    parts: HashSet<u128>,
+    wants_artifacts: bool,
+}
+
+/// A session, by its number in [`Sessions`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionNumber(u32);
+
+impl SessionNumber {
+    /// As an index, below [`Sessions::count`].
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
 }
 
 /// Sessions by a hash of their id. It is as wide as two, with seeds that nobody outside knows: two ids that have the same are
@@ -232,7 +256,7 @@ const ACTIVITY: [&str; 20] = [
     "document",
     "reason",
 ];
-const TRANSCRIPTS: [&str; 12] = [
+const TRANSCRIPTS: [&str; 14] = [
     "session_id",
     "target",
     "region",
@@ -245,18 +269,36 @@ const TRANSCRIPTS: [&str; 12] = [
     "commands",
     "observations",
     "part",
+    "artifact",
+    "offset",
 ];
 const FINDINGS: [&str; 3] = ["finding_id", "session_id", "level"];
 
 impl Sessions {
     /// Reads them.
     pub fn read(store: &Store, range: Range) -> Result<Self, StoreError> {
+        Self::read_as(store, range, false)
+    }
+
+    /// Reads them, and remembers in which transcript each shows most: [`Sessions::shows`] can be asked then.
+    pub fn read_with_transcripts(store: &Store, range: Range) -> Result<Self, StoreError> {
+        Self::read_as(store, range, true)
+    }
+
+    fn read_as(store: &Store, range: Range, wants_artifacts: bool) -> Result<Self, StoreError> {
         let (since, until) = range.days();
-        let mut this = Self { symbols: Symbols::new(), drafts: Drafts::default() };
+        let mut this = Self {
+            symbols: Symbols::new(),
+            drafts: Drafts::default(),
+            parts: HashSet::new(),
+            wants_artifacts,
+        };
         let files = store.files::<Activity>(since, until)?;
         store.fold(&files, &ACTIVITY, &["session_id", "event_id"], |batch| this.activity(batch))?;
         let files = store.files::<Transcript>(since, until)?;
-        store.fold(&files, &TRANSCRIPTS, &["session_id"], |batch| this.transcripts(batch))?;
+        let columns = if wants_artifacts { &TRANSCRIPTS[..] } else { &TRANSCRIPTS[..12] };
+        let plain = ["session_id", "artifact"];
+        store.fold(&files, columns, &plain, |batch| this.transcripts(batch))?;
         let mut told = HashSet::new();
         let files = store.files::<FindingRow>(since, until)?;
         store.fold(&files, &FINDINGS, &["session_id", "finding_id"], |batch| {
@@ -293,7 +335,7 @@ impl Sessions {
                 continue;
             }
             if opens.get(at) == Some(true) {
-                let Self { symbols, drafts } = self;
+                let Self { symbols, drafts, .. } = self;
                 let target = columns[6].texts.get(at).filter(|target| target.starts_with("ecs:"));
                 let container = symbols.of(target);
                 let time = times.get(at);
@@ -356,15 +398,21 @@ impl Sessions {
             (numbers("first_event"), numbers("last_event"), numbers("ended"));
         let (commands, observations) = (numbers("commands"), texts("observations"));
         let parts = Flags::of(batch, "part");
+        let (artifacts, offsets) = (texts("artifact"), numbers("offset"));
         let mut columns =
             ["target", "region", "principal_arn", "run_as"].map(|name| Column::of(batch, name));
         for at in 0..batch.num_rows() {
             let Some(id) = ids.get(at) else { continue };
-            let Self { symbols, drafts } = self;
+            let Self { symbols, drafts, parts: of_streams, wants_artifacts } = self;
             let [target, region, principal, run_as] =
                 std::array::from_fn::<_, 4, _>(|i| columns[i].symbol(at, symbols));
             let hidden = observations.get(at).and_then(hidden);
             let hidden = symbols.of(hidden.as_deref());
+            let artifact = artifacts.get(at).filter(|_| *wants_artifacts);
+            let is_part = parts.get(at) == Some(true);
+            if let Some(artifact) = artifact.filter(|_| is_part) {
+                of_streams.insert(drafts.key(artifact));
+            }
             let draft = drafts.of(id);
             draft.stream_target = symbols.least(draft.stream_target, target);
             draft.stream_region = symbols.least(draft.stream_region, region);
@@ -378,12 +426,22 @@ impl Sessions {
             draft.transcripts += 1;
             draft.cut += u32::from(complete.get(at) == Some(false));
             // Forms show the same commands; parts of a stream show each their own, and are a form together.
-            if parts.get(at) == Some(true) {
+            if is_part {
                 draft.in_parts += count;
                 draft.hidden_in_parts = symbols.least(draft.hidden_in_parts, hidden);
                 continue;
             }
             draft.commands = draft.commands.max(count);
+            if let Some(artifact) = artifact {
+                let fewer = std::cmp::Reverse(count);
+                let offset = offsets.get(at).unwrap_or_default();
+                let is_better = draft.best.as_ref().is_none_or(|best| {
+                    (fewer, artifact, offset) < (best.fewer, &*best.artifact, best.offset)
+                });
+                if is_better {
+                    draft.best = Some(Box::new(Best { fewer, artifact: artifact.into(), offset }));
+                }
+            }
             // What one form hides another may show.
             draft.hidden = match draft.whole {
                 0 => hidden,
@@ -432,6 +490,81 @@ impl Sessions {
         }
     }
 
+    /// How many there are, those of other days among them.
+    pub fn count(&self) -> usize {
+        self.drafts.all.len()
+    }
+
+    /// The sessions of a range that `holds` wants, in order of their start.
+    pub fn ordered(
+        &self,
+        range: Range,
+        now: Timestamp,
+        grace: Grace,
+        mut holds: impl FnMut(&SessionRow<'_>) -> bool,
+    ) -> Vec<SessionNumber> {
+        let mut numbers: Vec<(Option<Timestamp>, u32)> = Vec::new();
+        for (at, draft) in self.drafts.all.iter().enumerate() {
+            if !draft.is_opened && draft.transcripts == 0 {
+                continue;
+            }
+            let row = self.row(&draft.id, draft, now, grace);
+            if range.holds(row.start.or(row.end)) && holds(&row) {
+                numbers.push((row.start, u32::try_from(at).unwrap_or(u32::MAX)));
+            }
+        }
+        let id = |at: u32| &*self.drafts.all[at as usize].id;
+        numbers.sort_unstable_by(|a, b| (a.0, id(a.1)).cmp(&(b.0, id(b.1))));
+        numbers.into_iter().map(|(_, at)| SessionNumber(at)).collect()
+    }
+
+    /// A session as it is at `now`.
+    pub fn at(&self, number: SessionNumber, now: Timestamp, grace: Grace) -> SessionRow<'_> {
+        let draft = &self.drafts.all[number.index()];
+        self.row(&draft.id, draft, now, grace)
+    }
+
+    /// The session of this id.
+    pub fn find(&self, id: &str) -> Option<SessionNumber> {
+        let at = *self.drafts.by.get(&self.drafts.key(id))?;
+        u32::try_from(at).ok().map(SessionNumber)
+    }
+
+    /// Takes names out of all texts. Sessions are found by their ids as before.
+    pub fn redact(&mut self, redactor: &crate::redact::Redactor) {
+        self.symbols.redact(redactor);
+        for draft in &mut self.drafts.all {
+            if let Some(changed) = redactor.changed(&draft.id) {
+                draft.id = changed.into();
+            }
+        }
+    }
+
+    /// Principal, account, region and target of a session.
+    pub fn who(&self, number: SessionNumber) -> [Option<&str>; 4] {
+        self.who_of(&self.drafts.all[number.index()])
+    }
+
+    fn who_of(&self, draft: &Draft) -> [Option<&str>; 4] {
+        let text = |symbol| self.symbols.text(symbol);
+        [
+            text(draft.principal.or(draft.stream_principal)),
+            text(draft.account),
+            text(draft.region.or(draft.stream_region)),
+            text(draft.container.or(draft.target).or(draft.stream_target)),
+        ]
+    }
+
+    /// Are the commands of this artifact those that are told of the session? Of several transcripts of one session each shows
+    /// the same commands: the one that shows most is taken, or the parts of a stream together if they show more.
+    pub fn shows(&self, number: SessionNumber, artifact: &str) -> bool {
+        let draft = &self.drafts.all[number.index()];
+        match &draft.best {
+            Some(best) if best.fewer.0 >= draft.in_parts => *best.artifact == *artifact,
+            _ => self.parts.contains(&self.drafts.key(artifact)),
+        }
+    }
+
     /// The sessions as they are at `now`, in order of their start.
     pub fn rows(&self, range: Range, now: Timestamp, grace: Grace) -> Vec<SessionRow<'_>> {
         let mut rows = Vec::new();
@@ -448,6 +581,7 @@ impl Sessions {
         grace: Grace,
     ) -> SessionRow<'s> {
         let text = |symbol| self.symbols.text(symbol);
+        let [principal_arn, account, region, target] = self.who_of(draft);
         let time = |micros: Option<i64>| micros.and_then(|m| Timestamp::from_microsecond(m).ok());
         let start = time(draft.start.or(draft.first_event));
         let (end, end_source) = [
@@ -476,12 +610,12 @@ impl Sessions {
         let (coverage, coverage_reason) = coverage::of(known, now, grace);
         SessionRow {
             session_id: id,
-            principal_arn: text(draft.principal.or(draft.stream_principal)),
+            principal_arn,
             principal_type: text(draft.principal_type),
             principal_name: text(draft.principal_name.or(draft.principal_claimed_name)),
-            account: text(draft.account),
-            region: text(draft.region.or(draft.stream_region)),
-            target: text(draft.container.or(draft.target).or(draft.stream_target)),
+            account,
+            region,
+            target,
             kind: text(draft.kind),
             document: text(draft.document),
             reason: text(draft.reason),

@@ -55,6 +55,15 @@ impl Symbols {
         }
     }
 
+    /// Takes names out of the texts. What has been given a number keeps it.
+    pub(super) fn redact(&mut self, redactor: &crate::redact::Redactor) {
+        for text in &mut self.texts {
+            if let Some(changed) = redactor.changed(text) {
+                *text = changed.into();
+            }
+        }
+    }
+
     pub(super) fn text(&self, symbol: Symbol) -> Option<&str> {
         self.texts.get((symbol.0 as usize).checked_sub(1)?).map(|text| &**text)
     }

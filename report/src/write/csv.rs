@@ -60,8 +60,60 @@ impl<W: io::Write> Csv<W> {
 
 /// Writes rows of a view as CSV: a header, which is also there without rows, and the fields in their order.
 pub fn rows<T: Serialize>(out: impl io::Write, columns: &[&str], rows: &[T]) -> io::Result<()> {
-    let mut out = csv::WriterBuilder::new().quote_style(csv::QuoteStyle::Always).from_writer(out);
-    out.write_record(columns)?;
+    let mut table = Table::new(out, columns)?;
+    table.write(rows)?;
+    table.finish().map(|_| ())
+}
+
+/// Rows of a table as CSV, as they come.
+pub struct Table<W: io::Write> {
+    out: csv::Writer<W>,
+    rows: u64,
+}
+
+impl<W: io::Write> Table<W> {
+    /// Begins it with a header.
+    pub fn new(out: W, columns: &[&str]) -> io::Result<Self> {
+        let mut out = csv::WriterBuilder::new().quote_style(csv::QuoteStyle::Always).from_writer(out);
+        out.write_record(columns)?;
+        Ok(Self { out, rows: 0 })
+    }
+
+    /// Writes some: their fields, in the columns' order.
+    pub fn write<T: Serialize>(&mut self, rows: &[T]) -> io::Result<()> {
+        self.rows += rows.len() as u64;
+        write_rows(&mut self.out, rows)
+    }
+
+    /// Writes a row by the names of its fields. Of a list the items stand with blanks between.
+    pub fn write_named<T: Serialize>(&mut self, columns: &[&str], row: &T) -> io::Result<()> {
+        self.rows += 1;
+        let row = serde_json::to_value(row)?;
+        for column in columns {
+            let cell = match &row[column] {
+                serde_json::Value::Null => String::new(),
+                serde_json::Value::String(text) => text.clone(),
+                serde_json::Value::Array(items) => {
+                    let items: Vec<&str> = items.iter().filter_map(|item| item.as_str()).collect();
+                    items.join(" ")
+                }
+                other => other.to_string(),
+            };
+            self.out.write_field(&*inert(&cell))?;
+        }
+        self.out.write_record(None::<&[u8]>)?;
+        Ok(())
+    }
+
+    /// Ends it; gives back what was written to, and the number of rows.
+    pub fn finish(self) -> io::Result<(W, u64)> {
+        let rows = self.rows;
+        let out = self.out.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
+        Ok((out, rows))
+    }
+}
+
+fn write_rows<W: io::Write, T: Serialize>(out: &mut csv::Writer<W>, rows: &[T]) -> io::Result<()> {
     // Through CSV once, which knows how to write a field; then each cell is made safe.
     for some in rows.chunks(1024) {
         let mut plain = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
@@ -78,7 +130,24 @@ pub fn rows<T: Serialize>(out: impl io::Write, columns: &[&str], rows: &[T]) -> 
             out.write_record(None::<&[u8]>)?;
         }
     }
-    out.flush()
+    Ok(())
+}
+
+/// How many rows a CSV has, its header left out; `None` if it is none.
+pub fn count_rows(bytes: &[u8]) -> Option<u64> {
+    let mut reader = csv::Reader::from_reader(bytes);
+    let mut record = csv::ByteRecord::new();
+    let mut rows = 0;
+    while reader.read_byte_record(&mut record).ok()? {
+        rows += 1;
+    }
+    Some(rows)
+}
+
+/// The rows of a CSV, by the names in its header.
+pub fn read_rows<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<Vec<T>, String> {
+    let rows = csv::Reader::from_reader(bytes).into_deserialize();
+    rows.collect::<Result<_, _>>().map_err(|error| error.to_string())
 }
 
 /// Text as it may stand in a cell: control characters as escapes, as in text output, and nothing that a

@@ -2,8 +2,12 @@
 
 mod commands;
 mod csv;
+mod folder;
 mod json;
+mod manifest;
 mod ndjson;
+pub mod page;
+mod parquet;
 mod row;
 mod text;
 mod timeline;
@@ -12,8 +16,11 @@ use std::io;
 
 use model::Finding;
 
-pub use self::csv::{Csv, rows as csv_rows};
+pub use self::csv::{Csv, Table, count_rows, read_rows, rows as csv_rows};
+pub use self::parquet::{Parquet, access_batch, access_schema};
 pub use commands::CommandRow;
+pub use folder::{Hashing, Written, hex};
+pub use manifest::{Fact, FactsOf, MANIFEST, Manifest, Previous, RulesOf, Tool};
 pub use ndjson::Ndjson;
 pub use row::Row;
 pub use text::{Text, TextOptions, style as level_style};

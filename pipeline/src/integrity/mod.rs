@@ -1,0 +1,103 @@
+//! CloudTrail's own proof of its files: its digests, verified, and kept as a fact that reports cite.
+
+use jiff::Timestamp;
+use report::store::{Store, StoreError};
+use report::view::IntegrityFigures;
+use serde::{Deserialize, Serialize};
+
+/// What was verified, as it is kept: `integrity/<from>--<to>.<hash>.json`.
+pub struct Kept {
+    /// The object's bytes.
+    pub json: Vec<u8>,
+    /// The same, read.
+    pub note: Note,
+}
+
+/// What was verified.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Note {
+    /// When.
+    pub verified: Timestamp,
+    /// From when.
+    pub from: Timestamp,
+    /// To when.
+    pub to: Timestamp,
+    /// What was looked at.
+    pub source: String,
+    /// Digest files that are what they were.
+    pub digests_valid: u64,
+    /// Log files that are what they were.
+    pub log_files_valid: u64,
+    /// Everything that is not as it should be.
+    pub problems: Vec<Problem>,
+}
+
+/// Something that is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// What it is, such as `log-file-altered`.
+    pub kind: String,
+    /// The object.
+    pub subject: String,
+    /// The account whose trail it is.
+    pub account: String,
+    /// The region.
+    pub region: String,
+    /// From when, where it is about a time.
+    pub from: Option<Timestamp>,
+    /// To when.
+    pub to: Option<Timestamp>,
+    /// In plain words.
+    pub reason: String,
+}
+
+impl Kept {
+    /// Its problems.
+    pub fn problems(&self) -> impl Iterator<Item = Problem> + '_ {
+        self.note.problems.iter().cloned()
+    }
+
+    /// Its figures.
+    pub fn figures(&self) -> IntegrityFigures {
+        IntegrityFigures {
+            verified: self.note.verified,
+            from: self.note.from,
+            to: self.note.to,
+            digests_valid: self.note.digests_valid,
+            log_files_valid: self.note.log_files_valid,
+            problems: self.note.problems.len() as u64,
+        }
+    }
+}
+
+/// The last that was verified of a time that touches this one.
+pub fn latest(
+    store: &Store,
+    since: Timestamp,
+    until: Timestamp,
+) -> Result<Option<Kept>, StoreError> {
+    let mut latest: Option<Kept> = None;
+    for entry in store.list("integrity")? {
+        let Some(json) = store.get(&entry.path)? else { continue };
+        let note: Note = serde_json::from_slice(&json)
+            .map_err(|source| StoreError::Json { path: entry.path.clone(), source })?;
+        let touches = note.from < until && note.to > since;
+        if touches && latest.as_ref().is_none_or(|kept| note.verified > kept.note.verified) {
+            latest = Some(Kept { json: json.to_vec(), note });
+        }
+    }
+    Ok(latest)
+}
+
+/// Keeps what was verified.
+pub fn keep(store: &Store, note: &Note) -> Result<String, StoreError> {
+    use sha2::{Digest as _, Sha256};
+    let mut json = serde_json::to_vec_pretty(note).expect("plain values are JSON");
+    json.push(b'\n');
+    let hash = report::write::hex(&Sha256::digest(&json)[..8]);
+    let day = |time: Timestamp| time.to_zoned(jiff::tz::TimeZone::UTC).date();
+    let path = format!("integrity/{}--{}.{hash}.json", day(note.from), day(note.to));
+    store.create(&path, json)?;
+    store.sync()?;
+    Ok(path)
+}

@@ -1,0 +1,315 @@
+//! The commands of some sessions, each once, day by day.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow_array::{
+    Array as _, ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray,
+};
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow_select::interleave::interleave;
+use jiff::civil::Date;
+
+use super::period::Period;
+use super::sessions::{Range, SessionNumber, Sessions};
+use super::symbols::{Flags, Numbers, Texts};
+use crate::store::{CommandRow, Entry, Store, StoreError};
+
+/// Whose commands.
+pub struct Wanted<'a> {
+    /// All sessions, read with their transcripts.
+    pub sessions: &'a Sessions,
+    /// By a session's number: is it one of those?
+    pub is_wanted: &'a [bool],
+    /// Commands of transcripts that do not tell their session are told if they were run in it, and `are_unowned_wanted`.
+    pub period: &'a Period,
+    /// See there.
+    pub are_unowned_wanted: bool,
+    /// Changes texts before they go out.
+    pub redact: &'a (dyn Fn(&str) -> Option<String> + Sync),
+}
+
+/// Commands of a day, in order of their time.
+pub struct Commands {
+    /// The columns of [`schema`].
+    pub batch: RecordBatch,
+    /// Whose each is.
+    pub sessions: Vec<Option<SessionNumber>>,
+}
+
+impl Commands {
+    /// The line of a command.
+    pub fn text(&self, at: usize) -> &str {
+        Texts::of(&self.batch, "text").get(at).unwrap_or_default()
+    }
+
+    /// Each command: whose it is, and what a page shows of it.
+    pub fn each(&self, mut each: impl FnMut(Option<SessionNumber>, Line<'_>)) {
+        let texts = |name| Texts::of(&self.batch, name);
+        let (text, status, confidence) = (texts("text"), texts("status"), texts("confidence"));
+        let (user, times) = (texts("user"), Numbers::of(&self.batch, "time"));
+        let privileged = Flags::of(&self.batch, "privileged");
+        for (at, session) in self.sessions.iter().enumerate() {
+            let line = Line {
+                time: times.get(at),
+                text: text.get(at).unwrap_or_default(),
+                status: status.get(at).unwrap_or_default(),
+                confidence: confidence.get(at).unwrap_or_default(),
+                user: user.get(at),
+                is_privileged: privileged.get(at) == Some(true),
+            };
+            each(*session, line);
+        }
+    }
+}
+
+/// A command, as far as a page shows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Line<'a> {
+    /// Microseconds.
+    pub time: Option<i64>,
+    /// The line.
+    pub text: &'a str,
+    /// What became of it.
+    pub status: &'a str,
+    /// How sure that is.
+    pub confidence: &'a str,
+    /// The user that the prompt shows.
+    pub user: Option<&'a str>,
+    /// Was it run as root, or does it change to another user?
+    pub is_privileged: bool,
+}
+
+/// Columns taken as they are from the facts, in front of and behind `privileged`.
+const FACTS: [&str; 12] = [
+    "time",
+    "time_end",
+    "ordinal",
+    "text",
+    "original",
+    "shell",
+    "status",
+    "confidence",
+    "user",
+    "host",
+    "cwd",
+    "level",
+];
+const BEHIND: [&str; 3] = ["artifact", "offset", "offset_end"];
+
+/// The columns: what is known of the session, the command, whether it was run as root, and where it stands.
+pub fn schema() -> SchemaRef {
+    let text = |name: &str| Field::new(name, DataType::Utf8, true);
+    let own = <CommandRow as crate::store::Row>::fields();
+    let fact = |name: &&str| own.iter().find(|field| field.name() == *name).cloned();
+    let mut fields: Vec<Field> =
+        ["session_id", "principal_arn", "account", "region", "target"].map(text).into();
+    fields.extend(FACTS.iter().filter_map(fact));
+    fields.push(Field::new("privileged", DataType::Boolean, false));
+    fields.extend(BEHIND.iter().filter_map(fact));
+    Arc::new(Schema::new(fields))
+}
+
+/// The columns' names.
+pub fn columns() -> Vec<String> {
+    schema().fields().iter().map(|field| field.name().clone()).collect()
+}
+
+/// Words that give a command, or what follows, another user's rights.
+const RAISING: [&str; 7] = ["sudo", "su", "doas", "pkexec", "runuser", "gsudo", "runas"];
+
+/// Was a line run as root, or does it name a program that changes to another user? Too much rather than too little: `echo sudo`
+/// is one.
+fn is_privileged(user: Option<&str>, text: &str) -> bool {
+    matches!(user, Some("root" | "Administrator"))
+        || text.split(' ').any(|word| RAISING.contains(&word))
+}
+
+/// Calls `each` with the commands of each day.
+pub fn read(
+    store: &Store,
+    range: Range,
+    wanted: &Wanted<'_>,
+    mut each: impl FnMut(Commands) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let (since, until) = range.days();
+    let mut days: BTreeMap<Option<Date>, Vec<Entry>> = BTreeMap::new();
+    for file in store.files::<CommandRow>(since, until)? {
+        let day = file.path.split('/').find_map(|part| part.strip_prefix("date="));
+        days.entry(day.and_then(|day| day.parse().ok())).or_default().push(file);
+    }
+    for files in days.values() {
+        let mut batches = Vec::new();
+        store.read::<CommandRow>(files, &[], |batch| batches.push(batch.clone()))?;
+        if let Some(commands) = wanted.of(&batches) {
+            each(commands)?;
+        }
+    }
+    Ok(())
+}
+
+/// A row, by what puts it in its place.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Key<'b> {
+    time: Option<i64>,
+    session: &'b str,
+    artifact: &'b str,
+    ordinal: i64,
+    offset: i64,
+    place: (usize, usize),
+}
+
+impl Wanted<'_> {
+    fn of(&self, batches: &[RecordBatch]) -> Option<Commands> {
+        let mut keys: Vec<(Key<'_>, Option<SessionNumber>)> = Vec::new();
+        let (since, until) = (self.period.since(), self.period.until());
+        let span = since.as_microsecond()..until.as_microsecond();
+        for (nth, batch) in batches.iter().enumerate() {
+            let (ids, artifacts) = (Texts::of(batch, "session_id"), Texts::of(batch, "artifact"));
+            let times = Numbers::of(batch, "time");
+            let (ordinals, offsets) = (Numbers::of(batch, "ordinal"), Numbers::of(batch, "offset"));
+            // Rows of a session stand together where there is no time to tell them apart.
+            let mut known: Option<(&str, Option<SessionNumber>)> = None;
+            for at in 0..batch.num_rows() {
+                let (id, time) = (ids.get(at), times.get(at));
+                let artifact = artifacts.get(at).unwrap_or_default();
+                let session = match id {
+                    None => None,
+                    Some(id) if known.is_some_and(|(last, _)| last == id) => known.and_then(|k| k.1),
+                    Some(id) => {
+                        let found = self.sessions.find(id);
+                        known = Some((id, found));
+                        found
+                    }
+                };
+                let is_wanted = match session {
+                    Some(session) => {
+                        self.is_wanted[session.index()] && self.sessions.shows(session, artifact)
+                    }
+                    None => {
+                        id.is_none()
+                            && self.are_unowned_wanted
+                            && time.is_some_and(|time| span.contains(&time))
+                    }
+                };
+                if is_wanted {
+                    let key = Key {
+                        time,
+                        session: id.unwrap_or_default(),
+                        artifact,
+                        ordinal: ordinals.get(at).unwrap_or_default(),
+                        offset: offsets.get(at).unwrap_or_default(),
+                        place: (nth, at),
+                    };
+                    keys.push((key, session));
+                }
+            }
+        }
+        if keys.is_empty() {
+            return None;
+        }
+        keys.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        // The same command, from a version of the object that was there before.
+        keys.dedup_by(|(b, _), (a, _)| {
+            (a.session, a.artifact, a.ordinal, a.offset) == (b.session, b.artifact, b.ordinal, b.offset)
+        });
+        let places: Vec<(usize, usize)> = keys.iter().map(|(key, _)| key.place).collect();
+        let sessions: Vec<Option<SessionNumber>> = keys.iter().map(|(_, session)| *session).collect();
+        let batch = self.batch(batches, &keys, &places);
+        Some(Commands { batch, sessions })
+    }
+
+    fn batch(
+        &self,
+        batches: &[RecordBatch],
+        keys: &[(Key<'_>, Option<SessionNumber>)],
+        places: &[(usize, usize)],
+    ) -> RecordBatch {
+        let redact = |text: Option<&str>| -> Option<String> { (self.redact)(text?) };
+        let texts = |values: Vec<Option<&str>>| -> ArrayRef {
+            let changed = values.iter().map(|text| {
+                redact(*text).map(Cow::Owned).or_else(|| text.map(Cow::Borrowed))
+            });
+            Arc::new(changed.collect::<StringArray>())
+        };
+        let who: Vec<[Option<&str>; 4]> = keys
+            .iter()
+            .map(|(_, session)| session.map(|s| self.sessions.who(s)).unwrap_or_default())
+            .collect();
+        let session = |key: &Key<'_>| key.session.to_owned();
+        let ids: Vec<String> = keys.iter().map(|(key, _)| session(key)).collect();
+        let mut columns: Vec<ArrayRef> =
+            vec![texts(ids.iter().map(|id| Some(id.as_str()).filter(|id| !id.is_empty())).collect())];
+        for at in 0..4 {
+            columns.push(texts(who.iter().map(|who| who[at]).collect()));
+        }
+        let schema = schema();
+        let gather = |name: &str| -> ArrayRef {
+            let arrays: Vec<Option<&ArrayRef>> =
+                batches.iter().map(|batch| batch.column_by_name(name)).collect();
+            let Some(arrays) = arrays.into_iter().map(|a| a.map(|a| &**a)).collect::<Option<Vec<_>>>()
+            else {
+                // A file that is older than the column.
+                let field = schema.field_with_name(name).map(Field::data_type);
+                return nothing(field.unwrap_or(&DataType::Utf8), places.len());
+            };
+            let column = interleave(&arrays, places).expect("columns of one type");
+            match column.as_any().downcast_ref::<StringArray>() {
+                Some(plain) if plain.iter().any(|text| redact(text).is_some()) => {
+                    texts(plain.iter().collect())
+                }
+                _ => column,
+            }
+        };
+        let facts: Vec<ArrayRef> = FACTS.iter().map(|name| gather(name)).collect();
+        let place = |name: &str| FACTS.iter().position(|fact| *fact == name).unwrap_or_default();
+        let column = |name: &str| facts[place(name)].as_any().downcast_ref::<StringArray>();
+        let flags: Vec<bool> = match (column("user"), column("text")) {
+            (Some(users), Some(lines)) => users
+                .iter()
+                .zip(lines.iter())
+                .map(|(user, line)| is_privileged(user, line.unwrap_or_default()))
+                .collect(),
+            _ => vec![false; places.len()],
+        };
+        columns.extend(facts);
+        columns.push(Arc::new(BooleanArray::from(flags)));
+        columns.extend(BEHIND.iter().map(|name| gather(name)));
+        RecordBatch::try_new(schema, columns).expect("columns of the schema")
+    }
+}
+
+/// A column of nulls, or of zeroes where there are none.
+fn nothing(kind: &DataType, rows: usize) -> ArrayRef {
+    match kind {
+        DataType::Timestamp(TimeUnit::Microsecond, _) => {
+            let times: TimestampMicrosecondArray = (0..rows).map(|_| None::<i64>).collect();
+            Arc::new(times.with_timezone("UTC"))
+        }
+        DataType::Int64 => Arc::new((0..rows).map(|_| Some(0)).collect::<Int64Array>()),
+        _ => Arc::new((0..rows).map(|_| Some("")).collect::<StringArray>()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rights_are_raised_by_words() {
+        for (user, text) in [
+            (Some("root"), "ls"),
+            (None, "sudo ls"),
+            (Some("x"), "cd / && sudo ls"),
+            (None, "su"),
+            (None, "true; su - postgres"),
+        ] {
+            assert!(is_privileged(user, text), "{text}");
+        }
+        for text in ["ls", "cat sudoers", "results", "ls su-backup"] {
+            assert!(!is_privileged(Some("ssm-user"), text), "{text}");
+        }
+    }
+}
