@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use anstyle::{AnsiColor, Style};
 use jiff::{SignedDuration, ToSpan as _};
 use model::Visible;
-use pipeline::report::{Filter, Options, Place, Published, ReportError, hash_of_rules, publish, write};
+use pipeline::report::{
+    Filter, Options, Place, Published, ReportError, hash_of_rules, publish, write,
+};
 use report::view::{Grace, Period, Whole};
 use report::write::{MANIFEST, Manifest, RulesOf};
 use serde_json::Value;
@@ -44,7 +46,7 @@ pub(crate) struct ReportArgs {
     /// Of when: 2026-10, 2026-Q4, 2026, 2026-10-05, 2026-10-01..2026-10-15 or last-month.
     #[arg(long, value_name = "PERIOD", default_value = "last-month")]
     period: String,
-    /// Where to: a directory or s3://bucket/prefix. Default: reports/<period> in the store.
+    /// Where to: a directory or `s3://bucket/prefix`. Default: reports/<period> in the store.
     #[arg(long, value_name = "DIR")]
     out: Option<String>,
     /// If another report is in its place, replace it.
@@ -163,7 +165,10 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Outcome, Failure> {
         period: period.clone(),
     };
     if clock < period.until() && !args.quiet {
-        tell(&format!("note: {} is not over: what is still to come is not in the report", period.label));
+        tell(&format!(
+            "note: {} is not over: what is still to come is not in the report",
+            period.label
+        ));
     }
     let stage = place.stage()?;
     let (manifest, whole) = write(&store, &options, stage.path())?;
@@ -288,7 +293,8 @@ fn render(
         if whole.findings.total == 0 { String::new() } else { format!(": {}", by_level(&levels)) },
     );
     if sessions.all.sessions == 0 {
-        let _ = writeln!(text, "  there were no sessions in this period, as far as the store tells");
+        let _ =
+            writeln!(text, "  there were no sessions in this period, as far as the store tells");
     }
     let _ = writeln!(
         text,

@@ -1,13 +1,18 @@
-//! `ssm-audit verify REPORT_DIR`: is a report what it was?
+//! `ssm-audit verify REPORT_DIR`: is a report what it was? `ssm-audit verify --cloudtrail s3://bucket`: is a trail?
 
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
 use anstyle::{AnsiColor, Style};
+use ingest::integrity::{Chain, PublicKeys, Report};
+use jiff::tz::TimeZone;
 use model::Visible;
+use pipeline::integrity;
 use pipeline::report::verify::{Checked, State, Verified, VerifyError, verify};
 
 use crate::exit::{Failure, Outcome};
 use crate::ingest::SummaryFormat;
+use crate::input;
 use crate::scan::output;
 use crate::scan::summary::number;
 
@@ -17,18 +22,43 @@ Examples:
       each file by its hash and rows, and the report before it in the chain
   ssm-audit verify ./audit/reports/2026-10 --store ./audit
       the facts that it was made from as well: altered, gone, or come since
+  ssm-audit verify --cloudtrail s3://trail --from 2026-10-01 --to 2026-11-01 --store ./audit
+      CloudTrail's own proof: digests, their signatures and their chain, and each log file; kept in the store, so that the
+      report of October cites it
+  aws cloudtrail list-public-keys --start-time 2026-10-01 > keys.json
+  ssm-audit verify --cloudtrail ./trail --keys keys.json
+      a copy of a trail, without the service
 
-Exit codes: 0 intact · 1 altered · 2 wrong arguments · 3 it could not be read";
+Stricter than `aws cloudtrail validate-logs`: signatures with SHA-1, what is appended to a compressed file, digests that are not
+what the next one remembers, and hours without a digest are told.
+
+Exit codes: 0 intact · 1 altered, or something is missing · 2 wrong arguments · 3 it could not be read";
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES, after_help = "See --help for examples.")]
 pub(crate) struct VerifyArgs {
-    /// A report: a directory or s3://bucket/prefix.
-    #[arg(value_name = "REPORT")]
-    report: String,
-    /// Look at the facts of this store as well.
+    /// A report: a directory or `s3://bucket/prefix`.
+    #[arg(value_name = "REPORT", required_unless_present = "cloudtrail")]
+    report: Option<String>,
+    /// Of a report: look at the facts of this store as well. Of a trail: keep in it what was found.
     #[arg(long, value_name = "ROOT")]
     store: Option<String>,
+    /// Look at a trail instead: a directory with a copy of its files, or `s3://bucket/prefix`.
+    #[arg(long, value_name = "TRAIL", conflicts_with = "report")]
+    cloudtrail: Option<String>,
+    /// Of a trail: from then on; a time, a date, or an age such as `30d`.
+    #[arg(long, value_name = "TIME", requires = "cloudtrail")]
+    from: Option<String>,
+    /// Of a trail: until then.
+    #[arg(long, value_name = "TIME", requires = "cloudtrail")]
+    to: Option<String>,
+    /// Of a trail: the public keys, in a file: what `aws cloudtrail list-public-keys` prints, PEM or DER. Default: the service is
+    /// asked.
+    #[arg(long, value_name = "FILE", requires = "cloudtrail")]
+    keys: Option<PathBuf>,
+    /// Bytes that one log file may inflate to; more is told as unreadable.
+    #[arg(long, value_name = "BYTES", default_value_t = 4 << 30)]
+    max_inflated: u64,
     /// How to print. Default: text on a terminal, else JSON.
     #[arg(long, value_enum)]
     format: Option<SummaryFormat>,
@@ -40,12 +70,21 @@ impl From<VerifyError> for Failure {
     }
 }
 
+fn is_there(place: &str) -> bool {
+    place.contains("://") || Path::new(place).is_dir()
+}
+
 pub(crate) fn run(args: &VerifyArgs) -> Result<Outcome, Failure> {
-    if !args.report.contains("://") && !std::path::Path::new(&args.report).is_dir() {
-        return Err(Failure::usage(format!("there is no report at {}", args.report)));
+    let report = match (&args.report, &args.cloudtrail) {
+        (Some(report), _) => report,
+        (None, Some(source)) => return trail(args, source),
+        (None, None) => return Err(Failure::usage("give a report, or --cloudtrail")),
+    };
+    if !is_there(report) {
+        return Err(Failure::usage(format!("there is no report at {report}")));
     }
     let store = args.store.as_deref().map(crate::ingest::existing).transpose()?;
-    let verified = verify(&args.report, store.as_ref())?;
+    let verified = verify(report, store.as_ref())?;
     let is_intact = verified.is_intact();
     match args.format.unwrap_or_else(SummaryFormat::usual) {
         SummaryFormat::Json => {
@@ -55,6 +94,116 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<Outcome, Failure> {
         SummaryFormat::Text => output::print(&render(&verified, store.is_some()))?,
     }
     Ok(if is_intact { Outcome::Done } else { Outcome::Findings })
+}
+
+fn trail(args: &VerifyArgs, source: &str) -> Result<Outcome, Failure> {
+    if !is_there(source) {
+        return Err(Failure::usage(format!("there is no trail at {source}")));
+    }
+    let (from, to) = input::span(args.from.as_deref(), args.to.as_deref(), &TimeZone::UTC)
+        .map_err(|_| Failure::usage("--from and --to: the one has to be before the other"))?;
+    let keys = args.keys.as_deref().map(|file| {
+        let bytes = std::fs::read(file).map_err(|error| error.to_string());
+        bytes
+            .and_then(|bytes| PublicKeys::read(&bytes).map_err(|error| error.to_string()))
+            .map_err(|reason| Failure::usage(format!("{}: {reason}", file.display())))
+    });
+    let store = args.store.as_deref().map(crate::ingest::existing).transpose()?;
+    let found = integrity::look(source, keys.transpose()?, from, to, args.max_inflated)?;
+    if found.chains.is_empty() {
+        return Err(Failure::usage(format!(
+            "{source} has no digests (files below CloudTrail-Digest/): is log file validation of the trail switched on?"
+        )));
+    }
+    let now = input::now(None, &TimeZone::UTC)?;
+    let note = integrity::note(&found, source, now, from, to);
+    let kept = store.as_ref().map(|store| integrity::keep(store, &note)).transpose()?;
+    match args.format.unwrap_or_else(SummaryFormat::usual) {
+        SummaryFormat::Json => {
+            let json = serde_json::json!({
+                "intact": note.problems.is_empty(), "trail": found, "kept": kept,
+            });
+            output::print(&format!("{json}\n"))?;
+        }
+        SummaryFormat::Text => output::print(&render_trail(&found, &note, kept.as_deref()))?,
+    }
+    Ok(if note.problems.is_empty() { Outcome::Done } else { Outcome::Findings })
+}
+
+fn render_trail(found: &Report, note: &integrity::Note, kept: Option<&str>) -> String {
+    let mut out = String::new();
+    for chain in &found.chains {
+        chain_of(&mut out, chain);
+    }
+    let verdict = if note.problems.is_empty() {
+        format!("{GOOD}intact{GOOD:#}")
+    } else {
+        format!("{BAD}{}{BAD:#}", number(note.problems.len() as u64, "problem", "problems"))
+    };
+    // Writing to a string cannot fail.
+    let _ = writeln!(
+        out,
+        "{verdict}: {} and {} as CloudTrail wrote them, {} to {}",
+        number(note.digests_valid, "digest", "digests"),
+        number(note.log_files_valid, "log file", "log files"),
+        note.from,
+        note.to,
+    );
+    if let Some(kept) = kept {
+        let _ = writeln!(out, "kept as {kept}: reports of this time cite it");
+    }
+    out
+}
+
+fn chain_of(out: &mut String, chain: &Chain) {
+    let (digests, files) = (&chain.digests, &chain.log_files);
+    let reach = match (chain.from, chain.to) {
+        (Some(from), Some(to)) => format!("{from} to {to}"),
+        _ => "nothing proved".to_owned(),
+    };
+    let _ = writeln!(
+        out,
+        "{} · account {} · {}{}: {reach}",
+        Visible(&chain.trail),
+        Visible(&chain.account),
+        Visible(&chain.region),
+        if chain.backfill { " · written later" } else { "" },
+    );
+    let counts = |name: &str, counts: [(u64, &str); 4]| {
+        let told = counts.iter().filter(|(count, _)| *count > 0);
+        let told: Vec<String> = told.map(|(count, what)| format!("{count} {what}")).collect();
+        let none = if told.is_empty() { "none".to_owned() } else { told.join(", ") };
+        format!("  {name}: {none}\n")
+    };
+    out.push_str(&counts(
+        "digests",
+        [
+            (digests.valid, "valid"),
+            (digests.invalid, "invalid"),
+            (digests.unproved, "unproved"),
+            (digests.missing, "missing"),
+        ],
+    ));
+    out.push_str(&counts(
+        "log files",
+        [
+            (files.valid, "valid"),
+            (files.invalid, "invalid"),
+            (files.unproved, "unproved"),
+            (files.missing, "missing"),
+        ],
+    ));
+    for problem in &chain.problems {
+        let style = if problem.kind.is_note() { Style::new() } else { BAD };
+        let kind = serde_json::to_value(problem.kind).unwrap_or_default();
+        let _ = writeln!(
+            out,
+            "  {style}{}{style:#}  {}: {}",
+            kind.as_str().unwrap_or_default(),
+            Visible(&problem.object),
+            Visible(&problem.reason),
+        );
+    }
 }
 
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -85,7 +234,11 @@ fn render(verified: &Verified, has_store: bool) -> String {
     match &verified.previous {
         None => out.push_str("it follows no other report: the chain begins here\n"),
         Some(previous) if previous.state == State::Missing => {
-            let _ = writeln!(out, "unknown  {}: the report before is not beside this one", previous.name);
+            let _ = writeln!(
+                out,
+                "unknown  {}: the report before is not beside this one",
+                previous.name
+            );
         }
         Some(previous) => line(&mut out, previous),
     }

@@ -4,6 +4,7 @@
 //! source/      where artifacts come from: files, directories, standard input
 //! decode/      what they are and what is in them: inflate → sniff → items → records, log events
 //!   transcript/  the forms that the agent writes, undone to the bytes of the terminal
+//! integrity/   are CloudTrail's files what CloudTrail delivered? By its digests
 //! terminal/    those bytes → lines as a person saw them
 //! command/     lines → the commands that a person ran → the programs that they start
 //! ```
@@ -13,6 +14,7 @@
 
 pub mod command;
 pub mod decode;
+pub mod integrity;
 pub mod source;
 pub mod terminal;
 

@@ -23,7 +23,11 @@ pub struct Names(BTreeMap<String, usize>);
 impl Names {
     /// A principal, and under what other names it is known. The number is the order in which it came first. Of an ARN it is the
     /// last part that names somebody; which role it is tells what they may do, and stays.
-    pub fn add<'n>(&mut self, arn: Option<&'n str>, others: impl IntoIterator<Item = Option<&'n str>>) {
+    pub fn add<'n>(
+        &mut self,
+        arn: Option<&'n str>,
+        others: impl IntoIterator<Item = Option<&'n str>>,
+    ) {
         let known = |text: &&str| text.len() > 2 && !NOBODY.contains(text);
         let mut names: Vec<&str> = others.into_iter().flatten().collect();
         names.extend(arn.and_then(|arn| arn.rsplit_once('/')).map(|(_, name)| name));

@@ -90,6 +90,62 @@ impl Bucket {
         }
     }
 
+    /// Where digests of a trail lie below the prefix: folders named `CloudTrail-Digest`. Listing these spares listing all that the
+    /// trail has written. The prefix itself, if there are none.
+    pub fn digest_folders(&self) -> io::Result<Vec<String>> {
+        const DIGESTS: &str = "CloudTrail-Digest/";
+        let begin =
+            if self.prefix.is_empty() { String::new() } else { format!("{}/", self.prefix) };
+        if begin.contains(DIGESTS) {
+            return Ok(vec![begin]);
+        }
+        let (mut found, mut level) = (Vec::new(), vec![begin.clone()]);
+        // A prefix, AWSLogs, an organization, an account: so deep they lie, and no deeper.
+        for _ in 0..6 {
+            let mut below = Vec::new();
+            for prefix in level {
+                for folder in self.folders(&prefix)? {
+                    if folder.ends_with(DIGESTS) {
+                        found.push(folder);
+                    } else if !folder.ends_with("/CloudTrail/") && !folder.ends_with("-Insight/") {
+                        below.push(folder);
+                    }
+                }
+            }
+            level = below;
+            if level.is_empty() || (!found.is_empty() && level.len() > 1_000) {
+                break;
+            }
+        }
+        Ok(if found.is_empty() { vec![begin] } else { found })
+    }
+
+    fn folders(&self, prefix: &str) -> io::Result<Vec<String>> {
+        let (mut folders, mut token) = (Vec::new(), None);
+        loop {
+            let list = self
+                .client
+                .list_objects_v2()
+                .bucket(&self.name)
+                .prefix(prefix)
+                .delimiter("/")
+                .set_continuation_token(token);
+            let page = aws::runtime().block_on(list.send()).map_err(service_error)?;
+            folders.extend(
+                page.common_prefixes().iter().filter_map(|p| p.prefix().map(str::to_owned)),
+            );
+            token = page.next_continuation_token.filter(|_| page.is_truncated == Some(true));
+            if token.is_none() {
+                return Ok(folders);
+            }
+        }
+    }
+
+    /// The bucket's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Does the prefix name this key, or a folder above it?
     fn holds(&self, key: &str) -> bool {
         let below = |rest: &str| rest.is_empty() || rest.starts_with('/');
@@ -261,6 +317,47 @@ impl Got {
     /// What is in it, as it comes: an object of any size takes the memory of a chunk.
     pub fn reader(self) -> impl Read + Send {
         Reader { chunks: self.body, chunk: bytes::Bytes::new() }
+    }
+}
+
+impl crate::integrity::Trail for Bucket {
+    fn list(&self, prefix: &str) -> Result<Vec<String>, String> {
+        let (mut keys, mut token) = (Vec::new(), None);
+        loop {
+            let list = self
+                .client
+                .list_objects_v2()
+                .bucket(&self.name)
+                .prefix(prefix)
+                .set_continuation_token(token);
+            let page = aws::runtime().block_on(list.send());
+            let page = page.map_err(|error| service_error(error).to_string())?;
+            keys.extend(
+                page.contents().iter().filter_map(|object| object.key().map(str::to_owned)),
+            );
+            token = page.next_continuation_token.filter(|_| page.is_truncated == Some(true));
+            if token.is_none() {
+                return Ok(keys);
+            }
+        }
+    }
+
+    fn get(&self, bucket: &str, key: &str) -> Result<Option<crate::integrity::Object>, String> {
+        let get = self.client.get_object().bucket(bucket).key(key);
+        let got = match aws::runtime().block_on(get.send()) {
+            Ok(got) => got,
+            Err(error) => {
+                let code = error.as_service_error().and_then(|error| error.meta().code());
+                return match code {
+                    Some("NoSuchKey") => Ok(None),
+                    _ => Err(service_error(error).to_string()),
+                };
+            }
+        };
+        let metadata = got.metadata().map(|all| all.clone().into_iter().collect());
+        let body = aws::runtime().block_on(got.body.collect());
+        let bytes = body.map_err(|error| service_error(error).to_string())?.to_vec();
+        Ok(Some(crate::integrity::Object { bytes, metadata: metadata.unwrap_or_default() }))
     }
 }
 

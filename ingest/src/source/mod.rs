@@ -6,11 +6,13 @@ mod bucket;
 mod local;
 mod log_group;
 mod lookup;
+mod trail;
 
 pub use bucket::{Bucket, GetError, Got, Listing, Object, Versions};
 pub use local::{Found, Local, Unreadable, find};
 pub use log_group::{LogGroup, Stream, Streams};
 pub use lookup::{Hour, Lookup};
+pub use trail::{Copied, public_keys};
 
 use aws_sdk_s3::error::DisplayErrorContext;
 

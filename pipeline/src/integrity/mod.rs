@@ -1,5 +1,9 @@
 //! CloudTrail's own proof of its files: its digests, verified, and kept as a fact that reports cite.
 
+use std::io;
+
+use ingest::integrity::{Chain, Kind, PublicKeys, Report, Request, Trail, regions, verify};
+use ingest::source::{Bucket, Copied, public_keys};
 use jiff::Timestamp;
 use report::store::{Store, StoreError};
 use report::view::IntegrityFigures;
@@ -30,6 +34,9 @@ pub struct Note {
     pub log_files_valid: u64,
     /// Everything that is not as it should be.
     pub problems: Vec<Problem>,
+    /// What is worth knowing, and no sign of tampering by itself.
+    #[serde(default)]
+    pub notes: Vec<Problem>,
 }
 
 /// Something that is not as it should be.
@@ -100,4 +107,82 @@ pub fn keep(store: &Store, note: &Note) -> Result<String, StoreError> {
     store.create(&path, json)?;
     store.sync()?;
     Ok(path)
+}
+
+/// Verifies the digests below a directory or `s3://bucket/prefix`, and the log files that they list. Without `keys` the service is
+/// asked for them.
+pub fn look(
+    source: &str,
+    keys: Option<PublicKeys>,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+    max_inflated: u64,
+) -> io::Result<Report> {
+    let failed = |error: ingest::integrity::Unlistable| io::Error::other(error.to_string());
+    let bucket = source.contains("://").then(|| Bucket::open(source)).transpose()?;
+    let (trail, prefixes): (Box<dyn Trail>, Vec<String>) = match &bucket {
+        Some(bucket) => (Box::new(bucket.clone()), bucket.digest_folders()?),
+        None => (Box::new(Copied::new(source.as_ref())), vec![String::new()]),
+    };
+    let keys = if let Some(keys) = keys {
+        keys
+    } else {
+        let mut all = std::collections::BTreeSet::new();
+        for prefix in &prefixes {
+            all.extend(regions(&*trail, prefix).map_err(failed)?);
+        }
+        public_keys(all, from, to)?
+    };
+    let mut whole = Report::default();
+    for prefix in &prefixes {
+        let name = bucket.as_ref().map(Bucket::name);
+        let request = Request { bucket: name, prefix, from, to, max_inflated };
+        whole.chains.extend(verify(&*trail, &keys, &request).map_err(failed)?.chains);
+    }
+    Ok(whole)
+}
+
+/// What is kept of what was found.
+pub fn note(
+    found: &Report,
+    source: &str,
+    verified: Timestamp,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+) -> Note {
+    let sum = |of: fn(&Chain) -> u64| found.chains.iter().map(of).sum();
+    let reach = |of: fn(&Chain) -> Option<Timestamp>| found.chains.iter().filter_map(of);
+    let (mut problems, mut notes) = (Vec::new(), Vec::new());
+    for chain in &found.chains {
+        for problem in &chain.problems {
+            let told = Problem {
+                kind: serde_json::to_value(problem.kind)
+                    .ok()
+                    .and_then(|kind| kind.as_str().map(str::to_owned))
+                    .unwrap_or_default(),
+                subject: problem.object.clone(),
+                account: chain.account.clone(),
+                region: chain.region.clone(),
+                from: problem.from,
+                to: problem.to,
+                reason: problem.reason.clone(),
+            };
+            // Whoever deletes the newest digests leaves nothing else.
+            if problem.kind.is_note() && problem.kind != Kind::Uncovered {
+                notes.push(told);
+            } else {
+                problems.push(told);
+            }
+        }
+    }
+    Note {
+        verified,
+        from: from.or_else(|| reach(|chain| chain.from).min()).unwrap_or(verified),
+        to: to.or_else(|| reach(|chain| chain.to).max()).unwrap_or(verified),
+        source: source.to_owned(),
+        digests_valid: sum(|chain| chain.digests.valid),
+        log_files_valid: sum(|chain| chain.log_files.valid),
+        problems,
+        notes,
+    }
 }

@@ -65,9 +65,11 @@ impl Key {
                 ("CloudTrail's log files, verified by its digests", "integrity.json", "")
             }
             Self::Manifest => ("hashes of this report's files", "manifest.json", "files"),
-            Self::NoMfa => {
-                ("sessions for which AWS saw no second factor", "access.csv", "notes contain no-mfa")
-            }
+            Self::NoMfa => (
+                "sessions for which AWS saw no second factor",
+                "access.csv",
+                "notes contain no-mfa",
+            ),
             Self::AfterHours => {
                 ("sessions outside business hours", "access.csv", "notes contain after-hours")
             }

@@ -94,9 +94,10 @@ impl Filter {
             && is_one(&self.regions, known.region)
             && is_part(&self.principals, &known.principals)
             && is_part(&self.targets, &[known.target])
-            && self.tagged.as_ref().is_none_or(|(_, nodes)| {
-                known.target.is_some_and(|target| nodes.contains(target))
-            })
+            && self
+                .tagged
+                .as_ref()
+                .is_none_or(|(_, nodes)| known.target.is_some_and(|target| nodes.contains(target)))
     }
 
     /// The words with which a report says what it was narrowed to.
@@ -220,9 +221,15 @@ mod tests {
     fn roles_fit_with_stars() {
         let roles = BreakGlass(vec!["BreakGlass*".to_owned(), "*-emergency-*".to_owned()]);
         let is = |role: &str| roles.is(&format!("arn:aws:sts::111122223333:assumed-role/{role}/x"));
-        assert!(is("BreakGlass") && is("breakglass-prod") && is("AWSReservedSSO_BreakGlassAdmin_0123456789abcdef"));
+        assert!(
+            is("BreakGlass")
+                && is("breakglass-prod")
+                && is("AWSReservedSSO_BreakGlassAdmin_0123456789abcdef")
+        );
         assert!(is("ops-emergency-1") && !is("emergency") && !is("Ops"));
         assert!(!roles.is("arn:aws:iam::111122223333:user/BreakGlass"));
-        assert!(fits("a*b*c", "aXbYc") && !fits("a*b*c", "acb") && fits("*", "") && !fits("a", "ab"));
+        assert!(
+            fits("a*b*c", "aXbYc") && !fits("a*b*c", "acb") && fits("*", "") && !fits("a", "ab")
+        );
     }
 }

@@ -112,7 +112,9 @@ pub fn hash_of_rules(files: &[rules::PackFile]) -> String {
     let hashes: BTreeSet<[u8; 32]> =
         files.iter().filter(is_rule).map(|file| Sha256::digest(&file.text).into()).collect();
     let mut whole = Sha256::new();
-    hashes.iter().for_each(|hash| whole.update(hash));
+    for hash in &hashes {
+        whole.update(hash);
+    }
     hex(&whole.finalize())
 }
 
@@ -159,15 +161,17 @@ impl<'a> Writer<'a> {
         let mut sessions = Sessions::read_with_transcripts(store, range)?;
         let order = sessions.ordered(range, *as_of, *grace, |row| filter.holds_session(row));
         let mut is_wanted = vec![false; sessions.count()];
-        order.iter().for_each(|number| is_wanted[number.index()] = true);
+        for number in &order {
+            is_wanted[number.index()] = true;
+        }
         let judge = judge::Judge::new(options, store)?;
         let mut notes = vec![Notes::default(); sessions.count()];
         judge.all(&sessions, &order, &mut notes);
-        let is_ours = |session: Option<&str>, known: judge::Known<'_>| {
-            match session.and_then(|id| sessions.find(id)) {
-                Some(number) => is_wanted[number.index()] || filter.is_empty(),
-                None => filter.holds(known),
-            }
+        let is_ours = |session: Option<&str>, known: judge::Known<'_>| match session
+            .and_then(|id| sessions.find(id))
+        {
+            Some(number) => is_wanted[number.index()] || filter.is_empty(),
+            None => filter.holds(known),
         };
         let mut events = events::read(store, period, |row| {
             is_ours(row.session_id.as_deref(), judge::Known::of_event(row))
@@ -189,13 +193,22 @@ impl<'a> Writer<'a> {
             for row in &events {
                 names.add(row.principal.as_deref(), [row.principal_claimed_name.as_deref()]);
             }
-            found::read(store, period, |_| true, |row| {
-                names.add(row.principal.as_deref(), [row.principal_claimed_name.as_deref()]);
-            })?;
+            found::read(
+                store,
+                period,
+                |_| true,
+                |row| {
+                    names.add(row.principal.as_deref(), [row.principal_claimed_name.as_deref()]);
+                },
+            )?;
             redactor = names.redactor();
             sessions.redact(&redactor);
-            events.iter_mut().for_each(|row| row.redact(&redactor));
-            alerts.iter_mut().for_each(|row| row.redact(&redactor));
+            for row in &mut events {
+                row.redact(&redactor);
+            }
+            for row in &mut alerts {
+                row.redact(&redactor);
+            }
         }
         let integrity = crate::integrity::latest(store, period.since(), period.until())?;
         let judged = Judged { order, notes, is_wanted };
@@ -268,11 +281,8 @@ impl<'a> Writer<'a> {
         let order = &self.judged.order;
         let mut chosen: Vec<SessionNumber> = order.clone();
         if chosen.len() > MOST_SECTIONS {
-            let mut ranked: Vec<(u32, usize)> = order
-                .iter()
-                .enumerate()
-                .map(|(at, number)| (self.rank(*number), at))
-                .collect();
+            let mut ranked: Vec<(u32, usize)> =
+                order.iter().enumerate().map(|(at, number)| (self.rank(*number), at)).collect();
             ranked.sort_unstable_by_key(|(rank, at)| (std::cmp::Reverse(*rank), *at));
             ranked.truncate(MOST_SECTIONS);
             let mut places: Vec<usize> = ranked.into_iter().map(|(_, at)| at).collect();
@@ -304,19 +314,22 @@ impl<'a> Writer<'a> {
         let columns: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
         let mut csv = report::write::Table::new(self.create("findings.csv")?, &columns)?;
         let out = self.create("findings.parquet")?;
-        let mut parquet = Parquet::new(out, FoundRow::schema()).map_err(parquet("findings.parquet"))?;
+        let mut parquet =
+            Parquet::new(out, FoundRow::schema()).map_err(parquet("findings.parquet"))?;
         let mut figures = FindingFigures::default();
         let mut rules: BTreeMap<String, (RuleFigures, BTreeSet<String>)> = BTreeMap::new();
         let mut tags: BTreeMap<String, u64> = BTreeMap::new();
         let mut waiting: Vec<FoundRow> = Vec::new();
         let mut failed = None;
         let filter = &self.options.filter;
-        let holds = |row: &FindingRow| {
-            match row.session_id.as_deref().and_then(|id| self.sessions.find(id)) {
-                Some(number) if row.time.is_none() => self.judged.is_wanted[number.index()],
-                Some(number) => filter.is_empty() || self.judged.is_wanted[number.index()],
-                None => row.time.is_some() && filter.holds(judge::Known::of_finding(row)),
-            }
+        let holds = |row: &FindingRow| match row
+            .session_id
+            .as_deref()
+            .and_then(|id| self.sessions.find(id))
+        {
+            Some(number) if row.time.is_none() => self.judged.is_wanted[number.index()],
+            Some(number) => filter.is_empty() || self.judged.is_wanted[number.index()],
+            None => row.time.is_some() && filter.holds(judge::Known::of_finding(row)),
         };
         let mut flush = |rows: &mut Vec<FoundRow>| -> Result<(), ReportError> {
             for row in &*rows {
@@ -466,7 +479,9 @@ impl<'a> Writer<'a> {
                     .iter()
                     .map(|number| (self.row(*number), self.judged.notes[number.index()]))
                     .collect();
-                rows.iter().for_each(|(row, notes)| gather.note(row, *notes));
+                for (row, notes) in &rows {
+                    gather.note(row, *notes);
+                }
                 let _ = send.send(access_batch(&rows));
                 let rows: Vec<Out<'_>> =
                     rows.iter().map(|(row, notes)| Out(row, notes.to_string())).collect();
@@ -565,9 +580,8 @@ impl<'a> Writer<'a> {
             rows: u64,
             evidence_in_all: String,
         }
-        let note = |note: Note| {
-            whole.sessions.all.notes.get(note.as_str()).copied().unwrap_or_default()
-        };
+        let note =
+            |note: Note| whole.sessions.all.notes.get(note.as_str()).copied().unwrap_or_default();
         let files = self.files.len() as u64;
         let rows = |key: Key| match key {
             Key::Access => whole.sessions.all.sessions,
@@ -686,10 +700,7 @@ impl<'a> Writer<'a> {
                 (row.start, row.session_id.to_owned())
             });
         }
-        let tables = tables::Tables {
-            zone: &options.period.zone,
-            names: &options.names,
-        };
+        let tables = tables::Tables { zone: &options.period.zone, names: &options.names };
         let sessions = order.iter().map(|number| {
             let place = told.place.get(number).map(|place| place + 1);
             (self.row(*number), self.judged.notes[number.index()], place)

@@ -69,10 +69,8 @@ impl Place {
         }
         let store = Store::open(&root)?;
         let manifest = store.get(&format!("{}/{MANIFEST}", before.label))?;
-        Ok(manifest.map(|bytes| Previous {
-            period: before.label,
-            sha256: hex(&Sha256::digest(&bytes)),
-        }))
+        Ok(manifest
+            .map(|bytes| Previous { period: before.label, sha256: hex(&Sha256::digest(&bytes)) }))
     }
 }
 

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::integrity::Problem;
 
 /// Something that is not known and should be: a row of `coverage.csv`.
+#[expect(clippy::struct_field_names, reason = "fields are the columns")]
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Gap {
     pub(super) gap: String,
@@ -134,6 +135,10 @@ pub(super) fn unreadable(store: &Store, period: &Period) -> Result<Vec<Gap>, Sto
     Ok(gaps)
 }
 
+fn who(arn: Option<&str>) -> Cell {
+    Cell::of(arn.map(short).as_deref())
+}
+
 /// How things are told.
 #[derive(Clone, Copy)]
 pub(super) struct Tables<'a> {
@@ -166,7 +171,7 @@ impl Tables<'_> {
                     Some(time) => clock(Some(time), self.zone),
                     None => "not known".to_owned(),
                 }),
-                Cell::of(row.principal_arn.map(short)),
+                who(row.principal_arn),
                 self.node(row.target),
                 Cell::of(row.account),
                 Cell::of(row.kind.or(custom)),
@@ -183,7 +188,8 @@ impl Tables<'_> {
         Table {
             name: "sessions",
             title: "Sessions",
-            told: "Who was on which node, and when. The begin of a session leads to its timeline.".to_owned(),
+            told: "Who was on which node, and when. The begin of a session leads to its timeline."
+                .to_owned(),
             none: "There were no sessions in this period.",
             columns: &[
                 ("start", "Begin", Kind::Time),
@@ -211,10 +217,12 @@ impl Tables<'_> {
         for gap in gaps.iter().take(MOST_ROWS) {
             let time = gap.start.or(gap.end);
             rows.push(vec![
-                Cell::Text(time.map_or_else(|| "not known".to_owned(), |t| clock(Some(t), self.zone))),
+                Cell::Text(
+                    time.map_or_else(|| "not known".to_owned(), |t| clock(Some(t), self.zone)),
+                ),
                 Cell::of(Some(&gap.gap)),
                 Cell::of(Some(&gap.reason)),
-                Cell::of(gap.principal_arn.as_deref().map(short)),
+                who(gap.principal_arn.as_deref()),
                 self.node(gap.target.as_deref()),
                 Cell::of(gap.account.as_deref()),
                 Cell::of(Some(&gap.subject)),
@@ -248,7 +256,7 @@ impl Tables<'_> {
                 self.time(row.time),
                 Cell::of(Some(&row.category)),
                 Cell::of(row.event_name.as_deref()),
-                Cell::of(row.principal.as_deref().map(short)),
+                who(row.principal.as_deref()),
                 self.node(row.target.as_deref()),
                 Cell::of(row.document.as_deref()),
                 Cell::of(row.error_code.as_deref()),
@@ -315,15 +323,17 @@ impl Kept {
 
     pub(super) fn findings(&mut self, tables: &Tables<'_>, total: u64) -> Table {
         self.cut();
-        self.0.sort_by(|(_, a, _), (_, b, _)| (a.time, &a.finding_id).cmp(&(b.time, &b.finding_id)));
+        self.0
+            .sort_by(|(_, a, _), (_, b, _)| (a.time, &a.finding_id).cmp(&(b.time, &b.finding_id)));
         let (mut rows, mut sections) = (Vec::new(), Vec::new());
         for (_, row, section) in self.0.drain(..) {
-            let time = row.time.map_or_else(|| "not known".to_owned(), |t| clock(Some(t), tables.zone));
+            let time =
+                row.time.map_or_else(|| "not known".to_owned(), |t| clock(Some(t), tables.zone));
             rows.push(vec![
                 Cell::Text(time),
                 Cell::of(Some(&row.level)),
                 Cell::of(Some(&row.rule_title)),
-                Cell::of(row.principal.as_deref().map(short)),
+                who(row.principal.as_deref()),
                 tables.node(row.target.as_deref()),
                 Cell::of(row.command.as_deref().or(row.event_name.as_deref())),
                 Cell::of(row.account.as_deref()),
@@ -337,7 +347,9 @@ impl Kept {
         Table {
             name: "findings",
             title: "Findings",
-            told: "What rules found. Where it belongs to a session, its time leads to the timeline.".to_owned(),
+            told:
+                "What rules found. Where it belongs to a session, its time leads to the timeline."
+                    .to_owned(),
             none: "No rule found anything in this period.",
             columns: &[
                 ("time", "When", Kind::Time),

@@ -66,9 +66,10 @@ impl Verified {
         let is_intact = |checked: &Checked| checked.state == State::Intact;
         self.files.iter().all(is_intact)
             && self.facts.iter().all(|fact| fact.state == State::Unknown)
-            && self.previous.as_ref().is_none_or(|previous| {
-                matches!(previous.state, State::Intact | State::Missing)
-            })
+            && self
+                .previous
+                .as_ref()
+                .is_none_or(|previous| matches!(previous.state, State::Intact | State::Missing))
     }
 }
 
@@ -141,9 +142,9 @@ pub fn verify(report: &str, store: Option<&Store>) -> Result<Verified, VerifyErr
 fn rows(name: &str, bytes: &bytes::Bytes, expected: Option<u64>) -> State {
     let Some(expected) = expected else { return State::Intact };
     let found = if name.ends_with(".parquet") {
-        Batches::open(bytes.clone(), &[]).ok().map(|batches| {
-            batches.flatten().map(|batch| batch.num_rows() as u64).sum()
-        })
+        Batches::open(bytes.clone(), &[])
+            .ok()
+            .map(|batches| batches.flatten().map(|batch| batch.num_rows() as u64).sum())
     } else {
         report::write::count_rows(bytes)
     };

@@ -14,8 +14,8 @@ mod routes;
 mod state;
 
 pub use group::{Group, groups};
-pub use render::{Form, MAX_SUBJECT, body, body_within, chat, subject, text};
 pub use record::{Delivery, record};
+pub use render::{Form, MAX_SUBJECT, body, body_within, chat, subject, text};
 pub(crate) use render::{facts, short};
 pub use routes::{Mute, Route, Routes, RoutesError, SinkConfig, Wanted};
 pub use state::{Due, LEASE, State};

@@ -8,11 +8,9 @@ use arrow_schema::Field;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use crate::redact::Redactor;
 use super::state::{Pending, Stamp, folder};
-use crate::store::{
-    Column, MaybeText, Number, Row, Store, StoreError, Text, Time, table,
-};
+use crate::redact::Redactor;
+use crate::store::{Column, MaybeText, Number, Row, Store, StoreError, Text, Time, table};
 
 table! {
     /// A notification.

@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path as FsPath, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
 use bytes::Bytes;
 use jiff::civil::Date;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use sha2::{Digest as _, Sha256};
 use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions};
+use sha2::{Digest as _, Sha256};
 
 use super::parquet;
 use super::table::Row;
@@ -149,7 +149,8 @@ impl Store {
 
     /// The files of facts that were read since [`Store::witnessed`], by their paths.
     pub fn witness(&self) -> Vec<Witnessed> {
-        let witness = self.witness.as_ref().map(|w| w.lock().unwrap_or_else(PoisonError::into_inner));
+        let witness =
+            self.witness.as_ref().map(|w| w.lock().unwrap_or_else(PoisonError::into_inner));
         witness.map(|witness| witness.values().cloned().collect()).unwrap_or_default()
     }
 

@@ -177,7 +177,9 @@ impl Wanted<'_> {
                 let artifact = artifacts.get(at).unwrap_or_default();
                 let session = match id {
                     None => None,
-                    Some(id) if known.is_some_and(|(last, _)| last == id) => known.and_then(|k| k.1),
+                    Some(id) if known.is_some_and(|(last, _)| last == id) => {
+                        known.and_then(|k| k.1)
+                    }
                     Some(id) => {
                         let found = self.sessions.find(id);
                         known = Some((id, found));
@@ -213,10 +215,12 @@ impl Wanted<'_> {
         keys.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         // The same command, from a version of the object that was there before.
         keys.dedup_by(|(b, _), (a, _)| {
-            (a.session, a.artifact, a.ordinal, a.offset) == (b.session, b.artifact, b.ordinal, b.offset)
+            (a.session, a.artifact, a.ordinal, a.offset)
+                == (b.session, b.artifact, b.ordinal, b.offset)
         });
         let places: Vec<(usize, usize)> = keys.iter().map(|(key, _)| key.place).collect();
-        let sessions: Vec<Option<SessionNumber>> = keys.iter().map(|(_, session)| *session).collect();
+        let sessions: Vec<Option<SessionNumber>> =
+            keys.iter().map(|(_, session)| *session).collect();
         let batch = self.batch(batches, &keys, &places);
         Some(Commands { batch, sessions })
     }
@@ -229,9 +233,9 @@ impl Wanted<'_> {
     ) -> RecordBatch {
         let redact = |text: Option<&str>| -> Option<String> { (self.redact)(text?) };
         let texts = |values: Vec<Option<&str>>| -> ArrayRef {
-            let changed = values.iter().map(|text| {
-                redact(*text).map(Cow::Owned).or_else(|| text.map(Cow::Borrowed))
-            });
+            let changed = values
+                .iter()
+                .map(|text| redact(*text).map(Cow::Owned).or_else(|| text.map(Cow::Borrowed)));
             Arc::new(changed.collect::<StringArray>())
         };
         let who: Vec<[Option<&str>; 4]> = keys
@@ -240,8 +244,9 @@ impl Wanted<'_> {
             .collect();
         let session = |key: &Key<'_>| key.session.to_owned();
         let ids: Vec<String> = keys.iter().map(|(key, _)| session(key)).collect();
-        let mut columns: Vec<ArrayRef> =
-            vec![texts(ids.iter().map(|id| Some(id.as_str()).filter(|id| !id.is_empty())).collect())];
+        let mut columns: Vec<ArrayRef> = vec![texts(
+            ids.iter().map(|id| Some(id.as_str()).filter(|id| !id.is_empty())).collect(),
+        )];
         for at in 0..4 {
             columns.push(texts(who.iter().map(|who| who[at]).collect()));
         }
@@ -249,7 +254,8 @@ impl Wanted<'_> {
         let gather = |name: &str| -> ArrayRef {
             let arrays: Vec<Option<&ArrayRef>> =
                 batches.iter().map(|batch| batch.column_by_name(name)).collect();
-            let Some(arrays) = arrays.into_iter().map(|a| a.map(|a| &**a)).collect::<Option<Vec<_>>>()
+            let Some(arrays) =
+                arrays.into_iter().map(|a| a.map(|a| &**a)).collect::<Option<Vec<_>>>()
             else {
                 // A file that is older than the column.
                 let field = schema.field_with_name(name).map(Field::data_type);

@@ -8,7 +8,7 @@ use foldhash::{HashSet, HashSetExt as _};
 use jiff::Timestamp;
 
 use super::period::Period;
-use super::symbols::Texts;
+use super::symbols::{Flags, Texts};
 use crate::redact::Redactor;
 use crate::store::{
     Activity, Column, MaybeFlag, MaybeText, Number, Row, Store, StoreError, Text, Time, table,
@@ -73,87 +73,114 @@ impl EventRow {
     }
 }
 
-/// Calls that give access to a node: refused, they are attempts. `deploy/sql/report.sql` has the same.
-const OPENING: [&str; 13] = [
-    "ExecuteCommand",
-    "GetAccessToken",
-    "OpenTunnel",
-    "ResumeSession",
-    "SendCommand",
-    "SendSSHPublicKey",
-    "SendSerialConsoleSSHPublicKey",
-    "StartAccessRequest",
-    "StartAssociationsOnce",
-    "StartAutomationExecution",
-    "StartConnection",
-    "StartSession",
-    "TerminateSession",
+/// Calls that give access to a node: refused, they are attempts. `deploy/sql/report.sql` has the same names.
+const DENIED: &[(&str, &[&str])] = &[
+    (
+        "ssm.amazonaws.com",
+        &[
+            "GetAccessToken",
+            "ResumeSession",
+            "SendCommand",
+            "StartAccessRequest",
+            "StartAssociationsOnce",
+            "StartAutomationExecution",
+            "StartSession",
+            "TerminateSession",
+        ],
+    ),
+    ("ecs.amazonaws.com", &["ExecuteCommand"]),
+    (
+        "ec2-instance-connect.amazonaws.com",
+        &["OpenTunnel", "SendSSHPublicKey", "SendSerialConsoleSSHPublicKey"],
+    ),
+    ("ssm-guiconnect.amazonaws.com", &["StartConnection"]),
 ];
 
 /// Calls that change how sessions are opened and recorded.
-const PREFERENCES: [&str; 9] = [
-    "CreateDocument",
-    "DeleteDocument",
-    "ModifyDocumentPermission",
-    "ResetServiceSetting",
-    "UpdateCluster",
-    "UpdateDocument",
-    "UpdateDocumentDefaultVersion",
-    "UpdateDocumentMetadata",
-    "UpdateServiceSetting",
+const PREFERENCES: &[(&str, &[&str])] = &[
+    (
+        "ssm.amazonaws.com",
+        &[
+            "CreateDocument",
+            "DeleteDocument",
+            "ModifyDocumentPermission",
+            "ResetServiceSetting",
+            "UpdateDocument",
+            "UpdateDocumentDefaultVersion",
+            "UpdateDocumentMetadata",
+            "UpdateServiceSetting",
+        ],
+    ),
+    ("ecs.amazonaws.com", &["CreateCluster", "UpdateCluster"]),
 ];
 
 /// Calls that change what records, or what keeps the recordings.
-const TRAIL: [&str; 37] = [
-    "DeleteBucket",
-    "DeleteBucketEncryption",
-    "DeleteBucketLifecycle",
-    "DeleteBucketPolicy",
-    "DeleteBucketPublicAccessBlock",
-    "DeleteBucketReplication",
-    "DeleteEventDataStore",
-    "DeleteLogGroup",
-    "DeleteLogStream",
-    "DeleteObject",
-    "DeleteObjectVersion",
-    "DeleteObjects",
-    "DeleteSubscriptionFilter",
-    "DeleteTrail",
-    "DisableKey",
-    "DisassociateKmsKey",
-    "PutBucketAcl",
-    "PutBucketEncryption",
-    "PutBucketLifecycle",
-    "PutBucketLifecycleConfiguration",
-    "PutBucketLogging",
-    "PutBucketNotification",
-    "PutBucketNotificationConfiguration",
-    "PutBucketObjectLockConfiguration",
-    "PutBucketOwnershipControls",
-    "PutBucketPolicy",
-    "PutBucketPublicAccessBlock",
-    "PutBucketReplication",
-    "PutBucketVersioning",
-    "PutEventSelectors",
-    "PutKeyPolicy",
-    "PutRetentionPolicy",
-    "ScheduleKeyDeletion",
-    "StopEventDataStoreIngestion",
-    "StopLogging",
-    "UpdateEventDataStore",
-    "UpdateTrail",
+const TRAIL: &[(&str, &[&str])] = &[
+    (
+        "cloudtrail.amazonaws.com",
+        &[
+            "DeleteEventDataStore",
+            "DeleteTrail",
+            "PutEventSelectors",
+            "PutInsightSelectors",
+            "StopEventDataStoreIngestion",
+            "StopLogging",
+            "UpdateEventDataStore",
+            "UpdateTrail",
+        ],
+    ),
+    (
+        "s3.amazonaws.com",
+        &[
+            "DeleteBucket",
+            "DeleteBucketEncryption",
+            "DeleteBucketLifecycle",
+            "DeleteBucketPolicy",
+            "DeleteBucketPublicAccessBlock",
+            "DeleteBucketReplication",
+            "DeleteObject",
+            "DeleteObjectVersion",
+            "DeleteObjects",
+            "PutBucketAcl",
+            "PutBucketEncryption",
+            "PutBucketLifecycle",
+            "PutBucketLifecycleConfiguration",
+            "PutBucketLogging",
+            "PutBucketNotification",
+            "PutBucketNotificationConfiguration",
+            "PutBucketObjectLockConfiguration",
+            "PutBucketOwnershipControls",
+            "PutBucketPolicy",
+            "PutBucketPublicAccessBlock",
+            "PutBucketReplication",
+            "PutBucketVersioning",
+            "PutObjectLockConfiguration",
+        ],
+    ),
+    (
+        "logs.amazonaws.com",
+        &[
+            "DeleteLogGroup",
+            "DeleteLogStream",
+            "DeleteSubscriptionFilter",
+            "DisassociateKmsKey",
+            "PutRetentionPolicy",
+        ],
+    ),
+    ("kms.amazonaws.com", &["DisableKey", "PutKeyPolicy", "ScheduleKeyDeletion"]),
 ];
 
 /// What an event is told as.
-fn category(name: &str, is_refused: bool) -> Option<&'static str> {
-    let is_in = |names: &[&str]| names.binary_search(&name).is_ok();
-    if is_in(&OPENING) {
-        return is_refused.then_some("denied");
+fn category(source: &str, name: &str, is_refused: bool, opens: bool) -> Option<&'static str> {
+    let is_in = |calls: &[(&str, &[&str])]| {
+        calls.iter().any(|(of, names)| *of == source && names.contains(&name))
+    };
+    match is_refused {
+        true if opens || is_in(DENIED) => Some("denied"),
+        _ if is_in(PREFERENCES) => Some("preferences"),
+        _ if is_in(TRAIL) => Some("trail"),
+        _ => None,
     }
-    if is_in(&PREFERENCES) {
-        return Some("preferences");
-    }
-    is_in(&TRAIL).then_some("trail")
 }
 
 /// The events of a period that `holds` wants, each once, in order of time.
@@ -168,15 +195,25 @@ pub fn read(
     )?;
     let mut rows: Vec<EventRow> = Vec::new();
     store.read::<Activity>(&files, &COLUMNS, |batch| {
-        let (names, errors) = (Texts::of(batch, "event_name"), Texts::of(batch, "error_code"));
-        let found = (0..batch.num_rows())
-            .any(|at| category(names.get(at).unwrap_or_default(), errors.get(at).is_some()).is_some());
-        if !found {
+        let texts = |name| Texts::of(batch, name);
+        let (names, errors) = (texts("event_name"), texts("error_code"));
+        let (sources, opens) = (texts("event_source"), Flags::of(batch, "opens_session"));
+        let categories: Vec<Option<&str>> = (0..batch.num_rows())
+            .map(|at| {
+                category(
+                    sources.get(at).unwrap_or_default(),
+                    names.get(at).unwrap_or_default(),
+                    errors.get(at).is_some(),
+                    opens.get(at) == Some(true),
+                )
+            })
+            .collect();
+        // Of most batches nothing is wanted.
+        if categories.iter().all(Option::is_none) {
             return;
         }
-        for row in Activity::read(batch) {
-            let name = row.event_name.as_deref().unwrap_or_default();
-            let Some(category) = category(name, row.error_code.is_some()) else { continue };
+        for (row, category) in Activity::read(batch).into_iter().zip(categories) {
+            let Some(category) = category else { continue };
             let row = of(category, row);
             if row.time.is_some_and(|time| period.holds(time)) && holds(&row) {
                 rows.push(row);
@@ -189,7 +226,7 @@ pub fn read(
     Ok(rows)
 }
 
-const COLUMNS: [&str; 19] = [
+const COLUMNS: [&str; 20] = [
     "time",
     "event_id",
     "event_source",
@@ -204,6 +241,7 @@ const COLUMNS: [&str; 19] = [
     "user_agent",
     "error_code",
     "session_id",
+    "opens_session",
     "target",
     "document",
     "reason",
@@ -241,14 +279,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_name_is_found() {
-        for names in [&OPENING[..], &PREFERENCES, &TRAIL] {
-            assert!(names.is_sorted());
-        }
-        assert_eq!(category("StartSession", true), Some("denied"));
-        assert_eq!(category("StartSession", false), None);
-        assert_eq!(category("UpdateDocument", false), Some("preferences"));
-        assert_eq!(category("StopLogging", true), Some("trail"));
-        assert_eq!(category("DescribeInstances", true), None);
+    fn a_call_counts_by_its_service() {
+        let ssm = |name, is_refused| category("ssm.amazonaws.com", name, is_refused, false);
+        assert_eq!(ssm("StartSession", true), Some("denied"));
+        assert_eq!(ssm("StartSession", false), None);
+        assert_eq!(ssm("UpdateDocument", true), Some("preferences"));
+        assert_eq!(category("athena.amazonaws.com", "StartSession", true, false), None);
+        assert_eq!(category("x.amazonaws.com", "Open", true, true), Some("denied"));
+        assert_eq!(category("cloudtrail.amazonaws.com", "StopLogging", true, false), Some("trail"));
+        assert_eq!(category("ec2.amazonaws.com", "DescribeInstances", true, false), None);
     }
 }

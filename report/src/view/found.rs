@@ -113,7 +113,8 @@ impl FoundRow {
             &mut self.correlated,
         ];
         maybe.into_iter().flatten().for_each(|text| redactor.mend(text));
-        [&mut self.evidence, &mut self.artifact].into_iter().for_each(|text| redactor.mend(text));
+        redactor.mend(&mut self.evidence);
+        redactor.mend(&mut self.artifact);
     }
 }
 
@@ -139,9 +140,7 @@ pub fn read(
             }
         }
     };
-    let is_wanted = |row: &FindingRow| {
-        row.time.is_none_or(|time| period.holds(time)) && holds(row)
-    };
+    let is_wanted = |row: &FindingRow| row.time.is_none_or(|time| period.holds(time)) && holds(row);
     let mut undated = Vec::new();
     let folder = |path: &str| path.rsplit_once('/').map(|(folder, _)| folder.to_owned());
     for files in files.chunk_by(|a, b| folder(&a.path) == folder(&b.path)) {

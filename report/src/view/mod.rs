@@ -22,6 +22,6 @@ pub use pairs::Pairs;
 pub use period::Period;
 pub use sessions::{Range, SessionNumber, SessionRow, Sessions};
 pub use whole::{
-    AlertFigures, CommandFigures, Control, ControlFigures, EventFigures, Evidence, FindingFigures, IntegrityFigures, PeriodOf,
-    RuleFigures, Whole,
+    AlertFigures, CommandFigures, Control, ControlFigures, EventFigures, Evidence, FindingFigures,
+    IntegrityFigures, PeriodOf, RuleFigures, Whole,
 };

@@ -30,7 +30,9 @@ impl Pairs {
             let times = Numbers::of(batch, "time");
             for at in 0..batch.num_rows() {
                 let is_before = times.get(at).is_some_and(|time| time < until.as_microsecond());
-                if opens.get(at) == Some(true) && errors.get(at).is_none() && is_before
+                if opens.get(at) == Some(true)
+                    && errors.get(at).is_none()
+                    && is_before
                     && let (Some(principal), Some(target)) = (principals.get(at), targets.get(at))
                 {
                     this.meet(principal, target);

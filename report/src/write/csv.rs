@@ -74,7 +74,8 @@ pub struct Table<W: io::Write> {
 impl<W: io::Write> Table<W> {
     /// Begins it with a header.
     pub fn new(out: W, columns: &[&str]) -> io::Result<Self> {
-        let mut out = csv::WriterBuilder::new().quote_style(csv::QuoteStyle::Always).from_writer(out);
+        let mut out =
+            csv::WriterBuilder::new().quote_style(csv::QuoteStyle::Always).from_writer(out);
         out.write_record(columns)?;
         Ok(Self { out, rows: 0 })
     }

@@ -41,8 +41,9 @@ impl Hashing {
     /// Begins a file in a folder.
     pub fn create(folder: &Path, name: &str) -> io::Result<Self> {
         let path: PathBuf = folder.join(name);
-        let file = File::create(&path)
-            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+        let file = File::create(&path).map_err(|error| {
+            io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+        })?;
         let out = BufWriter::with_capacity(256 << 10, file);
         Ok(Self { name: name.to_owned(), out, hash: Sha256::new(), bytes: 0 })
     }

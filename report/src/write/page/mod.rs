@@ -3,6 +3,7 @@
 //! `maud` escapes what stands in the markup; tables are data in a `<script type="application/json">`, in which `<` is written as
 //! an escape of JSON. The browser is told the hashes of the one script and the one sheet of style, and runs nothing else.
 
+mod attention;
 mod plots;
 mod tables;
 
@@ -16,7 +17,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest as _, Sha256};
 
 use crate::alert::Delivery;
-use crate::view::{Control, Coverage, Note, Notes, SessionRow, SumOf, Whole};
+use crate::view::{Control, Coverage, Notes, SessionRow, SumOf, Whole};
 
 pub use tables::{Cell, Kind, Table};
 
@@ -99,14 +100,25 @@ pub fn node_name(names: &BTreeMap<String, String>, id: &str) -> String {
     names.get(id).map_or_else(|| id.to_owned(), |name| format!("{name} ({id})"))
 }
 
-/// What a principal is called: of an ARN what stands behind the account.
-pub fn short(arn: &str) -> &str {
-    arn.splitn(6, ':').nth(5).unwrap_or(arn)
+/// What a principal is called: the name at the end of the ARN, with the role or the permission set that it came by. The name at
+/// the end of a role's ARN is the role session name, which whoever assumed the role chose.
+pub fn short(arn: &str) -> String {
+    let resource = arn.splitn(6, ':').nth(5).unwrap_or(arn);
+    let mut parts = resource.splitn(3, '/');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some("assumed-role"), Some(role), Some(name)) => {
+            let set = role.strip_prefix("AWSReservedSSO_").and_then(|set| set.rsplit_once('_'));
+            format!("{name} ({})", set.map_or(role, |(set, _)| set))
+        }
+        (Some("user"), Some(name), None) => format!("{name} (user)"),
+        _ => resource.to_owned(),
+    }
 }
 
 /// A time as people read it.
 pub fn clock(time: Option<Timestamp>, zone: &TimeZone) -> String {
-    let text = |time: Timestamp| time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string();
+    let text =
+        |time: Timestamp| time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string();
     time.map(text).unwrap_or_default()
 }
 
@@ -115,7 +127,7 @@ pub fn number(count: u64) -> String {
     let digits = count.to_string();
     let mut out = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);
@@ -211,10 +223,12 @@ impl Page<'_> {
 
     fn summary(&self) -> Markup {
         let sessions = &self.whole.sessions;
-        let grave = ["critical", "high"].iter().filter_map(|level| self.whole.findings.levels.get(*level));
+        let grave =
+            ["critical", "high"].iter().filter_map(|level| self.whole.findings.levels.get(*level));
         let grave: u64 = grave.sum();
         let gaps: u64 = self.whole.gaps.values().sum();
-        let percent = sessions.coverage_percent.map_or_else(|| "–".to_owned(), |p| format!("{p:.1} %"));
+        let percent =
+            sessions.coverage_percent.map_or_else(|| "–".to_owned(), |p| format!("{p:.1} %"));
         html! {
             section aria-labelledby="summary" {
                 h2 id="summary" { "Summary" }
@@ -233,8 +247,8 @@ impl Page<'_> {
                 }
                 h3 { "What needs a look" }
                 ul.attention {
-                    @for (class, link, text) in self.attention() {
-                        li class=(class) { (text) " " @if let Some((table, words)) = link {
+                    @for look in attention::looks(self.whole) {
+                        li class=(look.class) { (look.text) " " @if let Some((table, words)) = look.link {
                             a href={ "#" (table) } data-search=(table) data-text=(words) { "Show" }
                         } }
                     }
@@ -243,83 +257,42 @@ impl Page<'_> {
         }
     }
 
-    /// What a reader should look at: how grave, where it is told, and what.
-    fn attention(&self) -> Vec<(&'static str, Option<(&'static str, &str)>, String)> {
-        let mut told = Vec::new();
-        let gap = |name: &str| self.whole.gaps.get(name).copied().unwrap_or_default();
-        let note = |note: Note| {
-            self.whole.sessions.all.notes.get(note.as_str()).copied().unwrap_or_default()
-        };
-        let mut tell = |class, count: u64, link, one: &str, many: &str| {
-            if count > 0 {
-                told.push((class, Some(link), format!("{}.", counted(count, one, many))));
-            }
-        };
-        for level in ["critical", "high"] {
-            let count = self.whole.findings.levels.get(level).copied().unwrap_or_default();
-            let one = format!("finding of level {level}");
-            tell("bad", count, ("findings", level), &one, &format!("findings of level {level}"));
-        }
-        tell("bad", gap("missing"), ("gaps", "missing"), "session that should have a recording has none",
-            "sessions that should have a recording have none");
-        tell("bad", gap("unaudited"), ("gaps", "unaudited"), "recording belongs to a session that CloudTrail did not tell of",
-            "recordings belong to sessions that CloudTrail did not tell of");
-        tell("bad", gap("unreadable"), ("gaps", "unreadable"), "log object could not be read", "log objects could not be read");
-        tell("bad", gap("trail"), ("gaps", "trail"), "problem in CloudTrail's own proof of its files",
-            "problems in CloudTrail's own proof of its files");
-        tell("bad", self.whole.events.trail, ("events", "trail"), "change to the audit trail, or an attempt at one",
-            "changes to the audit trail, or attempts at them");
-        tell("bad", self.whole.events.preferences, ("events", "preferences"),
-            "change to Session Manager's preferences or documents, or an attempt at one",
-            "changes to Session Manager's preferences or documents, or attempts at them");
-        tell("warn", note(Note::BreakGlass), ("sessions", "break-glass"), "session through a break-glass role",
-            "sessions through break-glass roles");
-        tell("warn", note(Note::NoMfa), ("sessions", "no-mfa"), "session for which AWS saw no second factor",
-            "sessions for which AWS saw no second factor");
-        tell("warn", note(Note::AfterHours), ("sessions", "after-hours"), "session outside business hours",
-            "sessions outside business hours");
-        tell("warn", gap("unrecordable"), ("gaps", "unrecordable"),
-            "session of a kind that Session Manager does not record (port forwarding, SSH)",
-            "sessions of a kind that Session Manager does not record (port forwarding, SSH)");
-        tell("warn", gap("recorded-partial"), ("gaps", "recorded-partial"), "recording is not whole", "recordings are not whole");
-        tell("warn", note(Note::Long), ("sessions", "long"), &format!("session of {} hours or more", self.long_hours),
-            &format!("sessions of {} hours or more", self.long_hours));
-        tell("warn", self.whole.events.denied, ("events", "denied"), "refused attempt", "refused attempts");
-        tell("", note(Note::Privileged), ("sessions", "privileged"), "session with commands as root or by sudo",
-            "sessions with commands as root or by sudo");
-        tell("", note(Note::FirstAccess), ("sessions", "first-access"),
-            "session was the first of its identity on that node", "sessions were the first of their identity on that node");
-        let waiting: u64 = self.whole.alerts.states.iter().filter(|(s, _)| *s != "delivered").map(|(_, n)| n).sum();
-        if waiting > 0 {
-            told.push(("bad", None, format!("{} not delivered everywhere.", counted(waiting, "alert is", "alerts are"))));
-        }
-        if told.is_empty() {
-            told.push(("good", None, "Nothing stands out.".to_owned()));
-        }
-        told
-    }
-
     fn plots(&self) -> Markup {
         let sessions = &self.whole.sessions;
-        let principal = |sum: &SumOf| {
-            sum.name.as_deref().map_or_else(|| "not known".to_owned(), |arn| short(arn).to_owned())
-        };
+        let principal =
+            |sum: &SumOf| sum.name.as_deref().map_or_else(|| "not known".to_owned(), short);
         let node = |sum: &SumOf| {
-            sum.name.as_deref().map_or_else(|| "not known".to_owned(), |id| node_name(self.names, id))
+            sum.name
+                .as_deref()
+                .map_or_else(|| "not known".to_owned(), |id| node_name(self.names, id))
         };
         let levels: Vec<(&str, &str, u64)> = ["critical", "high", "medium", "low", "informational"]
             .into_iter()
             .map(|level| {
                 let count = self.whole.findings.levels.get(level).copied().unwrap_or_default();
-                (level, match level { "medium" => "warn", "low" => "bar", other => class(other) }, count)
+                (
+                    level,
+                    match level {
+                        "medium" => "warn",
+                        "low" => "bar",
+                        other => class(other),
+                    },
+                    count,
+                )
             })
             .collect();
         let coverage: Vec<(&str, &str, u64)> = Coverage::ALL
             .into_iter()
-            .map(|state| (state.as_str(), match state {
-                Coverage::Missing => "critical",
-                other => class(other.as_str()),
-            }, sessions.coverage.get(state.as_str()).copied().unwrap_or_default()))
+            .map(|state| {
+                (
+                    state.as_str(),
+                    match state {
+                        Coverage::Missing => "critical",
+                        other => class(other.as_str()),
+                    },
+                    sessions.coverage.get(state.as_str()).copied().unwrap_or_default(),
+                )
+            })
             .collect();
         html! {
             section aria-labelledby="pattern" {
@@ -345,7 +318,7 @@ impl Page<'_> {
             section aria-labelledby="rules" {
                 h2 id="rules" { "Rules that found something" }
                 @if rules.is_empty() { p { "No rule found anything in this period." } } @else {
-                    div.scroll tabindex="0" role="region" aria-labelledby="rules" { table {
+                    div.scroll tabindex="0" role="group" aria-label="Table of rules" { table {
                         thead { tr {
                             th scope="col" { "Rule" } th scope="col" { "Level" } th.number scope="col" { "Findings" }
                             th.number scope="col" { "Sessions" } th.number scope="col" { "Alert delivered" }
@@ -375,7 +348,7 @@ impl Page<'_> {
                         @for (nth, (state, count)) in self.whole.alerts.states.iter().enumerate() {
                             @if nth > 0 { ", " } (number(*count)) " " (state)
                         } ". All are in alerts.csv; those that are not delivered everywhere, and the last, are here." }
-                    div.scroll tabindex="0" role="region" aria-labelledby="alerts" { table {
+                    div.scroll tabindex="0" role="group" aria-label="Table of alerts" { table {
                         thead { tr {
                             th scope="col" { "Due" } th scope="col" { "Level" } th scope="col" { "Rule" } th.number scope="col" { "Findings" }
                             th scope="col" { "State" } th scope="col" { "Delivered to" } th scope="col" { "Delivered" }
@@ -446,8 +419,9 @@ impl Page<'_> {
 
     fn section(&self, section: &Section<'_>) -> Markup {
         let row = &section.row;
-        let who = row.principal_arn.map_or("identity not known", short);
-        let node = row.target.map_or_else(|| "node not known".to_owned(), |id| node_name(self.names, id));
+        let who = row.principal_arn.map_or_else(|| "identity not known".to_owned(), short);
+        let node =
+            row.target.map_or_else(|| "node not known".to_owned(), |id| node_name(self.names, id));
         let facts: [(&str, Option<String>); 13] = [
             ("Session", Some(row.session_id.to_owned())),
             ("Identity", row.principal_arn.map(str::to_owned)),
@@ -457,12 +431,40 @@ impl Page<'_> {
             ("Document", row.document.map(str::to_owned)),
             ("Reason given", row.reason.map(str::to_owned)),
             ("From", row.source_ip.map(str::to_owned)),
-            ("Second factor", Some(match row.mfa { Some(true) => "yes", Some(false) => "no", None => "not known" }.to_owned())),
+            (
+                "Second factor",
+                Some(
+                    match row.mfa {
+                        Some(true) => "yes",
+                        Some(false) => "no",
+                        None => "not known",
+                    }
+                    .to_owned(),
+                ),
+            ),
             ("Ran as", row.run_as.map(str::to_owned)),
-            ("End", row.end.map(|end| format!("{} ({})", clock(Some(end), self.zone), row.end_source.unwrap_or_default()))),
-            ("Recorded", Some(if row.coverage_reason.is_empty() { row.coverage.to_string() }
-                else { format!("{}: {}", row.coverage, row.coverage_reason) })),
-            ("Worth a look", (section.notes != Notes::default()).then(|| section.notes.to_string())),
+            (
+                "End",
+                row.end.map(|end| {
+                    format!(
+                        "{} ({})",
+                        clock(Some(end), self.zone),
+                        row.end_source.unwrap_or_default()
+                    )
+                }),
+            ),
+            (
+                "Recorded",
+                Some(if row.coverage_reason.is_empty() {
+                    row.coverage.to_string()
+                } else {
+                    format!("{}: {}", row.coverage, row.coverage_reason)
+                }),
+            ),
+            (
+                "Worth a look",
+                (section.notes != Notes::default()).then(|| section.notes.to_string()),
+            ),
         ];
         html! {
             details id={ "session-" (section.number) } {
@@ -495,7 +497,10 @@ impl Page<'_> {
 
     fn about(&self) -> Markup {
         let calendar = self.calendar.map_or_else(
-            || "No calendar of business hours is set, so no session is told as after hours.".to_owned(),
+            || {
+                "No calendar of business hours is set, so no session is told as after hours."
+                    .to_owned()
+            },
             |name| format!("Business hours are those of the calendar `{name}` of the rules."),
         );
         html! {

@@ -78,7 +78,10 @@ for (const section of document.querySelectorAll("[data-table]")) {
     filter();
   };
   heads.forEach((head, column) => {
-    head.querySelector("button").addEventListener("click", () => {
+    head.querySelector("span").remove();
+    const button = head.querySelector("button");
+    button.hidden = false;
+    button.addEventListener("click", () => {
       sort(column, head.getAttribute("aria-sort") === "ascending" ? -1 : 1);
     });
   });

@@ -81,13 +81,14 @@ pub(super) fn hours(counts: &[[u64; 24]; 7], zone: &str) -> Markup {
                         height="23" rx="2" { title { (WEEKDAYS[row]) " " (hour) ":00: " (count) } }
                 }
             }
-            @for hour in [0, 6, 12, 18, 23] {
+            @for hour in [0, 6, 12, 18] {
                 text x=(at(left + cell * f64::from(hour))) y="190" { (hour) ":00" }
             }
+            text x="618" y="190" text-anchor="end" { "23:00" }
         }
     };
     let table = html! {
-        div.scroll tabindex="0" role="region" aria-label="Sessions by weekday and hour" {
+        div.scroll tabindex="0" role="group" aria-label="Sessions by weekday and hour" {
             table {
                 thead { tr {
                     th scope="col" { "Day" }
@@ -127,7 +128,7 @@ pub(super) fn top(
         }
     };
     let table = html! {
-        div.scroll tabindex="0" role="region" aria-label=(title) {
+        div.scroll tabindex="0" role="group" aria-label=(title) {
             table {
                 thead { tr {
                     th scope="col" { "Name" } th.number scope="col" { "Sessions" } th.number scope="col" { (others) }

@@ -111,11 +111,11 @@ impl Table {
                     input type="search" id={ "search-" (name) } autocomplete="off" spellcheck="false";
                     output aria-live="polite" {}
                 }
-                div.scroll tabindex="0" role="region" aria-labelledby=(name) {
+                div.scroll tabindex="0" role="group" aria-label={ "Table: " (title) } {
                     table {
                         thead { tr { @for (key, label, kind) in self.columns {
                             th scope="col" data-key=(key) data-kind=(kind.as_str()) class=[(*kind == Kind::Number).then_some("number")] {
-                                button type="button" { (label) }
+                                span { (label) } button type="button" hidden { (label) }
                             }
                         } } }
                         tbody { @for (row, section) in self.rows.iter().zip(&self.sections).take(SIZE) {
@@ -163,7 +163,10 @@ impl Table {
             colours,
         };
         let json = serde_json::to_string(&data).expect("plain values are JSON");
-        let json = json.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
+        let json = json
+            .replace('<', "\\u003c")
+            .replace('\u{2028}', "\\u2028")
+            .replace('\u{2029}', "\\u2029");
         html! { script type="application/json" data-rows=(self.name) { (PreEscaped(json)) } }
     }
 }
