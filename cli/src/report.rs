@@ -5,13 +5,13 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anstyle::{AnsiColor, Style};
-use jiff::{SignedDuration, ToSpan as _};
+use jiff::SignedDuration;
 use model::Visible;
 use pipeline::report::{
-    Filter, Options, Place, Published, ReportError, hash_of_rules, publish, write,
+    Filter, Options, Place, Published, ReportError, SETTLED, Standards, publish, write,
 };
 use report::view::{Grace, Period, Whole};
-use report::write::{MANIFEST, Manifest, RulesOf};
+use report::write::{MANIFEST, Manifest};
 use serde_json::Value;
 
 use crate::exit::{Failure, Outcome, tell};
@@ -116,12 +116,13 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Outcome, Failure> {
     let clock = input::now(None, &zone)?;
     let period = Period::parse(&args.period, &zone, clock).map_err(Failure::usage)?;
     let now = args.now.as_deref().map(|text| input::time(text, &zone)).transpose()?;
-    let settled = period.until().checked_add(48.hours()).unwrap_or(clock);
+    let settled = period.until().checked_add(SETTLED).unwrap_or(clock);
     let as_of = now.unwrap_or_else(|| settled.min(clock));
     let pack = pipeline::pack::load(args.rules.as_deref())
         .map_err(|error| Failure::usage(error.to_string()))?;
     let opened = pipeline::pack::open(args.rules.as_deref())
         .map_err(|error| Failure::usage(error.to_string()))?;
+    let standards = Standards::of(&pack, &opened.files);
     if args.calendar != "business_hours" && !pack.calendars.contains_key(&args.calendar) {
         let known: Vec<&str> = pack.calendars.keys().map(String::as_str).collect();
         return Err(Failure::usage(format!(
@@ -155,11 +156,7 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Outcome, Failure> {
             .iter()
             .filter_map(|(id, tags)| Some((id.clone(), tags.get("Name")?.clone())))
             .collect(),
-        rules: RulesOf {
-            sha256: hash_of_rules(&opened.files),
-            rules: pack.rules.len() + pack.correlations.len(),
-        },
-        pack: &pack,
+        standards: &standards,
         previous: place.previous(&period)?,
         version: env!("CARGO_PKG_VERSION"),
         period: period.clone(),
@@ -244,11 +241,7 @@ fn render(
     if format == SummaryFormat::Json {
         let json = serde_json::json!({
             "report": out,
-            "published": match published {
-                Published::New => "new",
-                Published::Same => "same",
-                Published::Replaced => "replaced",
-            },
+            "published": published,
             "figures": whole,
             "files": manifest.files,
         });

@@ -423,7 +423,7 @@ def compare_schedules():
             retry(block(target, "retry_policy"), "maximum_retry_attempts", "maximum_event_age_in_seconds"))
     same("schedules", sam, ours)
     same("sweep is due every five minutes", sam["sweep"][0], "rate(5 minutes)")
-    same("report is due on the 1st at 06:00", sam["report"][:2], ("cron(0 6 1 * ? *)", "<time_zone>"))
+    same("report is due on the 3rd at 06:00", sam["report"][:2], ("cron(0 6 3 * ? *)", "<time_zone>"))
 
 
 def metric(name, namespace, dimensions, period, stat):

@@ -387,6 +387,11 @@ resource "aws_lambda_function" "report" {
   timeout          = 900
   tags             = var.tags
 
+  # A report is written here before it goes to the bucket as a whole.
+  ephemeral_storage {
+    size = 4096
+  }
+
   tracing_config {
     mode = "Active"
   }
@@ -499,9 +504,8 @@ resource "aws_scheduler_schedule" "sweep" {
 resource "aws_scheduler_schedule" "report" {
   name       = "${var.name}-report"
   group_name = aws_scheduler_schedule_group.this.name
-  # The function does not know this task yet.
-  state                        = "DISABLED"
-  schedule_expression          = "cron(0 6 1 * ? *)"
+  # Two days after the month a session's end and its transcript have come.
+  schedule_expression          = "cron(0 6 3 * ? *)"
   schedule_expression_timezone = var.time_zone
 
   flexible_time_window {

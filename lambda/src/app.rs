@@ -9,10 +9,11 @@ use ingest::source::Bucket;
 use ingest::{Limits, Problem, ProblemKind};
 use pipeline::alerts::{self, Of};
 use pipeline::ingest::{Artifact, Observer, Options, Outcome, quarantine};
+use pipeline::report as monthly;
 use pipeline::sweep;
 use report::mask::Masker;
 use report::store::{FindingRow, Store, StoreError};
-use report::view::Grace;
+use report::view::{Grace, Period};
 use serde_json::{Value, json};
 
 use crate::clock;
@@ -41,6 +42,9 @@ pub(crate) enum Failure {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The report.
+    #[error(transparent)]
+    Report(#[from] monthly::ReportError),
     /// Something of it could not be done now.
     #[error("{0}")]
     Undone(String),
@@ -52,6 +56,7 @@ impl Failure {
         match self {
             Self::Event(_) => "UnknownEvent",
             Self::Store(_) => "Store",
+            Self::Report(_) => "Report",
             Self::Undone(_) => "Undone",
         }
     }
@@ -74,6 +79,9 @@ impl App {
         match recognise(event).map_err(|error| Failure::Event(error.to_string()))? {
             Event::Work(work) => self.work(work, stop, log),
             Event::Task(Task::Sweep { since }) => self.sweep(since.as_deref(), log),
+            Event::Task(Task::Report { period, out, replace }) => {
+                self.report(period.as_deref().unwrap_or("last-month"), out, replace, log)
+            }
         }
     }
 
@@ -112,6 +120,50 @@ impl App {
         let mut answer = serde_json::to_value(&summary).unwrap_or_default();
         answer["alerts"] = serde_json::to_value(&told).unwrap_or_default();
         log.line(Severity::Info, "swept", answer.clone());
+        Ok(answer)
+    }
+
+    fn report(
+        &self,
+        period: &str,
+        out: Option<String>,
+        replace: bool,
+        log: &Log,
+    ) -> Result<Value, Failure> {
+        let now = clock::now();
+        let period = Period::parse(period, &self.config.zone, now).map_err(Failure::Event)?;
+        let settled = period.until().checked_add(monthly::SETTLED).unwrap_or(now);
+        let orders = self.desk.orders(&self.config, &self.store, log);
+        let out = out.unwrap_or_else(|| format!("{}/reports/{}", self.config.store, period.label));
+        if aws::s3_uri(&out).is_none() {
+            return Err(Failure::Event(format!(
+                "`out` is `{out}`; it has to be s3://bucket/prefix"
+            )));
+        }
+        let place = monthly::Place::new(&out);
+        let options = monthly::Options {
+            as_of: settled.min(now),
+            grace: Grace { upload: self.config.grace, ..Grace::default() },
+            standards: &orders.standards,
+            previous: place.previous(&period)?,
+            version: env!("CARGO_PKG_VERSION"),
+            ..monthly::Options::usual(period)
+        };
+        // Which facts a report was made from is told by what was read for it alone.
+        let store = Store::open(&self.config.store)?.witnessed();
+        let stage = place.stage().map_err(monthly::ReportError::from)?;
+        let (manifest, whole) = monthly::write(&store, &options, stage.path())?;
+        let published = monthly::publish(stage, &place, replace)?;
+        let answer = json!({
+            "report": out,
+            "published": published,
+            "sessions": whole.sessions.all.sessions,
+            "coverage_percent": whole.sessions.coverage_percent,
+            "gaps": whole.gaps,
+            "findings": whole.findings.levels,
+            "files": manifest.files.len() + 1,
+        });
+        log.line(Severity::Info, "reported", answer.clone());
         Ok(answer)
     }
 

@@ -43,6 +43,7 @@ pub(crate) struct Config {
     pub(crate) grace: SignedDuration,
     pub(crate) sweep_since: SignedDuration,
     pub(crate) max_inflated: u64,
+    pub(crate) zone: TimeZone,
     pub(crate) log: Severity,
     pub(crate) namespace: String,
     pub(crate) function: String,
@@ -177,10 +178,11 @@ impl Config {
             }
         };
         let zone = get(TIME_ZONE).unwrap_or_else(|| "UTC".to_owned());
-        if TimeZone::get(&zone).is_err() {
+        let zone = TimeZone::get(&zone).unwrap_or_else(|_| {
             let what = "which is no IANA time zone such as Europe/Berlin";
             wrong.push(format!("{TIME_ZONE} is `{zone}`, {what}"));
-        }
+            TimeZone::UTC
+        });
         if !wrong.is_empty() {
             return Err(wrong);
         }
@@ -192,6 +194,7 @@ impl Config {
             grace,
             sweep_since,
             max_inflated,
+            zone,
             log,
             namespace: get("SSM_AUDIT_METRICS_NAMESPACE").unwrap_or_else(|| "ssm-audit".to_owned()),
             function: get("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),

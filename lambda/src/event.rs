@@ -35,6 +35,16 @@ pub(crate) enum Task {
         /// An age such as `3d`, instead of the environment's.
         since: Option<String>,
     },
+    /// `report`
+    Report {
+        /// Of when: `2026-10` …; without one the last month.
+        period: Option<String>,
+        /// Where to; default: `reports/<period>` in the store.
+        out: Option<String>,
+        /// If another report is in its place, shall it be replaced?
+        #[serde(default)]
+        replace: bool,
+    },
 }
 
 /// What has come.
@@ -82,7 +92,8 @@ pub(crate) enum What {
 #[derive(Debug, thiserror::Error)]
 #[error(
     "not an event that this function knows: {0}. It takes S3 notifications (also through SQS, SNS or EventBridge), API calls \
-     from EventBridge, subscriptions of CloudWatch Logs (also through Kinesis or Firehose), and {{\"task\": \"sweep\"}}"
+     from EventBridge, subscriptions of CloudWatch Logs (also through Kinesis or Firehose), {{\"task\": \"sweep\"}} and \
+     {{\"task\": \"report\"}}"
 )]
 pub(crate) struct UnknownShape(String);
 
@@ -422,6 +433,10 @@ mod tests {
     fn a_task_is_a_task() {
         let sweep = recognise(&json!({"task": "sweep"})).unwrap();
         assert!(matches!(sweep, Event::Task(Task::Sweep { since: None })));
+        let report = recognise(&json!({"task": "report", "period": "2026-10"})).unwrap();
+        let october = Some("2026-10".to_owned());
+        let expected = Task::Report { period: october, out: None, replace: false };
+        assert!(matches!(report, Event::Task(task) if task == expected));
         for (event, named) in [
             (json!({"task": "dance"}), "dance"),
             (json!({"hello": 1, "world": 2}), "`hello`, `world`"),

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use ingest::source::{Bucket, Object, Versions};
 use pipeline::alerts::Sinks;
+use pipeline::report::Standards;
 use report::alert::{Alert, Form, Routes, SinkConfig};
 use report::sink;
 use report::store::{Store, StoreError};
@@ -31,6 +32,8 @@ const MAX_FILES: usize = 50_000;
 #[derive(Clone)]
 pub(crate) struct Orders {
     pub(crate) set: Arc<RuleSet>,
+    /// What reports take from the rules.
+    pub(crate) standards: Arc<Standards>,
     /// Without them nobody is told.
     pub(crate) routing: Option<Arc<(Routes, Sinks)>>,
 }
@@ -60,7 +63,7 @@ pub(crate) enum DeskError {
 
 impl Desk {
     pub(crate) fn open(config: &Config, store: &Store, log: &Log) -> Result<Self, DeskError> {
-        let (set, rules_version) = match &config.rules {
+        let (compiled, rules_version) = match &config.rules {
             RulesFrom::Shipped => {
                 (compile(pipeline::pack::embedded()).map_err(DeskError::Rules)?, String::new())
             }
@@ -96,7 +99,8 @@ impl Desk {
             }
             RoutesFrom::Nobody => (None, String::new()),
         };
-        let orders = Orders { set, routing };
+        let Compiled { set, standards } = compiled;
+        let orders = Orders { set, standards, routing };
         let state = State { orders, rules_version, routes_version, looked: clock::instant() };
         Ok(Self { state: Mutex::new(state) })
     }
@@ -141,7 +145,7 @@ fn renew_rules(state: &mut State, config: &Config, uri: &str, store: &Store, log
         }
     };
     match compile(files.clone()) {
-        Ok(set) => {
+        Ok(Compiled { set, standards }) => {
             log.line(
                 Severity::Info,
                 "new rules",
@@ -149,6 +153,7 @@ fn renew_rules(state: &mut State, config: &Config, uri: &str, store: &Store, log
             );
             keep(store, &version, files, log);
             state.orders.set = set;
+            state.orders.standards = standards;
         }
         Err(reason) => refused(config, "rules", uri, &version, &reason, store, log),
     }
@@ -190,7 +195,7 @@ fn first_rules(
     uri: &str,
     store: &Store,
     log: &Log,
-) -> Result<(Arc<RuleSet>, String), DeskError> {
+) -> Result<(Compiled, String), DeskError> {
     // Without a version they are looked at again when a minute has passed.
     let mut version = String::new();
     let read = list(uri).and_then(|listed| {
@@ -299,9 +304,16 @@ fn object_text(uri: &str) -> Result<(String, String), String> {
     Ok((text, version))
 }
 
+/// Rules, ready.
+struct Compiled {
+    set: Arc<RuleSet>,
+    standards: Arc<Standards>,
+}
+
 /// All or nothing: a rule that is left out finds nothing, and nobody would know.
-fn compile(files: Vec<PackFile>) -> Result<Arc<RuleSet>, String> {
-    let pack = Pack::read(files);
+fn compile(files: Vec<PackFile>) -> Result<Compiled, String> {
+    let pack = Pack::read(files.iter().cloned());
+    let standards = Arc::new(Standards::of(&pack, &files));
     let errors: Vec<String> = pack
         .problems
         .iter()
@@ -316,7 +328,11 @@ fn compile(files: Vec<PackFile>) -> Result<Arc<RuleSet>, String> {
     let set = RuleSet::compile(pack);
     let is_told = (0..set.rules().len()).any(|at| set.is_told(at))
         || (0..set.correlations().len()).any(|at| set.is_correlation_told(at));
-    if is_told { Ok(Arc::new(set)) } else { Err("there are no rules".to_owned()) }
+    if is_told {
+        Ok(Compiled { set: Arc::new(set), standards })
+    } else {
+        Err("there are no rules".to_owned())
+    }
 }
 
 fn routing(text: &str) -> Result<Arc<(Routes, Sinks)>, String> {

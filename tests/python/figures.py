@@ -668,12 +668,9 @@ def controls(tally, db, folder, report, ours, manifest):
         rows = tags.get(key[1].removeprefix("tags contain "), 0) if key[1].startswith("tags contain ") else of.get(key)
         tally.figure(f"controls.csv {line['framework']} {line['control']}, {line['evidence']} ({key[1]})", line["rows"], str(rows))
         all_rows[line["framework"], line["control"]] += rows or 0
-    for line in lines:
-        rows = all_rows[line["framework"], line["control"]]
-        if rows:
-            tally.figure(f"controls.csv {line['control']} evidence_in_all", line["evidence_in_all"], f"{rows} rows")
-        else:
-            tally.figure(f"controls.csv {line['control']} evidence_in_all", line["evidence_in_all"], "none in this period")
+    said = {(line["framework"], line["control"], line["evidence_in_all"]) for line in lines}
+    sums_of = {(*control, f"{rows} rows" if rows else "none in this period") for control, rows in all_rows.items()}
+    tally.rows("controls.csv evidence_in_all", said, sums_of)
     some = sum(rows > 0 for rows in all_rows.values())
     tally.tree("controls", report["controls"], {"with_evidence": some, "without": len(all_rows) - some})
 

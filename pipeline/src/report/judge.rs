@@ -155,7 +155,7 @@ fn fits(pattern: &str, name: &str) -> bool {
 /// Looks at sessions.
 pub(super) struct Judge<'a> {
     calendar: Option<&'a Calendar>,
-    break_glass: BreakGlass,
+    break_glass: &'a BreakGlass,
     long: SignedDuration,
     /// Who was where before; none if nothing is known of the time before.
     before: Option<Pairs>,
@@ -171,8 +171,8 @@ impl<'a> Judge<'a> {
             _ => Some(Pairs::read(store, from, options.period.since())?).filter(|p| !p.is_empty()),
         };
         Ok(Self {
-            calendar: options.pack.calendars.get(options.calendar),
-            break_glass: BreakGlass::of(options.pack),
+            calendar: options.standards.calendars.get(options.calendar),
+            break_glass: &options.standards.break_glass,
             long: options.long,
             before,
             options,

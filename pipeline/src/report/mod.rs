@@ -64,14 +64,62 @@ pub struct Options<'a> {
     pub calendar: &'a str,
     /// Names of nodes, by their ids.
     pub names: BTreeMap<String, String>,
-    /// The rules: their calendars, lists and number.
-    pub pack: &'a rules::Pack,
-    /// The rules' hash.
-    pub rules: RulesOf,
+    /// What the rules say of hours and roles, and which they are.
+    pub standards: &'a Standards,
     /// The report before.
     pub previous: Option<Previous>,
     /// The version of the program.
     pub version: &'a str,
+}
+
+/// So long after a period everything has come that will: a session may last a day, and its transcript is uploaded then. A report
+/// that is as of that time is the same whenever it is made.
+pub const SETTLED: SignedDuration = SignedDuration::from_hours(48);
+
+impl Options<'_> {
+    /// What is usual, of a period.
+    pub fn usual(period: Period) -> Self {
+        static NONE: std::sync::LazyLock<Standards> = std::sync::LazyLock::new(Standards::default);
+        Self {
+            as_of: period.until(),
+            grace: Grace::default(),
+            filter: Filter::default(),
+            redact: false,
+            long: SignedDuration::from_hours(8),
+            lookback_days: 90,
+            calendar: "business_hours",
+            names: BTreeMap::new(),
+            standards: &NONE,
+            previous: None,
+            version: "",
+            period,
+        }
+    }
+}
+
+/// What a report takes from a pack of rules.
+#[derive(Clone, Debug, Default)]
+pub struct Standards {
+    /// The calendars.
+    pub calendars: rules::Calendars,
+    /// The roles that are kept for emergencies.
+    pub break_glass: BreakGlass,
+    /// Which rules they are.
+    pub rules: RulesOf,
+}
+
+impl Standards {
+    /// Those of a pack, and of the files that it was read from.
+    pub fn of(pack: &rules::Pack, files: &[rules::PackFile]) -> Self {
+        Self {
+            calendars: pack.calendars.clone(),
+            break_glass: BreakGlass::of(pack),
+            rules: RulesOf {
+                sha256: hash_of_rules(files),
+                rules: pack.rules.len() + pack.correlations.len(),
+            },
+        }
+    }
 }
 
 /// Why there is no report.
@@ -104,7 +152,7 @@ pub fn write(
 }
 
 /// The hash of a pack: over its files, in order of their contents' hashes.
-pub fn hash_of_rules(files: &[rules::PackFile]) -> String {
+fn hash_of_rules(files: &[rules::PackFile]) -> String {
     use sha2::{Digest as _, Sha256};
     let is_rule = |file: &&rules::PackFile| {
         !file.path.ends_with(".test.yml") && !file.path.ends_with(".test.yaml")
@@ -715,12 +763,12 @@ impl<'a> Writer<'a> {
             tables.events(&self.events),
         ];
         let previous = options.previous.as_ref();
-        let has_calendar = options.pack.calendars.contains_key(options.calendar);
+        let has_calendar = options.standards.calendars.contains_key(options.calendar);
         let page = Page {
             whole,
             zone: &options.period.zone,
             version: options.version,
-            rules: (&options.rules.sha256, options.rules.rules),
+            rules: (&options.standards.rules.sha256, options.standards.rules.rules),
             facts: (facts.files, facts.rows),
             previous: previous.map(|previous| (&*previous.period, &*previous.sha256)),
             names: &options.names,
@@ -750,7 +798,7 @@ impl<'a> Writer<'a> {
             engine: "local".to_owned(),
             filters: options.filter.told(),
             redacted: options.redact,
-            rules: options.rules.clone(),
+            rules: options.standards.rules.clone(),
             previous: options.previous.clone(),
             facts,
             files: self.files.clone(),

@@ -7,13 +7,15 @@ use std::path::{Path, PathBuf};
 use report::store::{Store, StoreError};
 use report::view::Period;
 use report::write::{MANIFEST, Previous, hex};
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 use super::ReportError;
 
 /// What became of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Published {
     /// It is there now.
     New,
