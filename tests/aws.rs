@@ -330,6 +330,101 @@ impl Services {
 }
 
 #[test]
+fn a_report_goes_to_a_bucket_and_a_trail_is_verified_there() {
+    let account = Account::start();
+    for name in ["logs", "audit", "larkspur-trail"] {
+        account.does(&["bucket", name]);
+    }
+    account.does(&["upload", &month(), "logs"]);
+    let store = "s3://audit/store";
+    account.run(&["ingest", "s3://logs", "--store", store]);
+    account.run(&["sweep", "--store", store, "--now", NOW]);
+    // What CloudTrail signed, with keys that the service is asked for.
+    let fixture = root().join("ingest/fixtures/digests/good.json");
+    account.does(&["restore", fixture.to_str().unwrap(), "larkspur-trail"]);
+    let services = Services::start(&account, "0");
+    let verify = |more: &[&str]| {
+        let args = ["verify", "--cloudtrail", "s3://larkspur-trail", "--format", "json"];
+        let mut command = account.ssm_audit(&[&args, more].concat());
+        command.env("AWS_ENDPOINT_URL_CLOUDTRAIL", &services.endpoint);
+        let output = command.output().unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        let json: Value = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
+        (output.status.code().unwrap(), json, err)
+    };
+    let (code, json, err) = verify(&["--store", store]);
+    assert_eq!(code, 0, "{json} {err}");
+    let chain = &json["trail"]["chains"][0];
+    assert_eq!((&chain["digests"]["valid"], &chain["log_files"]["valid"]), (&4.into(), &3.into()));
+    let key = fs::read_to_string(&fixture).unwrap();
+    let key: Value = serde_json::from_str(&key).unwrap();
+    let log = key["objects"].as_object().unwrap().keys().find(|key| key.contains("/CloudTrail/"));
+    account.does(&["delete", "larkspur-trail", log.unwrap()]);
+    let (code, json, _) = verify(&[]);
+    assert_eq!((code, &json["trail"]["chains"][0]["log_files"]["missing"]), (1, &1.into()));
+    assert!(services.end().iter().all(|call| call["operation"] == "ListPublicKeys"));
+    // The report cites it, and is the same wherever it goes.
+    let args = ["report", "--store", store, "--period", "2026-10", "--now", NOW];
+    let (code, told, err) = account.run(&args);
+    assert_eq!((code, &told["published"]), (0, &"new".into()), "{err}");
+    assert_eq!(told["figures"]["integrity"]["log_files_valid"], 3);
+    assert_eq!(account.run(&args).1["published"], "same");
+    let place = TempDir::new().unwrap();
+    let local = place.path().join("2026-10");
+    let local = local.to_str().unwrap();
+    account.run(&[&args[..], &["--out", local]].concat());
+    let remote = "s3://audit/store/reports/2026-10";
+    let hash = |report: &str| {
+        let (code, json, err) =
+            account.run(&["verify", report, "--store", store, "--format", "json"]);
+        assert_eq!(code, 0, "{json} {err}");
+        json["report"]["manifest_sha256"].clone()
+    };
+    assert_eq!(hash(remote), hash(local));
+    // Another one does not take its place unasked.
+    let other = [&args[..], &["--long", "1m"]].concat();
+    let (code, _, err) = account.run(&other);
+    assert_eq!(code, 2);
+    assert!(err.contains("other files") && err.contains("--replace"), "{err}");
+    let (_, told, _) = account.run(&[&other[..], &["--replace"]].concat());
+    assert_eq!(told["published"], "replaced");
+}
+
+#[test]
+fn what_is_in_a_bucket_is_fed_to_a_queue() {
+    let account = Account::start();
+    account.does(&["bucket", "logs"]);
+    account.does(&["upload", &month(), "logs"]);
+    account.does(&["put", "logs", "odd/a b+c=d@é.log", "Script started"]);
+    let (_, queue) = account.topic("unused", "work", &[]);
+    let (code, counted, err) = account.run(&["backfill", "s3://logs", "--dry-run"]);
+    assert_eq!(
+        (code, &counted["objects"], &counted["messages"]),
+        (0, &80.into(), &0.into()),
+        "{err}"
+    );
+    let args = ["backfill", "s3://logs", "--queue", &queue, "--per-message", "3"];
+    let (code, sent, err) = account.run(&args);
+    assert_eq!((code, &sent["objects"], &sent["messages"]), (0, &80.into(), &27.into()), "{err}");
+    let keys: Vec<String> = account
+        .received(&queue)
+        .iter()
+        .flat_map(|message| message["Records"].as_array().unwrap().clone())
+        .map(|record| record["s3"]["object"]["key"].as_str().unwrap().to_owned())
+        .collect();
+    let different: BTreeSet<&String> = keys.iter().collect();
+    assert_eq!((keys.len(), different.len()), (80, 80));
+    assert!(keys.iter().any(|key| key == "odd/a+b%2Bc%3Dd%40%C3%A9.log"), "{keys:?}");
+    // Where it was interrupted it goes on.
+    let args = [&args[..], &["--after", "odd/"]].concat();
+    assert!(account.run(&args).1["objects"].as_u64().unwrap() < 80);
+    let (code, _, err) =
+        account.run(&["backfill", "s3://logs", "--queue", &format!("{queue}-not-there")]);
+    assert_eq!(code, 3, "{err}");
+    assert_eq!(account.run(&["backfill", "s3://logs"]).0, 2);
+}
+
+#[test]
 fn security_hub_has_a_finding_for_each_alert() {
     let account = Account::start();
     let store = TempDir::new().unwrap();

@@ -204,6 +204,17 @@ fn three_times_to_three_functions_in_any_order_is_once() {
     // One row each: the store is what one function would have made of it.
     let rows: Value = serde_json::from_str(&account.does(&["facts", "audit", "store/"])).unwrap();
     assert_eq!(rows, json!({"activity": 75, "commands": 74, "transcripts": 14, "findings": 33}));
+    // The report, by one of them, then by another: it is there already.
+    let report = json!({"task": "report", "period": "2026-10"});
+    for (function, published) in [(1, "new"), (2, "same")] {
+        let (kind, body) = functions[function].invoke(&report);
+        assert_eq!(
+            (kind.as_str(), &body["published"], &body["sessions"], &body["report"]),
+            ("response", &published.into(), &18.into(), &"s3://audit/store/reports/2026-10".into()),
+            "{}",
+            functions[function].log()
+        );
+    }
     // The same as files.
     assert!(functions[0].log().contains("\"trace_id\":\"Root=1-5759e988"));
     assert!(

@@ -36,7 +36,11 @@ pub(crate) enum Command {
     Access(crate::views::AccessArgs),
     /// Write the report of a month: access, commands, findings, every gap, controls, one page for an auditor.
     Report(crate::report::ReportArgs),
-    /// Look whether a report is what it was.
+    /// Feed the objects of years to the function's queue.
+    Backfill(crate::backfill::BackfillArgs),
+    /// Put many small files of facts together into few, beside whoever reads and writes.
+    Compact(crate::compact::CompactArgs),
+    /// Look whether a report is what it was, or a trail what CloudTrail wrote.
     Verify(crate::verify::VerifyArgs),
     /// Print the commands that people ran, reconstructed from transcripts.
     Commands(CommandsArgs),

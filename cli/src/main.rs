@@ -2,8 +2,10 @@
 
 mod alerts;
 mod args;
+mod backfill;
 mod backtest;
 mod commands;
+mod compact;
 mod completions;
 mod diagnostics;
 mod doctor;
@@ -36,6 +38,8 @@ fn main() -> ExitCode {
         Command::Coverage(args) => views::coverage(&args),
         Command::Access(args) => views::access(&args),
         Command::Report(args) => report::run(&args),
+        Command::Backfill(args) => backfill::run(&args),
+        Command::Compact(args) => compact::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Commands(args) => commands::run(&args),
         Command::Timeline(args) => timeline::run(&args),

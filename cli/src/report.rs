@@ -73,7 +73,7 @@ pub(crate) struct ReportArgs {
     /// Only this node: a part of its id.
     #[arg(long, value_name = "TEXT")]
     target: Vec<String>,
-    /// Only nodes with this tag: KEY, or KEY=VALUE. Takes --nodes.
+    /// Only nodes with this tag: KEY, or KEY=VALUE; of several, with all. Takes --nodes.
     #[arg(long, value_name = "TAG", requires = "nodes")]
     node_tag: Vec<String>,
     /// Tags of nodes: what `aws ec2 describe-tags` or `describe-instances` prints as JSON. The tag `Name` is shown beside a node's id.
@@ -118,6 +118,20 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Outcome, Failure> {
     let now = args.now.as_deref().map(|text| input::time(text, &zone)).transpose()?;
     let settled = period.until().checked_add(SETTLED).unwrap_or(clock);
     let as_of = now.unwrap_or_else(|| settled.min(clock));
+    if args.redact_principals && !args.principal.is_empty() {
+        return Err(Failure::usage(
+            "--redact-principals hides names, and --principal names one: the report would say whom it is about",
+        ));
+    }
+    let is_part = args.redact_principals
+        || [&args.account, &args.region, &args.principal, &args.target, &args.node_tag]
+            .iter()
+            .any(|values| !values.is_empty());
+    if is_part && args.out.is_none() {
+        return Err(Failure::usage(
+            "reports/<period> in the store is for the whole report: give --out for one that is narrowed or redacted",
+        ));
+    }
     let pack = pipeline::pack::load(args.rules.as_deref())
         .map_err(|error| Failure::usage(error.to_string()))?;
     let opened = pipeline::pack::open(args.rules.as_deref())
@@ -132,6 +146,10 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Outcome, Failure> {
         )));
     }
     let tags = nodes(&args.nodes)?;
+    if !args.node_tag.is_empty() && tagged(&tags, &args.node_tag).is_empty() {
+        let wanted = args.node_tag.join(" and ");
+        return Err(Failure::usage(format!("no node in --nodes has the tag {wanted}")));
+    }
     let store = crate::ingest::existing(&args.store)?.witnessed();
     let out = args.out.clone().unwrap_or_else(|| {
         format!("{}/reports/{}", args.store.trim_end_matches('/'), period.label)
@@ -161,11 +179,17 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Outcome, Failure> {
         version: env!("CARGO_PKG_VERSION"),
         period: period.clone(),
     };
-    if clock < period.until() && !args.quiet {
-        tell(&format!(
-            "note: {} is not over: what is still to come is not in the report",
-            period.label
-        ));
+    let early = if clock < period.until() {
+        Some("is not over: what is still to come is not in the report")
+    } else if as_of < settled {
+        Some(
+            "ended less than two days ago: what is still to come is not in the report, and a later one will be another",
+        )
+    } else {
+        None
+    };
+    if let Some(early) = early.filter(|_| !args.quiet) {
+        tell(&format!("note: {} {early}", period.label));
     }
     let stage = place.stage()?;
     let (manifest, whole) = write(&store, &options, stage.path())?;
@@ -286,8 +310,12 @@ fn render(
         if whole.findings.total == 0 { String::new() } else { format!(": {}", by_level(&levels)) },
     );
     if sessions.all.sessions == 0 {
-        let _ =
-            writeln!(text, "  there were no sessions in this period, as far as the store tells");
+        let why = if whole.filters.is_empty() {
+            "there were no sessions in this period, as far as the store tells"
+        } else {
+            "no session of this period fits what was asked for"
+        };
+        let _ = writeln!(text, "  {why}");
     }
     let _ = writeln!(
         text,

@@ -109,7 +109,12 @@ fn trail(args: &VerifyArgs, source: &str) -> Result<Outcome, Failure> {
             .map_err(|reason| Failure::usage(format!("{}: {reason}", file.display())))
     });
     let store = args.store.as_deref().map(crate::ingest::existing).transpose()?;
-    let found = integrity::look(source, keys.transpose()?, from, to, args.max_inflated)?;
+    let keys = keys.transpose()?;
+    let asks = keys.is_none();
+    let found = integrity::look(source, keys, from, to, args.max_inflated).map_err(|error| {
+        let hint = if asks { "; the public keys can be given with --keys" } else { "" };
+        Failure { message: format!("{source}: {error}{hint}"), outcome: Outcome::Incomplete }
+    })?;
     if found.chains.is_empty() {
         return Err(Failure::usage(format!(
             "{source} has no digests (files below CloudTrail-Digest/): is log file validation of the trail switched on?"

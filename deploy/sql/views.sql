@@ -59,7 +59,8 @@ recording AS (
         CASE WHEN ', ' || observations LIKE '%, echo!_off=%' ESCAPE '!' THEN 'echo_off' END,
         CASE WHEN ', ' || observations LIKE '%, lost!_command!_characters=%' ESCAPE '!' THEN 'lost_command_characters' END
       ), '') AS hidden
-    FROM transcripts
+    -- Once each, also while files are being put together.
+    FROM (SELECT DISTINCT * FROM transcripts) AS once
     WHERE session_id IS NOT NULL
   ) AS seen
   GROUP BY session_id

@@ -65,12 +65,12 @@ impl Desk {
     pub(crate) fn open(config: &Config, store: &Store, log: &Log) -> Result<Self, DeskError> {
         let (compiled, rules_version) = match &config.rules {
             RulesFrom::Shipped => {
-                (compile(pipeline::pack::embedded()).map_err(DeskError::Rules)?, String::new())
+                (compile(&pipeline::pack::embedded()).map_err(DeskError::Rules)?, String::new())
             }
             RulesFrom::Directory(path) => {
                 let files =
                     pipeline::pack::files(path).map_err(|e| DeskError::Rules(e.to_string()))?;
-                (compile(files).map_err(DeskError::Rules)?, String::new())
+                (compile(&files).map_err(DeskError::Rules)?, String::new())
             }
             RulesFrom::Bucket(uri) => first_rules(config, uri, store, log)?,
         };
@@ -144,7 +144,7 @@ fn renew_rules(state: &mut State, config: &Config, uri: &str, store: &Store, log
             return;
         }
     };
-    match compile(files.clone()) {
+    match compile(&files) {
         Ok(Compiled { set, standards }) => {
             log.line(
                 Severity::Info,
@@ -205,7 +205,7 @@ fn first_rules(
     let reason = match read {
         Ok((files, read_version)) => {
             version = read_version;
-            match compile(files.clone()) {
+            match compile(&files) {
                 Ok(set) => {
                     keep(store, &version, files, log);
                     return Ok((set, version));
@@ -218,7 +218,7 @@ fn first_rules(
     refused(config, "rules", uri, &version, &reason, store, log);
     // What was good once may not be for this program.
     let kept = last_good(store).map_err(|error| error.to_string());
-    match kept.and_then(|files| files.map(compile).transpose()) {
+    match kept.and_then(|files| files.map(|files| compile(&files)).transpose()) {
         Ok(Some(set)) => return Ok((set, version)),
         Ok(None) => {}
         Err(reason) => log.error(
@@ -226,7 +226,7 @@ fn first_rules(
             json!({"reason": reason}),
         ),
     }
-    let set = compile(pipeline::pack::embedded()).map_err(DeskError::Rules)?;
+    let set = compile(&pipeline::pack::embedded()).map_err(DeskError::Rules)?;
     Ok((set, version))
 }
 
@@ -311,9 +311,9 @@ struct Compiled {
 }
 
 /// All or nothing: a rule that is left out finds nothing, and nobody would know.
-fn compile(files: Vec<PackFile>) -> Result<Compiled, String> {
+fn compile(files: &[PackFile]) -> Result<Compiled, String> {
     let pack = Pack::read(files.iter().cloned());
-    let standards = Arc::new(Standards::of(&pack, &files));
+    let standards = Arc::new(Standards::of(&pack, files));
     let errors: Vec<String> = pack
         .problems
         .iter()

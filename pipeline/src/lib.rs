@@ -7,6 +7,7 @@
 //! alerts   findings in the store ──routes──▶ sinks, each once
 //! report   facts of a period ──views──▶ files, and a manifest of their hashes; is it what it was?
 //! integrity CloudTrail's digests ──▶ is its trail what it was? Kept as a fact
+//! compact  many small files of facts ──▶ few, the same rows
 //! commands transcripts ──ingest──▶ the commands that people ran
 //! pack     where the rules come from: a directory, or the pack that is embedded
 //! cases    the tests beside a rule: event or command line → does it fire?
@@ -20,6 +21,7 @@ pub mod backtest;
 pub mod cases;
 pub mod catalogue;
 pub mod commands;
+pub mod compact;
 mod events;
 mod examine;
 pub mod explain;

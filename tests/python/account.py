@@ -1,6 +1,7 @@
 """An account to test against, by what AWS's own SDK says: account.py COMMAND ARGS… (the endpoint is in the environment)"""
 
 import io
+import base64
 import json
 import pathlib
 import sys
@@ -21,6 +22,13 @@ def upload(directory, name):
     for path in sorted(root.rglob("*")):
         if path.is_file():
             s3.upload_file(str(path), name, path.relative_to(root).as_posix())
+
+
+def restore(fixture, name):
+    """Puts the objects of a fixture of digests into a bucket, with their metadata."""
+    s3 = boto3.client("s3")
+    for key, entry in json.loads(pathlib.Path(fixture).read_text())["objects"].items():
+        s3.put_object(Bucket=name, Key=key, Body=base64.b64decode(entry["bytes"]), Metadata=entry["metadata"])
 
 
 def versioned(name):

@@ -16,16 +16,15 @@ import argparse
 import collections
 import csv
 import datetime
-import glob
 import hashlib
 import json
-import os
 import pathlib
 import re
 import sys
 
 import duckdb
 
+KEYS = """period as_of is_settled filters redacted sessions commands findings events alerts gaps integrity controls""".split()
 DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 GAPS = ("recorded-partial", "unrecordable", "missing", "unaudited")
 STATES = ("recorded", "recorded-partial", "unrecordable", "missing", "pending", "unaudited")
@@ -40,7 +39,7 @@ TABLES = {
         principal VARCHAR, principal_type VARCHAR, principal_name VARCHAR, principal_claimed_name VARCHAR, mfa BOOLEAN,
         source_ip VARCHAR, user_agent VARCHAR, error_code VARCHAR, session_id VARCHAR, opens_session BOOLEAN, session_kind VARCHAR,
         target VARCHAR, document VARCHAR, reason VARCHAR, artifact VARCHAR, "offset" BIGINT""",
-    "transcripts": """session_id VARCHAR, target VARCHAR, region VARCHAR, principal_arn VARCHAR, run_as VARCHAR,
+    "transcripts": """time TIMESTAMPTZ, session_id VARCHAR, target VARCHAR, region VARCHAR, principal_arn VARCHAR, run_as VARCHAR,
         first_event TIMESTAMPTZ, last_event TIMESTAMPTZ, ended TIMESTAMPTZ, complete BOOLEAN, commands BIGINT, observations VARCHAR,
         artifact VARCHAR, "offset" BIGINT, part BOOLEAN""",
     "commands": """time TIMESTAMPTZ, time_end TIMESTAMPTZ, session_id VARCHAR, ordinal BIGINT, "text" VARCHAR, original VARCHAR,
@@ -182,16 +181,22 @@ def named(path):
 # --- From the facts ---
 
 
-def tables(db, store):
+def fact_files(store, table, as_of):
+    """The files of a table that were there at that time: of a day that had not begun nothing was."""
+    last = (as_of - datetime.timedelta(microseconds=1)).date().isoformat()
+    found = sorted((store / "facts" / table).glob("date=*/*.parquet"))
+    return [path for path in found if not path.parent.name[5:6].isdigit() or path.parent.name[5:] <= last]
+
+
+def tables(db, store, as_of):
     db.execute("SET TimeZone = 'UTC'")
     for table, columns in TABLES.items():
         db.execute(f"CREATE TABLE no_{table} ({columns})")
         names = ", ".join(f'"{row[0]}"' for row in db.execute(f"DESCRIBE no_{table}").fetchall())
-        pattern = store / "facts" / table / "date=*" / "*.parquet"
-        facts = ""
-        if glob.glob(str(pattern)):
-            facts = f"""UNION ALL BY NAME
-                SELECT * FROM read_parquet({quoted(pattern)}, union_by_name = true, hive_partitioning = false)"""
+        found, facts = fact_files(store, table, as_of), ""
+        if found:
+            paths = "[" + ", ".join(map(quoted, found)) + "]"
+            facts = f"UNION ALL BY NAME SELECT * FROM read_parquet({paths}, union_by_name = true, hive_partitioning = false)"
         db.execute(f"CREATE VIEW {table} AS SELECT {names} FROM (SELECT * FROM no_{table} {facts})")
 
 
@@ -233,7 +238,7 @@ def sessions(db, args, report):
         WITH heads AS (
           SELECT session_id, bool_and(complete IS NOT DISTINCT FROM false) AS is_cut, min(target) AS target, min(region) AS region,
             min(principal_arn) AS principal_arn, min(run_as) AS run_as, min(first_event) AS first_event,
-            max(last_event) AS last_event, max(ended) AS ended
+            max(last_event) AS last_event, max(ended) AS ended, min(time) AS stored
           FROM tapes GROUP BY session_id
         ), shows AS (
           SELECT session_id, max(commands) AS commands, CASE WHEN count(hides) = count(*) THEN min(hides) END AS hides
@@ -256,7 +261,7 @@ def sessions(db, args, report):
             CASE WHEN t.terminated IS NOT NULL THEN 'terminated' WHEN r.ended IS NOT NULL THEN 'transcript'
               WHEN r.last_event IS NOT NULL THEN 'last-event' END AS end_source,
             coalesce(r.commands, 0) AS commands, o.session_id IS NOT NULL AS is_opened, r.session_id IS NOT NULL AS is_taped,
-            r.is_cut, r.hides
+            r.is_cut, r.hides, coalesce(o.time, r.first_event, t.terminated, r.ended, r.last_event, r.stored) AS placed
           FROM opened o FULL JOIN recorded r ON r.session_id = o.session_id
           LEFT JOIN containers c ON c.session_id = o.session_id
           LEFT JOIN terminated t ON t.session_id = coalesce(o.session_id, r.session_id)
@@ -334,9 +339,9 @@ def wanted(db, args, report, since, until):
     filters = report["filters"]
     bounds = f"TIMESTAMPTZ '{since.isoformat()}' AND time < TIMESTAMPTZ '{until.isoformat()}'"
     in_period = f"time >= {bounds}"
+    # What tells no time of its own counts when its transcript was stored; where nobody knows that either, in every period.
     db.execute(f"""CREATE TABLE chosen AS SELECT * FROM people
-        WHERE {narrowed(filters)} AND (coalesce("start", "end") IS NULL
-          OR coalesce("start", "end") >= {bounds.replace('time', 'coalesce("start", "end")')})""")
+        WHERE {narrowed(filters)} AND (placed IS NULL OR placed >= {bounds.replace('time', 'placed')})""")
     # Of several forms the one that shows most counts, then the first by its name; the parts of a stream are one together, and
     # count only if they show more.
     db.execute("""CREATE TABLE tellers AS
@@ -495,8 +500,10 @@ def figures(db, store, report, since, until, days):
                       "alert_states": dict(collections.Counter(states_of))})
     events = counted(db, "category", "calls")
     gaps = {state: count for state, count in states.items() if state in GAPS}
-    unreadable, integrity = [], latest_integrity(store, since, until)
+    unreadable, integrity = [], None
+    # These are about whole trails and objects, not about what a filter leaves.
     if not filters:
+        integrity = latest_integrity(store, since, until)
         for path in sorted((store / "quarantine").rglob("*.json")):
             note = read(path)
             if note.get("stored") is None or since <= moment(note["stored"]) < until:
@@ -620,13 +627,13 @@ def files(tally, db, folder, manifest):
             tally.figure(f"manifest.json {path.name} rows", file["rows"], rows)
 
 
-def facts(tally, db, store, folder, manifest, since, until):
+def facts(tally, db, store, folder, manifest, since, until, as_of):
     """facts.csv against the store: what it names is there as it was, and nothing of the period is left out."""
     listed_facts = {fact["path"]: fact for fact in named(folder / "facts.csv")}
     tally.figure("manifest.json facts.files", manifest["facts"]["files"], len(listed_facts))
     for column in ("rows", "bytes"):
         tally.figure(f"manifest.json facts.{column}", manifest["facts"][column], sum(int(f[column]) for f in listed_facts.values()))
-    found = glob.glob(str(store / "facts" / "*" / "date=*" / "*.parquet"))
+    found = list(map(str, (store / "facts").glob("*/date=*/*.parquet")))
     rows = {}
     if found:
         rows = dict(db.execute("SELECT file_name, num_rows FROM parquet_file_metadata(?)", [found]).fetchall())
@@ -639,12 +646,11 @@ def facts(tally, db, store, folder, manifest, since, until):
             changed.append(path)
     tally.figure("facts.csv files that are not as they were", sorted(changed)[:5], [])
     unlisted = []
-    for path in sorted(os.path.relpath(path, store) for path in found):
-        table, day = path.split(os.sep)[1:3]
+    end = (until - datetime.timedelta(microseconds=1)).date().isoformat()
+    for path in (path for table in TABLES for path in fact_files(store, table, as_of)):
         # Of days that lie wholly or partly in the period.
-        is_in = since.date().isoformat() <= day[len("date="):] <= (until - datetime.timedelta(microseconds=1)).date().isoformat()
-        if table in TABLES and is_in and path.replace(os.sep, "/") not in listed_facts:
-            unlisted.append(path)
+        if since.date().isoformat() <= path.parent.name[5:] <= end and path.relative_to(store).as_posix() not in listed_facts:
+            unlisted.append(path.relative_to(store).as_posix())
     tally.figure("facts.csv files of the period that it does not name", unlisted[:5], [])
 
 
@@ -668,9 +674,9 @@ def controls(tally, db, folder, report, ours, manifest):
         rows = tags.get(key[1].removeprefix("tags contain "), 0) if key[1].startswith("tags contain ") else of.get(key)
         tally.figure(f"controls.csv {line['framework']} {line['control']}, {line['evidence']} ({key[1]})", line["rows"], str(rows))
         all_rows[line["framework"], line["control"]] += rows or 0
-    said = {(line["framework"], line["control"], line["evidence_in_all"]) for line in lines}
-    sums_of = {(*control, f"{rows} rows" if rows else "none in this period") for control, rows in all_rows.items()}
-    tally.rows("controls.csv evidence_in_all", said, sums_of)
+    said = {(line["framework"], line["control"], line["control_has_evidence"]) for line in lines}
+    has = {(*control, "yes" if rows else "none in this period") for control, rows in all_rows.items()}
+    tally.rows("controls.csv control_has_evidence", said, has)
     some = sum(rows > 0 for rows in all_rows.values())
     tally.tree("controls", report["controls"], {"with_evidence": some, "without": len(all_rows) - some})
 
@@ -682,9 +688,12 @@ def main():
         print("a report with other names, or of nodes by their tags, cannot be computed from the facts alone", file=sys.stderr)
         return 2
     tally, db = Tally(), duckdb.connect()
-    tables(db, args.store)
+    as_of = moment(report["as_of"])
+    tables(db, args.store, as_of)
     sessions(db, args, report)
     since, until, days = period(db, report)
+    tally.figure("report.json keys", sorted(report), sorted(KEYS))
+    tally.figure("is_settled", report.get("is_settled"), as_of >= until + datetime.timedelta(hours=48))
     tally.tree("period", {k: report["period"][k] for k in ("since", "until")}, {"since": since, "until": until})
     for key in ("period", "as_of", "filters", "redacted"):
         tally.figure(f"manifest.json {key}", manifest[key], report[key])
@@ -707,7 +716,7 @@ def main():
     columns = ", ".join(f'"{row[0]}"' for row in db.execute("DESCRIBE told").fetchall())
     held_against(tally, db, "commands.parquet", folder / "commands.parquet", columns, "told", 'session_id, artifact, ordinal, "text"')
     columns = ", ".join(f'"{row[0]}"' for row in db.execute("DESCRIBE judged_found").fetchall())
-    held_against(tally, db, "findings.parquet", folder / "findings.parquet", columns, "judged_found", "finding_id, time, alert_state")
+    held_against(tally, db, "findings.parquet", folder / "findings.parquet", columns, "judged_found", "finding_id, time::VARCHAR, alert_state")
     by_time = db.execute("SELECT finding_id FROM found ORDER BY time NULLS LAST, finding_id").fetchall()
     tally.figure("findings.parquet is in order", order(folder / "findings.parquet", "finding_id") == [row[0] for row in by_time], True)
     twins(tally, db, folder, "access")
@@ -735,7 +744,7 @@ def main():
     tally.figure("commands of all sessions, by commands.parquet", report["sessions"]["all"]["commands"], total - unowned)
     controls(tally, db, folder, report, ours, manifest)
     files(tally, db, folder, manifest)
-    facts(tally, db, args.store, folder, manifest, since, until)
+    facts(tally, db, args.store, folder, manifest, since, until, as_of)
     print(f"{tally.agree} figures agree, {tally.differ} differ")
     return 1 if tally.differ else 0
 

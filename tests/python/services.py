@@ -7,6 +7,7 @@ its port; each call goes into FILE as a JSON object a line. Security Hub refuses
 
 import http.server
 import json
+import pathlib
 import sys
 import time
 
@@ -26,6 +27,8 @@ documents = {
 }
 if len(sys.argv) > 3:
     documents["SSM-SessionManagerRunShell"] = json.loads(sys.argv[3])
+fixtures = pathlib.Path(__file__).parents[2] / "ingest" / "fixtures" / "digests"
+public_keys = json.loads((fixtures / "good.json").read_text())["keys"]
 recent, first = [], int(time.time()) - 120
 
 
@@ -100,6 +103,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
             more = {"NextToken": str(at + 50)} if at + 50 < len(found) else {}
             self.note("LookupEvents", {"from": at})
             return self.answer(200, {"Events": found[at : at + 50], **more})
+        if target.endswith("ListPublicKeys"):
+            wrong = problems("cloudtrail", "ListPublicKeys", {name: asked[name] for name in asked if not name.endswith("Time")})
+            if wrong:
+                return self.answer(400, {"__type": "InvalidTimeRangeException", "message": wrong})
+            self.note("ListPublicKeys", {})
+            # Times are seconds on the wire.
+            seconds = lambda text: time.mktime(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))
+            keys = [
+                {name: seconds(value) if name.endswith("Time") and isinstance(value, str) else value for name, value in key.items()}
+                for key in public_keys["PublicKeyList"]
+            ]
+            return self.answer(200, {"PublicKeyList": keys})
         if target == "AmazonSSM.GetDocument":
             content = documents.get(asked["Name"])
             if content is None:

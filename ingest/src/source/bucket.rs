@@ -41,6 +41,7 @@ pub struct Object {
     pub etag: Option<String>,
     /// When it was stored, to the second. `None` until it has been asked for.
     pub stored: Option<Timestamp>,
+    size: Option<u64>,
 }
 
 /// An object that is being read.
@@ -75,7 +76,12 @@ impl Bucket {
 
     /// What is there, page by page.
     pub fn list(&self, versions: Versions) -> Listing {
-        let next = Some(Marker::default());
+        self.list_after(versions, None)
+    }
+
+    /// What is there behind a key, page by page.
+    pub fn list_after(&self, versions: Versions, key: Option<&str>) -> Listing {
+        let next = Some(Marker { after: key.map(str::to_owned), ..Marker::default() });
         Listing { bucket: self.clone(), versions, next, page: VecDeque::new() }
     }
 
@@ -87,6 +93,7 @@ impl Bucket {
             version_id: version_id.map(str::to_owned),
             etag: None,
             stored: None,
+            size: None,
         }
     }
 
@@ -156,6 +163,8 @@ impl Bucket {
 /// Where the next page begins.
 #[derive(Debug, Default)]
 struct Marker {
+    /// Where the first page begins.
+    after: Option<String>,
     key: Option<String>,
     version_id: Option<String>,
 }
@@ -184,13 +193,14 @@ impl Listing {
             .list_objects_v2()
             .bucket(&bucket.name)
             .prefix(&bucket.prefix)
+            .set_start_after(from.after)
             .set_continuation_token(from.key);
         let page = aws::runtime().block_on(list.send()).map_err(service_error)?;
         for object in page.contents() {
             self.add(object.key(), None, object.e_tag(), object.last_modified(), object.size());
         }
         let token = page.next_continuation_token.filter(|_| page.is_truncated == Some(true));
-        self.next = token.map(|key| Marker { key: Some(key), version_id: None });
+        self.next = token.map(|key| Marker { key: Some(key), ..Marker::default() });
         Ok(())
     }
 
@@ -201,7 +211,7 @@ impl Listing {
             .list_object_versions()
             .bucket(&bucket.name)
             .prefix(&bucket.prefix)
-            .set_key_marker(from.key)
+            .set_key_marker(from.key.or(from.after))
             .set_version_id_marker(from.version_id);
         let page = aws::runtime().block_on(list.send()).map_err(service_error)?;
         for object in page.versions() {
@@ -215,8 +225,11 @@ impl Listing {
             );
         }
         let key = page.next_key_marker.filter(|_| page.is_truncated == Some(true));
-        self.next =
-            key.map(|key| Marker { key: Some(key), version_id: page.next_version_id_marker });
+        self.next = key.map(|key| Marker {
+            after: None,
+            key: Some(key),
+            version_id: page.next_version_id_marker,
+        });
         Ok(())
     }
 
@@ -236,6 +249,7 @@ impl Listing {
         self.page.push_back(Object {
             etag: etag.map(unquoted),
             stored: stored.and_then(timestamp),
+            size: size.and_then(|size| u64::try_from(size).ok()),
             ..self.bucket.object(key, version_id)
         });
     }
@@ -282,6 +296,16 @@ impl From<GetError> for io::Error {
 }
 
 impl Object {
+    /// The key, as it is.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Bytes, where the listing tells.
+    pub const fn size(&self) -> Option<u64> {
+        self.size
+    }
+
     /// `s3://bucket/key`.
     pub fn uri(&self) -> String {
         format!("s3://{}/{}", self.bucket.name, self.key)

@@ -230,7 +230,11 @@ const ENVELOPE: [&str; 17] = [
 fn is_about_sessions(source: Option<&str>, name: Option<&str>) -> bool {
     let (Some(source), Some(name)) = (source, name) else { return true };
     match source {
-        "ecs.amazonaws.com" => name == "ExecuteCommand",
+        "ecs.amazonaws.com" => matches!(name, "ExecuteCommand" | "CreateCluster" | "UpdateCluster"),
+        "ec2-instance-connect.amazonaws.com" => {
+            matches!(name, "OpenTunnel" | "SendSSHPublicKey" | "SendSerialConsoleSSHPublicKey")
+        }
+        "ssm-guiconnect.amazonaws.com" => name == "StartConnection",
         "ssm.amazonaws.com" => matches!(
             name,
             "StartSession"
@@ -239,6 +243,10 @@ fn is_about_sessions(source: Option<&str>, name: Option<&str>) -> bool {
                 | "SendCommand"
                 | "CancelCommand"
                 | "StartAutomationExecution"
+                | "StartAccessRequest"
+                | "GetAccessToken"
+                | "StartAssociationsOnce"
+                | "UpdateDocumentMetadata"
                 | "CreateDocument"
                 | "UpdateDocument"
                 | "UpdateDocumentDefaultVersion"

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use report::store::{Store, StoreError};
 use report::view::Period;
-use report::write::{MANIFEST, Previous, hex};
+use report::write::{MANIFEST, Manifest, Previous, hex};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
@@ -83,10 +83,44 @@ fn parent(path: &Path) -> PathBuf {
     }
 }
 
-fn there(place: &str) -> ReportError {
+fn there(place: &str, old: &[u8], new: &[u8]) -> ReportError {
+    let differs = match (serde_json::from_slice(old), serde_json::from_slice(new)) {
+        (Ok(old), Ok(new)) => differences(&old, &new),
+        _ => "its manifest cannot be read".to_owned(),
+    };
     ReportError::There(format!(
-        "there is another report at {place}: its facts, its rules or its options were others; give another --out, or --replace it"
+        "there is another report at {place}: {differs}; give another --out, or --replace it"
     ))
+}
+
+/// What is not the same in two reports.
+fn differences(old: &Manifest, new: &Manifest) -> String {
+    let mut differs: Vec<String> = Vec::new();
+    let mut tell = |is_other: bool, what: String| differs.extend(is_other.then_some(what));
+    tell(old.tool != new.tool, format!("it was made by version {}", old.tool.version));
+    tell(old.period != new.period, format!("it is of {}", old.period.label));
+    tell(
+        old.as_of != new.as_of,
+        format!("it is as of {}, this one as of {}", old.as_of, new.as_of),
+    );
+    tell(
+        old.filters != new.filters || old.redacted != new.redacted,
+        "it was narrowed or redacted in another way".to_owned(),
+    );
+    tell(old.rules != new.rules, "the rules were others".to_owned());
+    tell(old.previous != new.previous, "the report before it is another".to_owned());
+    tell(
+        old.facts != new.facts,
+        format!("{} fact files then, {} now", old.facts.files, new.facts.files),
+    );
+    let names = |manifest: &Manifest| -> Vec<String> {
+        manifest.files.iter().map(|file| format!("{} {}", file.name, file.sha256)).collect()
+    };
+    let (ours, theirs) = (names(new), names(old));
+    let others = ours.iter().filter(|file| !theirs.contains(file));
+    let others: Vec<&str> = others.filter_map(|file| file.split(' ').next()).collect();
+    tell(!others.is_empty(), format!("other files: {}", others.join(", ")));
+    differs.join("; ")
 }
 
 /// Moves or copies the files to their place. What is there already and is the same stays; what is another is replaced only where
@@ -106,7 +140,8 @@ pub fn publish(stage: TempDir, place: &Place, replace: bool) -> Result<Published
                     return Err(ReportError::There(message));
                 }
                 if !replace {
-                    return Err(there(&path.display().to_string()));
+                    let old = old.unwrap_or_default();
+                    return Err(there(&path.display().to_string(), &old, &manifest));
                 }
             }
             let new = stage.keep();
@@ -129,8 +164,8 @@ pub fn publish(stage: TempDir, place: &Place, replace: bool) -> Result<Published
             if old.as_deref() == Some(&*manifest) {
                 return Ok(Published::Same);
             }
-            if old.is_some() && !replace {
-                return Err(there(uri));
+            if let Some(old) = old.as_ref().filter(|_| !replace) {
+                return Err(there(uri, old, &manifest));
             }
             let mut names: Vec<String> = Vec::new();
             for entry in fs::read_dir(stage.path())? {

@@ -327,8 +327,11 @@ impl Kept {
             .sort_by(|(_, a, _), (_, b, _)| (a.time, &a.finding_id).cmp(&(b.time, &b.finding_id)));
         let (mut rows, mut sections) = (Vec::new(), Vec::new());
         for (_, row, section) in self.0.drain(..) {
-            let time =
-                row.time.map_or_else(|| "not known".to_owned(), |t| clock(Some(t), tables.zone));
+            let time = match (row.time, row.time_end) {
+                (Some(time), _) => clock(Some(time), tables.zone),
+                (None, Some(end)) => format!("{} at the latest", clock(Some(end), tables.zone)),
+                (None, None) => "not known".to_owned(),
+            };
             rows.push(vec![
                 Cell::Text(time),
                 Cell::of(Some(&row.level)),

@@ -1,8 +1,9 @@
 //! Is a report what it was? By its manifest: each file, the report before it, and the facts that it was made from.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use report::store::{Batches, Store, StoreError};
+use report::store::{Activity, Batches, CommandRow, FindingRow, Store, StoreError, Transcript};
+use report::view::Range;
 use report::write::{Fact, MANIFEST, Manifest, hex};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -92,6 +93,10 @@ pub enum VerifyError {
 
 /// Looks at a report. With `store`, the facts are looked at as well.
 pub fn verify(report: &str, store: Option<&Store>) -> Result<Verified, VerifyError> {
+    // `.` has a parent too.
+    let real = std::fs::canonicalize(report).ok().filter(|_| !report.contains("://"));
+    let real = real.and_then(|path| path.to_str().map(str::to_owned));
+    let report = real.as_deref().unwrap_or(report);
     let folder = Store::open(report)?;
     let Some(bytes) = folder.get(MANIFEST)? else {
         return Err(VerifyError::NoManifest(report.to_owned()));
@@ -133,7 +138,7 @@ pub fn verify(report: &str, store: Option<&Store>) -> Result<Verified, VerifyErr
         facts_intact: 0,
     };
     if let Some(store) = store {
-        facts(report, &folder, store, &mut verified)?;
+        facts(report, &folder, store, &manifest, &mut verified)?;
     }
     Ok(verified)
 }
@@ -175,17 +180,31 @@ fn facts(
     report: &str,
     folder: &Store,
     store: &Store,
+    manifest: &Manifest,
     verified: &mut Verified,
 ) -> Result<(), VerifyError> {
     let bytes = folder.get("facts.csv")?.unwrap_or_default();
     let listed: Vec<Fact> = report::write::read_rows(&bytes)
         .map_err(|error| VerifyError::Facts(report.to_owned(), error))?;
-    let mut folders: BTreeSet<String> = BTreeSet::new();
     let mut known: BTreeSet<&str> = BTreeSet::new();
+    let mut compacted: BTreeMap<String, String> = BTreeMap::new();
+    let mut into: BTreeSet<String> = BTreeSet::new();
+    for (notes, _) in [
+        store.compacted::<Activity>()?,
+        store.compacted::<CommandRow>()?,
+        store.compacted::<FindingRow>()?,
+        store.compacted::<Transcript>()?,
+    ] {
+        for note in notes {
+            into.insert(note.into);
+            compacted.extend(note.replaces.into_iter().map(|r| (r.path, r.sha256)));
+        }
+    }
     for fact in &listed {
         known.insert(&fact.path);
-        folders.extend(fact.path.rsplit_once('/').map(|(folder, _)| folder.to_owned()));
         let state = match store.get(&fact.path)? {
+            // Its rows stand in another file now; what it was is noted.
+            None if compacted.get(&fact.path) == Some(&fact.sha256) => State::Intact,
             None => State::Missing,
             Some(bytes) => match hex(&Sha256::digest(&bytes)) {
                 found if found == fact.sha256 => State::Intact,
@@ -198,11 +217,15 @@ fn facts(
             verified.facts.push(Checked { name: fact.path.clone(), state });
         }
     }
-    for folder in folders {
-        for entry in store.list(&folder)? {
-            if !known.contains(entry.path.as_str()) {
-                verified.facts.push(Checked { name: entry.path, state: State::Unknown });
-            }
+    let range = Range { since: Some(manifest.period.since), until: Some(manifest.period.until) };
+    let (since, until) = range.days_as_of(manifest.as_of);
+    let mut there = store.files::<Activity>(since, until)?;
+    there.extend(store.files::<CommandRow>(since, until)?);
+    there.extend(store.files::<FindingRow>(since, until)?);
+    there.extend(store.files::<Transcript>(since, until)?);
+    for entry in there {
+        if !known.contains(entry.path.as_str()) && !into.contains(&entry.path) {
+            verified.facts.push(Checked { name: entry.path, state: State::Unknown });
         }
     }
     Ok(())

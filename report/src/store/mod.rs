@@ -15,7 +15,7 @@ mod rows;
 mod table;
 
 pub(crate) use objects::NO_DATE;
-pub use objects::{Entry, Store, StoreError, Witnessed, Writing};
+pub use objects::{Compacted, Entry, Replaced, Store, StoreError, Witnessed, Writing};
 pub use parquet::{Batches, decode, encode};
 pub use rows::{Activity, CommandRow, FindingRow, MatchRow, Transcript};
 pub(crate) use table::{Column, MaybeFlag, MaybeText, Number, Text, Texts, Time, table};

@@ -1,6 +1,6 @@
 //! The objects of a store: created once, read, listed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path as FsPath, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,10 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
 use bytes::Bytes;
+use jiff::Timestamp;
 use jiff::civil::Date;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::parquet;
@@ -46,6 +48,9 @@ pub enum StoreError {
         /// Why.
         source: ::parquet::errors::ParquetError,
     },
+    /// A file that a listing named.
+    #[error("{0}: it is gone: it was removed while this ran; try again")]
+    Gone(String),
     /// A small object that is not what it should be.
     #[error("{path}: {source}")]
     Json {
@@ -85,6 +90,30 @@ pub struct Witnessed {
     pub bytes: u64,
     /// Of the bytes.
     pub sha256: [u8; 32],
+    /// Rows in it.
+    pub rows: u64,
+}
+
+/// What files were replaced by which: `compacted/<table>/date=D/<hash>.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Compacted {
+    /// When.
+    pub time: Timestamp,
+    /// The file with the same rows.
+    pub into: String,
+    /// The files that it replaces.
+    pub replaces: Vec<Replaced>,
+}
+
+/// A file that was replaced.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Replaced {
+    /// Below the root.
+    pub path: String,
+    /// Bytes.
+    pub bytes: u64,
+    /// SHA-256 of the bytes, hexadecimal.
+    pub sha256: String,
     /// Rows in it.
     pub rows: u64,
 }
@@ -331,6 +360,37 @@ impl Store {
         Ok((path, bytes))
     }
 
+    /// What was compacted of a table and counts: the new file is there, or what has replaced it in turn. And which files the table
+    /// has.
+    pub fn compacted<R: Row>(&self) -> Result<(Vec<Compacted>, BTreeSet<String>), StoreError> {
+        // In this order: who has seen a new file sees its note.
+        let there = self.list(&format!("facts/{}", R::TABLE))?;
+        let there = there.into_iter().map(|entry| entry.path).collect();
+        Ok((counting(self.notes::<R>()?, &there), there))
+    }
+
+    fn notes<R: Row>(&self) -> Result<Vec<Compacted>, StoreError> {
+        let mut notes = Vec::new();
+        for entry in self.list(&format!("compacted/{}", R::TABLE))? {
+            if entry.path.contains("/claims/") {
+                continue;
+            }
+            let Some(bytes) = self.get(&entry.path)? else { continue };
+            let note = serde_json::from_slice(&bytes)
+                .map_err(|source| StoreError::Json { path: entry.path, source })?;
+            notes.push(note);
+        }
+        Ok(notes)
+    }
+
+    /// Removes an object: only what was replaced, or is no fact.
+    pub fn remove(&self, path: &str) -> Result<(), StoreError> {
+        match aws::runtime().block_on(self.objects.delete(&Path::from(path))) {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(source) => Err(StoreError::Object { path: path.to_owned(), source }),
+        }
+    }
+
     /// The files of a table, those of these days (both included) and those without a day.
     pub fn files<R: Row>(
         &self,
@@ -343,6 +403,15 @@ impl Store {
             let Some(day) = day.and_then(|day| day.parse::<Date>().ok()) else { return true };
             since.is_none_or(|since| day >= since) && until.is_none_or(|until| day <= until)
         });
+        // Files that another one replaces, if that is there.
+        if files.iter().any(|file| file.path.contains("/c-")) {
+            let notes = self.notes::<R>()?;
+            let there = files.iter().map(|file| file.path.clone()).collect();
+            let done = counting(notes, &there).into_iter();
+            let replaced: BTreeSet<String> =
+                done.flat_map(|note| note.replaces).map(|replaced| replaced.path).collect();
+            files.retain(|file| !replaced.contains(&file.path));
+        }
         Ok(files)
     }
 
@@ -375,7 +444,7 @@ impl Store {
         mut each: impl FnMut(&RecordBatch),
     ) -> Result<(), StoreError> {
         let one = |file: &Entry| {
-            let Some(bytes) = self.get(&file.path)? else { return Ok(Vec::new()) };
+            let bytes = self.get(&file.path)?.ok_or_else(|| StoreError::Gone(file.path.clone()))?;
             let failed = |source| StoreError::Parquet { path: file.path.clone(), source };
             let batches = open(bytes.clone()).map_err(failed)?;
             let batches = batches.collect::<Result<Vec<_>, _>>().map_err(failed)?;
@@ -435,6 +504,23 @@ impl Store {
         let files = self.files::<R>(since, until)?;
         self.read::<R>(&files, &[], |batch| rows.extend(R::read(batch)))?;
         Ok(rows)
+    }
+}
+
+/// The notes whose new file is there, or has been replaced in turn by one that is.
+fn counting(notes: Vec<Compacted>, there: &BTreeSet<String>) -> Vec<Compacted> {
+    let (mut done, mut waiting): (Vec<_>, Vec<_>) =
+        notes.into_iter().partition(|note| there.contains(&note.into));
+    loop {
+        let replaced: BTreeSet<&str> =
+            done.iter().flat_map(|note| &note.replaces).map(|r| r.path.as_str()).collect();
+        let (more, rest): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|note| replaced.contains(note.into.as_str()));
+        if more.is_empty() {
+            return done;
+        }
+        done.extend(more);
+        waiting = rest;
     }
 }
 

@@ -10,6 +10,7 @@ use arrow_array::{
 };
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow_select::interleave::interleave;
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::period::Period;
@@ -23,6 +24,8 @@ pub struct Wanted<'a> {
     pub sessions: &'a Sessions,
     /// By a session's number: is it one of those?
     pub is_wanted: &'a [bool],
+    /// When it is looked.
+    pub as_of: Timestamp,
     /// Commands of transcripts that do not tell their session are told if they were run in it, and `are_unowned_wanted`.
     pub period: &'a Period,
     /// See there.
@@ -134,7 +137,7 @@ pub fn read(
     wanted: &Wanted<'_>,
     mut each: impl FnMut(Commands) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let (since, until) = range.days();
+    let (since, until) = range.days_as_of(wanted.as_of);
     let mut days: BTreeMap<Option<Date>, Vec<Entry>> = BTreeMap::new();
     for file in store.files::<CommandRow>(since, until)? {
         let day = file.path.split('/').find_map(|part| part.strip_prefix("date="));

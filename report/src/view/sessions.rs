@@ -34,6 +34,13 @@ impl Range {
         Self { since: first.and_then(begin), until: last.and_then(behind) }
     }
 
+    /// The days in which facts of these sessions can lie that were there at `as_of`: of a day that had not begun nothing was.
+    pub fn days_as_of(&self, as_of: Timestamp) -> (Option<Date>, Option<Date>) {
+        let (since, until) = self.days();
+        let last = as_of.checked_sub(SignedDuration::from_nanos(1)).unwrap_or(as_of);
+        (since, until.min(crate::store::day(Some(last))).or(until))
+    }
+
     /// The days in which facts of these sessions can lie.
     pub fn days(&self) -> (Option<Date>, Option<Date>) {
         let since = crate::store::day(self.since);
@@ -277,16 +284,23 @@ const FINDINGS: [&str; 3] = ["finding_id", "session_id", "level"];
 impl Sessions {
     /// Reads them.
     pub fn read(store: &Store, range: Range) -> Result<Self, StoreError> {
-        Self::read_as(store, range, false)
+        Self::read_as(store, range.days(), false)
     }
 
-    /// Reads them, and remembers in which transcript each shows most: [`Sessions::shows`] can be asked then.
-    pub fn read_with_transcripts(store: &Store, range: Range) -> Result<Self, StoreError> {
-        Self::read_as(store, range, true)
+    /// Reads what was there at `as_of`, and remembers in which transcript each shows most: [`Sessions::shows`] can be asked then.
+    pub fn read_with_transcripts(
+        store: &Store,
+        range: Range,
+        as_of: Timestamp,
+    ) -> Result<Self, StoreError> {
+        Self::read_as(store, range.days_as_of(as_of), true)
     }
 
-    fn read_as(store: &Store, range: Range, wants_artifacts: bool) -> Result<Self, StoreError> {
-        let (since, until) = range.days();
+    fn read_as(
+        store: &Store,
+        (since, until): (Option<Date>, Option<Date>),
+        wants_artifacts: bool,
+    ) -> Result<Self, StoreError> {
         let mut this = Self {
             symbols: Symbols::new(),
             drafts: Drafts::default(),

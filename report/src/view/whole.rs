@@ -39,6 +39,8 @@ pub struct Whole {
     pub period: PeriodOf,
     /// The time at which was looked: what is missing then.
     pub as_of: Timestamp,
+    /// Had everything come by then that would?
+    pub is_settled: bool,
     /// What it was narrowed to; empty for everything.
     pub filters: BTreeMap<String, Vec<String>>,
     /// Do other names stand for the principals?
@@ -162,7 +164,12 @@ pub struct Control {
 }
 
 impl Control {
-    /// Rows of evidence, of all kinds.
+    /// Kinds of evidence that there are rows of.
+    pub fn kinds(&self) -> u64 {
+        self.evidence.iter().filter(|evidence| evidence.rows > 0).count() as u64
+    }
+
+    /// Rows of evidence, of all kinds: the same row may be evidence of several.
     pub fn rows(&self) -> u64 {
         self.evidence.iter().map(|evidence| evidence.rows).sum()
     }

@@ -22,6 +22,8 @@ pub struct Manifest {
     pub period: PeriodOf,
     /// The time at which was looked.
     pub as_of: Timestamp,
+    /// Had everything come by then that would?
+    pub is_settled: bool,
     /// Who ran the queries: `local`, or an engine.
     pub engine: String,
     /// What the report was narrowed to.

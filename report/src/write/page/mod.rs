@@ -97,7 +97,7 @@ pub struct Page<'a> {
 
 /// What a node is called: its name and its id.
 pub fn node_name(names: &BTreeMap<String, String>, id: &str) -> String {
-    names.get(id).map_or_else(|| id.to_owned(), |name| format!("{name} ({id})"))
+    shown(&names.get(id).map_or_else(|| id.to_owned(), |name| format!("{name} ({id})")))
 }
 
 /// What a principal is called: the name at the end of the ARN, with the role or the permission set that it came by. The name at
@@ -108,10 +108,10 @@ pub fn short(arn: &str) -> String {
     match (parts.next(), parts.next(), parts.next()) {
         (Some("assumed-role"), Some(role), Some(name)) => {
             let set = role.strip_prefix("AWSReservedSSO_").and_then(|set| set.rsplit_once('_'));
-            format!("{name} ({})", set.map_or(role, |(set, _)| set))
+            shown(&format!("{name} ({})", set.map_or(role, |(set, _)| set)))
         }
-        (Some("user"), Some(name), None) => format!("{name} (user)"),
-        _ => resource.to_owned(),
+        (Some("user"), Some(name), None) => shown(&format!("{name} (user)")),
+        _ => shown(resource),
     }
 }
 
@@ -183,6 +183,10 @@ impl Page<'_> {
                             (clock(Some(period.since), self.zone)) " to " (clock(Some(period.until), self.zone)) " "
                             (period.time_zone) " · as seen at " (clock(Some(self.whole.as_of), self.zone))
                             @if self.whole.redacted { " · other names stand for the principals" }
+                        }
+                        @if !self.whole.is_settled {
+                            p { strong { "Early: " } "sessions may not have ended yet, and what tells of them may still come. "
+                                "Two days after the period it will have." }
                         }
                         @if !self.whole.filters.is_empty() {
                             p { strong { "Not everything: " } "this report was narrowed to "
@@ -325,7 +329,7 @@ impl Page<'_> {
                             th.number scope="col" { "Waiting" } th.number scope="col" { "No alert" }
                         } }
                         tbody { @for rule in rules { tr {
-                            td.long { (rule.title) } td { span class={ "level " (class(&rule.level)) } { (rule.level) } }
+                            td.long { (shown(&rule.title)) } td { span class={ "level " (class(&rule.level)) } { (rule.level) } }
                             td.number { (number(rule.findings)) } td.number { (number(rule.sessions)) }
                             td.number { (count(&rule.alert_states, "delivered")) }
                             td.number { (number(["partly", "waiting"].iter().filter_map(|s| rule.alert_states.get(*s)).sum())) }
@@ -356,8 +360,8 @@ impl Page<'_> {
                         tbody { @for alert in self.told_alerts() { tr {
                             td.time { (clock(alert.created, self.zone)) }
                             td { span class={ "level " (class(&alert.level)) } { (alert.level) } }
-                            td.long { (alert.rule_title) } td.number { (number(alert.findings)) } td { (alert.state) }
-                            td { (alert.delivered_to) } td.time { (clock(alert.delivered, self.zone)) }
+                            td.long { (shown(&alert.rule_title)) } td.number { (number(alert.findings)) } td { (alert.state) }
+                            td { (shown(&alert.delivered_to)) } td.time { (clock(alert.delivered, self.zone)) }
                         } } }
                     } }
                 }
@@ -385,7 +389,7 @@ impl Page<'_> {
                             details {
                                 summary {
                                     strong { (control.control) } " " (control.title) ": "
-                                    @if control.rows() > 0 { (counted(control.rows(), "row of evidence", "rows of evidence")) }
+                                    @if control.rows() > 0 { (counted(control.kinds(), "kind of evidence", "kinds of evidence")) }
                                     @else { span.warn { "no evidence in this period" } }
                                 }
                                 p { (control.asks) }
@@ -477,7 +481,7 @@ impl Page<'_> {
                 dl { @for (name, value) in &facts { @if let Some(value) = value { dt { (name) } dd { (shown(value)) } } } }
                 @if !section.findings.is_empty() {
                     ul { @for ((level, title), count) in &section.findings {
-                        li { span class={ "level " (class(level)) } { (level) } " " (title) @if *count > 1 { " (" (count) " times)" } }
+                        li { span class={ "level " (class(level)) } { (level) } " " (shown(title)) @if *count > 1 { " (" (count) " times)" } }
                     } }
                 }
                 @if section.commands.is_empty() { p.soft { "No commands are known of it." } } @else {
