@@ -391,6 +391,69 @@ fn a_report_goes_to_a_bucket_and_a_trail_is_verified_there() {
 }
 
 #[test]
+fn athena_computes_the_same_report() {
+    let account = Account::start();
+    for name in ["logs", "audit", "results"] {
+        account.does(&["bucket", name]);
+    }
+    account.does(&["upload", &month(), "logs"]);
+    let store = "s3://audit/ssm/store";
+    account.run(&["ingest", "s3://logs", "--store", store]);
+    account.run(&["sweep", "--store", store, "--now", NOW]);
+    let asked = tempfile::NamedTempFile::new().unwrap();
+    let mut server = Command::new(&account.python)
+        .arg(root().join("tests/python/athena.py"))
+        .arg(asked.path())
+        .envs(account.environment())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut port = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut port).unwrap();
+    let _server = Ended(server);
+    let place = TempDir::new().unwrap();
+    let report = |name: &str, more: &[&str]| {
+        let out = place.path().join(name);
+        let out = out.to_str().unwrap().to_owned();
+        let args = ["report", "--store", store, "--period", "2026-10", "--lookback", "0"];
+        let mut command =
+            account.ssm_audit(&[&args[..], &["--now", NOW, "--out", &out], more].concat());
+        command.env("AWS_ENDPOINT_URL_ATHENA", format!("http://127.0.0.1:{}", port.trim()));
+        let output = command.output().unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        (output.status.code().unwrap(), err, out)
+    };
+    let (code, err, own) = report("own", &[]);
+    assert_eq!(code, 0, "{err}");
+    let athena = ["--engine", "athena", "--athena-output", "s3://results/queries"];
+    let (code, err, theirs) = report("theirs", &athena);
+    assert_eq!(code, 0, "{err}");
+    for name in ["access.csv", "findings.csv", "coverage.csv", "events.csv", "report.json"] {
+        let read = |folder: &str| fs::read_to_string(format!("{folder}/{name}")).unwrap();
+        assert_eq!(read(&own), read(&theirs), "{name}");
+    }
+    let statements = fs::read_to_string(asked.path()).unwrap();
+    assert!(statements.contains("projection.enabled") && statements.contains("UNLOAD"));
+    // What Athena says of an error is told.
+    let (code, err, _) = report("x", &[&athena[..], &["--grace", "0s"]].concat());
+    assert_eq!(code, 0, "{err}");
+    let (code, err, _) = report("y", &["--engine", "athena"]);
+    assert_eq!(code, 2, "{err}");
+    let (code, err, _) = report("z", &["--engine", "athena", "--athena-output", "/tmp/x"]);
+    assert_eq!(code, 2, "{err}");
+}
+
+/// A process that ends with the test.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
 fn what_is_in_a_bucket_is_fed_to_a_queue() {
     let account = Account::start();
     account.does(&["bucket", "logs"]);

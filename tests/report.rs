@@ -162,6 +162,54 @@ fn each_figure_is_what_the_facts_say() {
 }
 
 #[test]
+fn rows_that_another_engine_computed_give_the_same_report() {
+    let python = python::python();
+    let (store, out) = (month(), TempDir::new().unwrap());
+    let [own, theirs, tables] = ["own", "theirs", "tables"].map(|name| out.path().join(name));
+    // Who was on a node before is told only by who reads what was before.
+    report(store.path(), &own, &["--lookback", "0"]);
+    let script = root().join("tests/python/tables.py");
+    let made = Command::new(&python)
+        .args([text(&script), text(store.path()), "2026-11-03 00:00:00", "2026-10-01 00:00:00"])
+        .args(["2026-11-01 00:00:00", text(&tables)])
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    report(store.path(), &theirs, &["--lookback", "0", "--tables", text(&tables)]);
+    let (own, theirs) = (files(&own), files(&theirs));
+    for name in [
+        "access.csv",
+        "access.parquet",
+        "findings.csv",
+        "findings.parquet",
+        "coverage.csv",
+        "events.csv",
+        "alerts.csv",
+        "controls.csv",
+        "report.json",
+    ] {
+        assert_eq!(own[name], theirs[name], "{name}");
+    }
+    let manifest: Value = serde_json::from_slice(&theirs["manifest.json"]).unwrap();
+    assert_eq!(manifest["engine"], "tables");
+    // A table that is not what it should be is named.
+    fs::copy(tables.join("events.parquet"), tables.join("access.parquet")).unwrap();
+    let (code, _, err) = run(&[
+        "report",
+        "--store",
+        text(store.path()),
+        "--period",
+        "2026-10",
+        "--out",
+        text(&out.path().join("x")),
+        "--tables",
+        text(&tables),
+    ]);
+    assert_eq!(code, 3);
+    assert!(err.contains("access.parquet") && err.contains("no column"), "{err}");
+}
+
+#[test]
 fn what_was_altered_is_named() {
     let store = month();
     let place = |period: &str| store.path().join("reports").join(period);

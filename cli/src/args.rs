@@ -35,7 +35,7 @@ pub(crate) enum Command {
     /// List who had sessions on which node.
     Access(crate::views::AccessArgs),
     /// Write the report of a month: access, commands, findings, every gap, controls, one page for an auditor.
-    Report(crate::report::ReportArgs),
+    Report(Box<crate::report::ReportArgs>),
     /// Feed the objects of years to the function's queue.
     Backfill(crate::backfill::BackfillArgs),
     /// Put many small files of facts together into few, beside whoever reads and writes.

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod args;
+mod athena;
 mod backfill;
 mod backtest;
 mod commands;

@@ -10,7 +10,7 @@ use model::Visible;
 use pipeline::report::{
     Filter, Options, Place, Published, ReportError, SETTLED, Standards, publish, write,
 };
-use report::view::{Grace, Period, Whole};
+use report::view::{Grace, Period, Tables, Whole};
 use report::write::{MANIFEST, Manifest};
 use serde_json::Value;
 
@@ -91,6 +91,12 @@ pub(crate) struct ReportArgs {
     /// Days that are looked back for who was on a node before; 0 for none.
     #[arg(long, value_name = "DAYS", default_value_t = 90)]
     lookback: u16,
+    /// The rows, computed by another engine with deploy/sql/report.sql: a folder with `access`, `commands`, `findings` and `events`
+    /// as Parquet (what deploy/spark writes).
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["account", "region", "principal", "target", "node_tag"])]
+    tables: Option<PathBuf>,
+    #[command(flatten)]
+    engine: crate::athena::EngineArgs,
     /// Rules whose lists, calendars and hash are used: a directory. Default: the pack that ships.
     #[arg(long, value_name = "DIR", env = "SSM_AUDIT_RULES")]
     rules: Option<PathBuf>,
@@ -123,10 +129,15 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Outcome, Failure> {
             "--redact-principals hides names, and --principal names one: the report would say whom it is about",
         ));
     }
-    let is_part = args.redact_principals
-        || [&args.account, &args.region, &args.principal, &args.target, &args.node_tag]
-            .iter()
-            .any(|values| !values.is_empty());
+    let is_narrowed = [&args.account, &args.region, &args.principal, &args.target, &args.node_tag]
+        .iter()
+        .any(|values| !values.is_empty());
+    if is_narrowed && args.engine.is_far() {
+        return Err(Failure::usage(
+            "--engine athena computes the whole report: it is not narrowed",
+        ));
+    }
+    let is_part = args.redact_principals || is_narrowed;
     if is_part && args.out.is_none() {
         return Err(Failure::usage(
             "reports/<period> in the store is for the whole report: give --out for one that is narrowed or redacted",
@@ -155,6 +166,12 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Outcome, Failure> {
         format!("{}/reports/{}", args.store.trim_end_matches('/'), period.label)
     });
     let place = Place::new(&out);
+    let fetched = args.engine.compute(&args.store, &period, as_of, args.grace)?;
+    let tables = match (&args.tables, &fetched) {
+        (Some(folder), _) => Some((folder.as_path(), "tables")),
+        (None, Some(fetched)) => Some((fetched.path(), "athena")),
+        (None, None) => None,
+    };
     let options = Options {
         as_of,
         grace: Grace { upload: args.grace, ..Grace::default() },
@@ -175,6 +192,7 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Outcome, Failure> {
             .filter_map(|(id, tags)| Some((id.clone(), tags.get("Name")?.clone())))
             .collect(),
         standards: &standards,
+        tables: tables.as_ref().map(|(folder, engine)| (Tables::new(folder), *engine)),
         previous: place.previous(&period)?,
         version: env!("CARGO_PKG_VERSION"),
         period: period.clone(),

@@ -8,10 +8,13 @@ SELECT date_trunc('month', now) - INTERVAL '1' MONTH AS since, date_trunc('month
 
 -- Who was where. In the order of "start", session_id.
 CREATE OR REPLACE VIEW report_access AS
-SELECT s.*
-FROM sessions AS s
+SELECT
+  s.session_id, s.principal_arn, s.principal_type, s.principal_name, s.account, s.region, s.target, s.kind, s.document, s.reason, s.mfa,
+  s.source_ip, s.user_agent, s.run_as, s."start", s."end", s.end_source, s.duration_s, s.commands, s.findings, s.highest_level, s.coverage,
+  s.coverage_reason
+FROM session_rows AS s
 CROSS JOIN period AS p
-WHERE coalesce(s."start", s."end") IS NULL OR coalesce(s."start", s."end") >= p.since AND coalesce(s."start", s."end") < p.until;
+WHERE s.seen IS NULL OR s.seen >= p.since AND s.seen < p.until;
 
 -- What they ran, each command once. In the order of session_id, artifact, "offset", ordinal.
 CREATE OR REPLACE VIEW report_commands AS
@@ -50,10 +53,12 @@ told AS (
   SELECT
     c.session_id, a.principal_arn, a.account, a.region, a.target, c.time, c.time_end, c.ordinal, c.text, c.original, c.shell, c.status,
     c.confidence, c."user", c.host, c.cwd, c.level, c.artifact, c."offset", c.offset_end,
+    -- Words, with blanks between: chr(9), chr(10) and chr(13) are white space, chr(59) ends a command, chr(92) takes a character as it is.
+    ' ' || translate(c.text, '&|(){}<>`$"''/=' || chr(9) || chr(10) || chr(13) || chr(59) || chr(92), '                   ') || ' ' AS words,
     -- What was read twice is one.
     row_number() OVER (
-      PARTITION BY c.session_id, c.artifact, c."offset", c.ordinal
-      ORDER BY c.text, c.time NULLS LAST, c.time_end NULLS LAST, c.offset_end, c.status, c.confidence
+      PARTITION BY c.session_id, c.artifact, c."offset", c.ordinal, c.text
+      ORDER BY c.time NULLS LAST, c.time_end NULLS LAST, c.offset_end, c.status, c.confidence
     ) AS copy
   FROM commands AS c
   CROSS JOIN period AS p
@@ -64,9 +69,8 @@ SELECT
   session_id, principal_arn, account, region, target, time, time_end, ordinal, text, original, shell, status, confidence, "user", host,
   cwd, level,
   coalesce("user" IN ('root', 'Administrator'), false)
-    OR ' ' || text || ' ' LIKE '% sudo %' OR ' ' || text || ' ' LIKE '% su %' OR ' ' || text || ' ' LIKE '% doas %'
-    OR ' ' || text || ' ' LIKE '% pkexec %' OR ' ' || text || ' ' LIKE '% runuser %' OR ' ' || text || ' ' LIKE '% gsudo %'
-    OR ' ' || text || ' ' LIKE '% runas %' AS privileged,
+    OR words LIKE '% sudo %' OR words LIKE '% su %' OR words LIKE '% doas %' OR words LIKE '% pkexec %' OR words LIKE '% runuser %'
+    OR words LIKE '% gsudo %' OR words LIKE '% runas %' AS privileged,
   artifact, "offset", offset_end
 FROM told
 WHERE copy = 1;

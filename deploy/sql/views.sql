@@ -14,7 +14,8 @@ CREATE OR REPLACE VIEW grace AS
 SELECT now, now - INTERVAL '1' HOUR AS ended_by, '1h' AS ended_text, now - INTERVAL '25' HOUR AS started_by, '25h' AS started_text
 FROM clock;
 
-CREATE OR REPLACE VIEW sessions AS
+-- The sessions, and when they were seen: that is the day of one of which nothing else tells.
+CREATE OR REPLACE VIEW session_rows AS
 WITH
 opening AS (
   -- A copy of a record changes nothing; of two that claim the same id the first counts.
@@ -45,7 +46,7 @@ recording AS (
     count(CASE WHEN NOT is_part AND hidden IS NOT NULL THEN 1 END) AS hiding,
     min(CASE WHEN NOT is_part THEN hidden END) AS hidden,
     min(CASE WHEN is_part THEN hidden END) AS hidden_in_parts,
-    min(target) AS target, min(region) AS region, min(principal_arn) AS principal_arn, min(run_as) AS run_as,
+    min(target) AS target, min(region) AS region, min(principal_arn) AS principal_arn, min(run_as) AS run_as, min(time) AS seen,
     min(first_event) AS first_event, max(last_event) AS last_event, max(ended) AS ended,
     min(first_event_us) AS first_event_us, max(last_event_us) AS last_event_us, max(ended_us) AS ended_us,
     -- Forms show the same commands; the parts of a stream show each their own.
@@ -81,7 +82,7 @@ joined AS (
     coalesce(o.principal, r.principal_arn) AS principal_arn, o.principal_type, o.principal_name, o.account,
     coalesce(o.region, r.region) AS region,
     coalesce(o.container, o.target, r.target) AS target,
-    o.session_kind AS kind, o.document, o.reason, o.mfa, o.source_ip, o.user_agent, r.run_as,
+    o.session_kind AS kind, o.document, o.reason, o.mfa, o.source_ip, o.user_agent, r.run_as, r.seen,
     coalesce(o.time, r.first_event) AS "start",
     coalesce(e.terminated, r.ended, r.last_event) AS "end",
     coalesce(e.terminated_us, r.ended_us, r.last_event_us) - coalesce(o.time_us, r.first_event_us) AS duration_us,
@@ -133,9 +134,16 @@ SELECT
         ELSE 'no transcript ' || started_text || ' after its start, its end unknown' END
       || CASE WHEN kind IS NULL AND document IS NOT NULL THEN '; the document ' || document || ' may have switched logging off' ELSE '' END
     ELSE ''
-  END AS coverage_reason
+  END AS coverage_reason,
+  coalesce("start", "end", seen) AS seen
 FROM judged AS j
 LEFT JOIN finding AS f ON f.session_id = j.session_id;
+
+CREATE OR REPLACE VIEW sessions AS
+SELECT
+  session_id, principal_arn, principal_type, principal_name, account, region, target, kind, document, reason, mfa, source_ip, user_agent,
+  run_as, "start", "end", end_source, duration_s, commands, findings, highest_level, coverage, coverage_reason
+FROM session_rows;
 
 -- What is not known that should be.
 CREATE OR REPLACE VIEW coverage AS

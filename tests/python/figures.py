@@ -24,13 +24,14 @@ import sys
 
 import duckdb
 
-KEYS = """period as_of is_settled filters redacted sessions commands findings events alerts gaps integrity controls""".split()
+KEYS = """period as_of is_settled measures filters redacted sessions commands findings events alerts gaps integrity controls""".split()
 DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 GAPS = ("recorded-partial", "unrecordable", "missing", "unaudited")
 STATES = ("recorded", "recorded-partial", "unrecordable", "missing", "pending", "unaudited")
 # In the order in which they are told.
 NOTES = ("break-glass", "after-hours", "no-mfa", "privileged", "unrecordable", "long", "first-access")
 LEVELS = ("informational", "low", "medium", "high", "critical")
+BETWEEN = "[ \\t\\n\\r;&|(){}<>`$\"'/=\\\\]"
 RIGHTS = ("sudo", "su", "doas", "pkexec", "runuser", "gsudo", "runas")
 
 # Columns that are looked at. A file that is older than one of them reads as null.
@@ -266,7 +267,8 @@ def sessions(db, args, report):
           LEFT JOIN containers c ON c.session_id = o.session_id
           LEFT JOIN terminated t ON t.session_id = coalesce(o.session_id, r.session_id)
         ), due AS (
-          SELECT *, CASE WHEN "end" IS NOT NULL THEN "end" + {hours(args.grace)} ELSE "start" + {hours(24 + args.grace)} END AS due FROM met
+          SELECT *, CASE WHEN "end" IS NULL THEN "start" + {hours(24 + args.grace)} ELSE "end" + {hours(args.grace)} END AS due
+          FROM met
         ), judged AS (
           SELECT *, CASE
             WHEN is_taped AND NOT is_opened THEN 'unaudited'
@@ -354,24 +356,26 @@ def wanted(db, args, report, since, until):
         SELECT session_id, t.artifact FROM best b JOIN tapes t USING (session_id) WHERE b.of_parts AND t.part""")
     unowned = "c.session_id IS NULL AND " + in_period.replace("time", "c.time") if not filters else "false"
     words = "[" + ", ".join(map(quoted, RIGHTS)) + "]"
+    # What stands in the same place of two versions of an object is one command if it is the same, and two if it is not.
     db.execute(f"""CREATE TABLE told AS
-        SELECT DISTINCT ON (c.session_id, c.artifact, c.ordinal, c."offset")
+        SELECT DISTINCT ON (c.session_id, c.artifact, c.ordinal, c."offset", c.text)
           c.session_id, p.principal_arn, p.account, p.region, p.target, c.time, c.time_end, c.ordinal, c.text, c.original, c.shell,
           c.status, c.confidence, c."user", c.host, c.cwd, c.level,
-          coalesce(c."user" IN ('root', 'Administrator'), false) OR list_has_any(string_split(coalesce(c.text, ''), ' '), {words})
+          coalesce(c."user" IN ('root', 'Administrator'), false) OR list_has_any(regexp_split_to_array(coalesce(c.text, ''), {quoted(BETWEEN)}), {words})
             AS privileged,
           c.artifact, c."offset", c.offset_end
         FROM commands c
         LEFT JOIN tellers t ON t.session_id = c.session_id AND t.artifact = c.artifact
         LEFT JOIN chosen p ON p.session_id = t.session_id
         WHERE p.session_id IS NOT NULL OR {unowned}
-        ORDER BY c.session_id, c.artifact, c.ordinal, c."offset", c.time NULLS FIRST""")
+        ORDER BY c.session_id, c.artifact, c.ordinal, c."offset", c.text, c.time NULLS FIRST""")
     # Who was where before.
     db.execute(f"""CREATE TABLE earlier AS
         SELECT DISTINCT principal, target FROM activity
         WHERE opens_session AND error_code IS NULL AND principal IS NOT NULL AND target IS NOT NULL
           AND time < TIMESTAMPTZ '{since.isoformat()}'
-          AND time >= TIMESTAMPTZ '{since.date().isoformat()} 00:00:00+00' - INTERVAL {args.lookback} DAYS AND {args.lookback} > 0""")
+          AND time >= TIMESTAMPTZ '{since.date().isoformat()} 00:00:00+00' - INTERVAL {args.lookback} DAYS
+          AND {args.lookback} > 0""")
     local = f"timezone({quoted(args.calendar_zone)}, \"start\")"
     inside = []
     for hours in args.hours:
@@ -395,7 +399,8 @@ def wanted(db, args, report, since, until):
             AND NOT EXISTS (FROM earlier e WHERE e.principal = f.principal_arn AND e.target = f.target)
         )
         SELECT c.*,
-          coalesce({known} AND ({fits(args.break_glass, role)} OR {fits(args.break_glass, permission_set)}), false) AS "break-glass",
+          coalesce({known} AND ({fits(args.break_glass, role)} OR {fits(args.break_glass, permission_set)}), false)
+            AS "break-glass",
           coalesce(NOT ({office}), false) AS "after-hours", coalesce(mfa = false, false) AS "no-mfa",
           session_id IN (FROM privileged) AS privileged, coverage = 'unrecordable' AS unrecordable,
           coalesce(duration_us >= {round(args.long * 3_600_000_000)}, false) AS long, session_id IN (FROM new) AS "first-access"
@@ -426,10 +431,11 @@ def wanted(db, args, report, since, until):
 
 def sums(db, name, other, most=None):
     notes = ", ".join(f'count(*) FILTER ("{note}")' for note in NOTES)
+    grouped = "" if most is None else f"GROUP BY {name} ORDER BY count(*) DESC, {name} NULLS FIRST LIMIT {most}"
     rows = db.execute(f"""SELECT {name}, count(DISTINCT {other}), count(*), coalesce(sum(commands), 0)::BIGINT,
           coalesce(sum(findings), 0)::BIGINT, count(*) FILTER (is_gap), coalesce(sum(duration_us), 0)::BIGINT,
           max(epoch_us(coalesce("start", "end"))), {notes}
-        FROM noted {'' if most is None else f'GROUP BY {name} ORDER BY count(*) DESC, {name} NULLS FIRST LIMIT {most}'}""").fetchall()
+        FROM noted {grouped}""").fetchall()
     made = []
     for who, others, count, commands, found, gaps, duration, last, *notes in rows:
         made.append({
@@ -482,7 +488,8 @@ def figures(db, store, report, since, until, days):
         f'SELECT isodow({local}), hour({local}), count(*) FROM noted WHERE "start" IS NOT NULL GROUP BY ALL').fetchall()}
     states = counted(db, "coverage", "noted")
     due = sum(states.get(state, 0) for state in ("recorded", "recorded-partial", "missing", "unaudited"))
-    distinct = db.execute("SELECT count(DISTINCT principal_arn), count(DISTINCT target), count(DISTINCT account) FROM noted").fetchone()
+    distinct = db.execute("""SELECT count(DISTINCT principal_arn), count(DISTINCT target), count(DISTINCT account)
+        FROM noted""").fetchone()
     found = {row[0] for row in db.execute("SELECT finding_id FROM found").fetchall()}
     alerts, alert_states = told_alerts(store, found)
     db.execute("CREATE TABLE alerted (finding_id VARCHAR, state VARCHAR)")
@@ -493,8 +500,8 @@ def figures(db, store, report, since, until, days):
     grades = " ".join(f"WHEN '{level}' THEN {at}" for at, level in enumerate(LEVELS))
     rules = []
     for rule, title, level, count, met, states_of in db.execute(f"""
-            SELECT rule_id, arg_min(rule_title, (time IS NULL, time, finding_id)), arg_min(level, (time IS NULL, time, finding_id)) AS l,
-              count(*) AS n, count(DISTINCT session_id), list(alert_state)
+            SELECT rule_id, arg_min(rule_title, (time IS NULL, time, finding_id)),
+              arg_min(level, (time IS NULL, time, finding_id)) AS l, count(*) AS n, count(DISTINCT session_id), list(alert_state)
             FROM judged_found GROUP BY rule_id ORDER BY CASE l {grades} END DESC, n DESC, 2, rule_id""").fetchall():
         rules.append({"rule_id": rule, "title": title, "level": level, "findings": count, "sessions": met,
                       "alert_states": dict(collections.Counter(states_of))})
@@ -656,13 +663,14 @@ def facts(tally, db, store, folder, manifest, since, until, as_of):
 
 def controls(tally, db, folder, report, ours, manifest):
     """Each row of controls.csv, counted again by what it says of itself."""
-    tags = dict(db.execute("SELECT tag, count(*) FROM (SELECT unnest(list_distinct(tags)) AS tag FROM found) GROUP BY tag").fetchall())
+    tags = counted(db, "tag", "(SELECT unnest(list_distinct(tags)) AS tag FROM found)")
+    integrity = ours["integrity"] or {"digests_valid": 0, "log_files_valid": 0}
     of = {
         ("access.csv", ""): ours["sessions"]["all"]["sessions"], ("commands.parquet", ""): ours["commands"]["total"],
         ("commands.parquet", "privileged is true"): ours["commands"]["privileged"], ("findings.csv", ""): ours["findings"]["total"],
         ("alerts.csv", ""): ours["alerts"]["notifications"], ("coverage.csv", ""): sum(ours["gaps"].values()),
         ("manifest.json", "files"): len(manifest["files"]),
-        ("integrity.json", ""): ours["integrity"]["digests_valid"] + ours["integrity"]["log_files_valid"] if ours["integrity"] else 0,
+        ("integrity.json", ""): integrity["digests_valid"] + integrity["log_files_valid"],
     }
     of.update({("events.csv", f"category is {word}"): count for word, count in ours["events"].items()})
     notes = ours["sessions"]["all"]["notes"]
@@ -693,9 +701,15 @@ def main():
     sessions(db, args, report)
     since, until, days = period(db, report)
     tally.figure("report.json keys", sorted(report), sorted(KEYS))
+    measures = report["measures"]
+    tally.tree(
+        "measures",
+        {name: measures[name] for name in ("grace_s", "long_s", "lookback_days", "break_glass_roles")},
+        {"grace_s": args.grace * 3600, "long_s": args.long * 3600, "lookback_days": args.lookback, "break_glass_roles": list(args.break_glass)},
+    )
     tally.figure("is_settled", report.get("is_settled"), as_of >= until + datetime.timedelta(hours=48))
     tally.tree("period", {k: report["period"][k] for k in ("since", "until")}, {"since": since, "until": until})
-    for key in ("period", "as_of", "filters", "redacted"):
+    for key in ("period", "as_of", "measures", "filters", "redacted"):
         tally.figure(f"manifest.json {key}", manifest[key], report[key])
     wanted(db, args, report, since, until)
     ours, alerts, unreadable = figures(db, args.store, report, since, until, days)
@@ -705,20 +719,24 @@ def main():
     # The report's tables against the facts, and against each other.
     folder = args.report
     notes = ", ".join(f"CASE WHEN \"{note}\" THEN '{note}' END" for note in NOTES)
-    db.execute(f"CREATE VIEW access AS SELECT * EXCLUDE (long), duration_us / 1e6 AS duration_s, concat_ws(' ', {notes}) AS notes FROM noted")
-    texts = """session_id, principal_arn, principal_type, principal_name, account, region, target, kind, document, reason, mfa, source_ip,
-        user_agent, run_as, "start", "end", end_source, commands, findings, highest_level, coverage, coverage_reason, notes"""
+    db.execute(f"CREATE VIEW access AS SELECT *, duration_us / 1e6 AS duration_s, concat_ws(' ', {notes}) AS notes FROM noted")
+    texts = """session_id, principal_arn, principal_type, principal_name, account, region, target, kind, document, reason, mfa,
+        source_ip, user_agent, run_as, "start", "end", end_source, commands, findings, highest_level, coverage, coverage_reason,
+        notes"""
     held_against(tally, db, "access.parquet", folder / "access.parquet",
                  f"{texts}, round(duration_s * 1e6)::BIGINT AS duration_us", "access", "session_id, notes, coverage")
     order = lambda path, key: [row[0] for row in db.execute(f"SELECT {key} FROM read_parquet({quoted(path)})").fetchall()]
     by_start = db.execute('SELECT session_id FROM noted ORDER BY "start" NULLS FIRST, session_id').fetchall()
     tally.figure("access.parquet is in order", order(folder / "access.parquet", "session_id") == [row[0] for row in by_start], True)
     columns = ", ".join(f'"{row[0]}"' for row in db.execute("DESCRIBE told").fetchall())
-    held_against(tally, db, "commands.parquet", folder / "commands.parquet", columns, "told", 'session_id, artifact, ordinal, "text"')
+    held_against(tally, db, "commands.parquet", folder / "commands.parquet", columns, "told",
+                 'session_id, artifact, ordinal, "text"')
     columns = ", ".join(f'"{row[0]}"' for row in db.execute("DESCRIBE judged_found").fetchall())
-    held_against(tally, db, "findings.parquet", folder / "findings.parquet", columns, "judged_found", "finding_id, time::VARCHAR, alert_state")
+    held_against(tally, db, "findings.parquet", folder / "findings.parquet", columns, "judged_found",
+                 "finding_id, time::VARCHAR, alert_state")
     by_time = db.execute("SELECT finding_id FROM found ORDER BY time NULLS LAST, finding_id").fetchall()
-    tally.figure("findings.parquet is in order", order(folder / "findings.parquet", "finding_id") == [row[0] for row in by_time], True)
+    is_ordered = order(folder / "findings.parquet", "finding_id") == [row[0] for row in by_time]
+    tally.figure("findings.parquet is in order", is_ordered, True)
     twins(tally, db, folder, "access")
     twins(tally, db, folder, "findings")
     # Without an id it is known by its place.

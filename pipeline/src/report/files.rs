@@ -6,10 +6,10 @@ use std::sync::mpsc::sync_channel;
 
 use jiff::Timestamp;
 use report::alert::Delivery;
-use report::store::{FindingRow, Row};
+use report::store::{Activity, CommandRow, FindingRow, Row, Transcript};
 use report::view::commands::{self, Commands, Wanted};
 use report::view::events::EventRow;
-use report::view::found::{self, FoundRow};
+use report::view::found::FoundRow;
 use report::view::{
     AlertFigures, CommandFigures, Control, EventFigures, FindingFigures, Gather, Note, Notes,
     Range, RuleFigures, SessionRow, Whole,
@@ -20,7 +20,7 @@ use serde::Serialize;
 
 use super::controls::{self, Key};
 use super::tables::{self, Gap};
-use super::writer::{Told, Writer};
+use super::writer::{Told, Writer, findings_of};
 use super::{ReportError, judge};
 use crate::integrity::Kept;
 /// Rows that are written at once.
@@ -62,7 +62,7 @@ impl Writer<'_> {
             rows.clear();
             Ok(())
         };
-        found::read(self.store, &self.options.period, holds, |row| {
+        findings_of(self.store, self.options, holds, |row| {
             let session = row.session_id.as_deref().and_then(|id| self.sessions.find(id));
             let mut row = FoundRow::new(row, &self.alert_states);
             if self.options.redact {
@@ -146,7 +146,7 @@ impl Writer<'_> {
                 }
                 parquet.finish()
             });
-            let read = commands::read(self.store, range, &wanted, |day: Commands| {
+            let mut each = |day: Commands| {
                 day.each(|session, line| {
                     figures.total += 1;
                     figures.privileged += u64::from(line.is_privileged);
@@ -169,8 +169,17 @@ impl Writer<'_> {
                 });
                 // Who writes has failed, and says so in the end.
                 let _ = send.send(day.batch);
-                Ok(())
-            });
+            };
+            let read = match &self.options.tables {
+                None => commands::read(self.store, range, &wanted, |day| {
+                    each(day);
+                    Ok(())
+                })
+                .map_err(ReportError::from),
+                Some((tables, _)) => tables
+                    .commands(&self.sessions, |day| each(day.redacted(&redact)))
+                    .map_err(ReportError::from),
+            };
             drop(send);
             let written = writer.join().expect("it does not panic");
             read.map(|()| written)
@@ -231,7 +240,8 @@ impl Writer<'_> {
             }
         }
         if self.options.filter.is_empty() {
-            let mut unreadable = tables::unreadable(self.store, &self.options.period)?;
+            let mut unreadable =
+                tables::unreadable(self.store, &self.options.period, self.options.as_of)?;
             let mend = |gap: &mut Gap| gap.redact(&self.redactor);
             unreadable.iter_mut().for_each(mend);
             gaps.extend(unreadable);
@@ -380,8 +390,30 @@ impl Writer<'_> {
                 path: seen.path,
                 bytes: seen.bytes,
                 sha256: hex(&seen.sha256),
-                rows: seen.rows,
+                rows: Some(seen.rows),
             });
+        }
+        if self.options.tables.is_some() {
+            // The engine has read them; what it read is known by name and size.
+            let period = &self.options.period;
+            let range = Range { since: Some(period.since()), until: Some(period.until()) };
+            let (since, until) = range.days_as_of(self.options.as_of);
+            let mut files = self.store.files::<Activity>(since, until)?;
+            files.extend(self.store.files::<CommandRow>(since, until)?);
+            files.extend(self.store.files::<FindingRow>(since, until)?);
+            files.extend(self.store.files::<Transcript>(since, until)?);
+            files.sort();
+            rows.clear();
+            facts = FactsOf { files: files.len() as u64, ..FactsOf::default() };
+            for file in files {
+                facts.bytes += file.size;
+                rows.push(Fact {
+                    path: file.path,
+                    bytes: file.size,
+                    sha256: String::new(),
+                    rows: None,
+                });
+            }
         }
         csv_rows(&mut out, &Fact::COLUMNS, &rows)?;
         self.files.push(out.finish(Some(facts.files))?);

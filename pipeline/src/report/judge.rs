@@ -58,8 +58,9 @@ impl<'a> Known<'a> {
     pub(super) fn of_alert(row: &'a Delivery) -> Self {
         Self {
             account: row.account.as_deref(),
+            region: row.region.as_deref(),
             principals: [row.principal.as_deref(), None],
-            ..Self::default()
+            target: row.target.as_deref(),
         }
     }
 }
@@ -127,6 +128,11 @@ impl BreakGlass {
         Self(pack.lists.get("break_glass_roles").cloned().unwrap_or_default())
     }
 
+    /// The names, as the list has them.
+    pub fn patterns(&self) -> &[String] {
+        &self.0
+    }
+
     /// Was a principal such a role, directly or as a permission set of Identity Center?
     pub fn is(&self, arn: &str) -> bool {
         let Some((_, role)) = arn.split_once(":assumed-role/") else { return false };
@@ -167,6 +173,8 @@ impl<'a> Judge<'a> {
         let first = report::store::day(Some(options.period.since())).unwrap_or(Date::MIN);
         let from = first.checked_sub(options.lookback_days.days()).unwrap_or(Date::MIN);
         let before = match options.lookback_days {
+            // Whoever has another engine compute has more than can be read here.
+            _ if options.tables.is_some() => None,
             0 => None,
             _ => Some(Pairs::read(store, from, options.period.since())?).filter(|p| !p.is_empty()),
         };

@@ -24,7 +24,7 @@ pub use self::publish::{Place, Published, publish};
 use self::writer::Writer;
 use jiff::{SignedDuration, Timestamp};
 use report::store::{Store, StoreError};
-use report::view::{Grace, Period, Whole};
+use report::view::{Grace, Measures, Period, TableError, Tables, Whole};
 use report::write::{Manifest, Previous, RulesOf, hex};
 
 /// What a report is to be about.
@@ -49,6 +49,8 @@ pub struct Options<'a> {
     pub names: BTreeMap<String, String>,
     /// What the rules say of hours and roles, and which they are.
     pub standards: &'a Standards,
+    /// The rows, where another engine has computed them; else they are computed here.
+    pub tables: Option<(Tables, &'a str)>,
     /// The report before.
     pub previous: Option<Previous>,
     /// The version of the program.
@@ -66,6 +68,17 @@ impl Options<'_> {
         settled.is_ok_and(|settled| self.as_of >= settled)
     }
 
+    fn measures(&self) -> Measures {
+        let calendar = self.standards.calendars.contains_key(self.calendar);
+        Measures {
+            grace_s: self.grace.upload.as_secs(),
+            long_s: self.long.as_secs(),
+            lookback_days: self.lookback_days,
+            calendar: calendar.then(|| self.calendar.to_owned()),
+            break_glass_roles: self.standards.break_glass.patterns().to_vec(),
+        }
+    }
+
     /// What is usual, of a period.
     pub fn usual(period: Period) -> Self {
         static NONE: std::sync::LazyLock<Standards> = std::sync::LazyLock::new(Standards::default);
@@ -79,6 +92,7 @@ impl Options<'_> {
             calendar: "business_hours",
             names: BTreeMap::new(),
             standards: &NONE,
+            tables: None,
             previous: None,
             version: "",
             period,
@@ -117,6 +131,9 @@ pub enum ReportError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A table that another engine has computed.
+    #[error(transparent)]
+    Table(#[from] TableError),
     /// A file of the report.
     #[error("writing the report: {0}")]
     Io(#[from] io::Error),

@@ -107,6 +107,10 @@ fn differences(old: &Manifest, new: &Manifest) -> String {
         old.filters != new.filters || old.redacted != new.redacted,
         "it was narrowed or redacted in another way".to_owned(),
     );
+    tell(
+        old.measures != new.measures,
+        "other things counted as long, late or after hours".to_owned(),
+    );
     tell(old.rules != new.rules, "the rules were others".to_owned());
     tell(old.previous != new.previous, "the report before it is another".to_owned());
     tell(

@@ -112,13 +112,17 @@ struct Trouble {
 
 /// Objects that could not be read, or not to their end: those that were stored in the period, and those of which nobody tells
 /// when.
-pub(super) fn unreadable(store: &Store, period: &Period) -> Result<Vec<Gap>, StoreError> {
+pub(super) fn unreadable(
+    store: &Store,
+    period: &Period,
+    as_of: Timestamp,
+) -> Result<Vec<Gap>, StoreError> {
     let mut gaps = Vec::new();
     for entry in store.list("quarantine")? {
         let Some(bytes) = store.get(&entry.path)? else { continue };
         let note: Quarantined = serde_json::from_slice(&bytes)
             .map_err(|source| StoreError::Json { path: entry.path.clone(), source })?;
-        if note.stored.is_some_and(|time| !period.holds(time)) {
+        if note.stored.is_some_and(|time| !period.holds(time) || time >= as_of) {
             continue;
         }
         let first = note.problems.first();

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use report::alert::{Delivery, record};
 use report::redact::{Names, Redactor};
-use report::store::Store;
+use report::store::{FindingRow, Row as _, Store};
 use report::view::events::{self, EventRow};
 use report::view::found;
 use report::view::{
@@ -43,6 +43,28 @@ pub(super) struct Writer<'a> {
     pub(super) files: Vec<Written>,
 }
 
+/// The findings of the period that `holds` wants, in order of time, wherever they come from.
+pub(super) fn findings_of(
+    store: &Store,
+    options: &Options<'_>,
+    holds: impl Fn(&FindingRow) -> bool,
+    mut each: impl FnMut(FindingRow),
+) -> Result<(), ReportError> {
+    let Some((tables, _)) = &options.tables else {
+        return Ok(found::read(store, &options.period, options.as_of, holds, each)?);
+    };
+    let mut rows = Vec::new();
+    tables.findings(|row| {
+        if holds(&row) {
+            rows.push(row);
+        }
+    })?;
+    // Those without a time are told last, as they are where they are read here.
+    rows.sort_by(|a, b| a.time.is_none().cmp(&b.time.is_none()).then_with(|| a.order(b)));
+    rows.into_iter().for_each(&mut each);
+    Ok(())
+}
+
 /// The sessions that are told with their commands.
 #[derive(Default)]
 pub(super) struct Told {
@@ -60,7 +82,11 @@ impl<'a> Writer<'a> {
     ) -> Result<Self, ReportError> {
         let Options { period, as_of, grace, filter, .. } = options;
         let range = Range { since: Some(period.since()), until: Some(period.until()) };
-        let mut sessions = Sessions::read_with_transcripts(store, range, *as_of)?;
+        let tables = options.tables.as_ref().map(|(tables, _)| tables);
+        let mut sessions = match tables {
+            Some(tables) => tables.sessions()?,
+            None => Sessions::read_with_transcripts(store, range, *as_of)?,
+        };
         let order = sessions.ordered(range, *as_of, *grace, |row| filter.holds_session(row));
         let mut is_wanted = vec![false; sessions.count()];
         for number in &order {
@@ -72,12 +98,20 @@ impl<'a> Writer<'a> {
         let is_ours = |session: Option<&str>, known: judge::Known<'_>| match session
             .and_then(|id| sessions.find(id))
         {
-            Some(number) => is_wanted[number.index()] || filter.is_empty(),
+            // Of a session that began before only this may lie in the period.
+            Some(number) => is_wanted[number.index()] || filter.holds(known),
             None => filter.holds(known),
         };
-        let mut events = events::read(store, period, |row| {
-            is_ours(row.session_id.as_deref(), judge::Known::of_event(row))
-        })?;
+        let is_wanted_event =
+            |row: &EventRow| is_ours(row.session_id.as_deref(), judge::Known::of_event(row));
+        let mut events = match tables {
+            Some(tables) => {
+                let mut events = tables.events()?;
+                events.retain(is_wanted_event);
+                events
+            }
+            None => events::read(store, period, *as_of, is_wanted_event)?,
+        };
         // What transcripts without times tell lies in no day.
         let days = period.days_of_facts().map(Some).chain([None]);
         let (mut alerts, alert_states) = record(store, days)?;
@@ -100,9 +134,9 @@ impl<'a> Writer<'a> {
             for row in &events {
                 names.add(row.principal.as_deref(), [row.principal_claimed_name.as_deref()]);
             }
-            found::read(
+            findings_of(
                 store,
-                period,
+                options,
                 |_| true,
                 |row| {
                     names.add(row.principal.as_deref(), [row.principal_claimed_name.as_deref()]);
@@ -166,6 +200,7 @@ impl<'a> Writer<'a> {
             period: PeriodOf::from(&self.options.period),
             as_of: self.options.as_of,
             is_settled: self.options.is_settled(),
+            measures: self.options.measures(),
             filters: self.options.filter.told(),
             redacted: self.options.redact,
             sessions: figures,
@@ -299,7 +334,8 @@ impl<'a> Writer<'a> {
             period: PeriodOf::from(&options.period),
             as_of: options.as_of,
             is_settled: options.is_settled(),
-            engine: "local".to_owned(),
+            measures: options.measures(),
+            engine: options.tables.as_ref().map_or("local", |(_, engine)| engine).to_owned(),
             filters: options.filter.told(),
             redacted: options.redact,
             rules: options.standards.rules.clone(),

@@ -39,6 +39,10 @@ table! {
     principal: MaybeText,
     /// The account that they have in common.
     account: MaybeText,
+    /// The region that they have in common.
+    region: MaybeText,
+    /// The node or container that they have in common.
+    target: MaybeText,
     /// The sinks, with commas.
     sinks: Text,
     /// Those that have it, with commas.
@@ -115,6 +119,8 @@ pub fn record(
                 session_id: alert.session_id,
                 principal: alert.principal,
                 account: alert.account,
+                region: alert.region,
+                target: alert.target,
                 sinks: pending.sinks.join(","),
                 delivered_to: has.join(","),
                 delivered,

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
 use arrow_array::{
@@ -10,6 +11,8 @@ use arrow_array::{
 };
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow_select::interleave::interleave;
+use foldhash::quality::RandomState;
+use foldhash::{HashSet, HashSetExt as _};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
@@ -43,9 +46,31 @@ pub struct Commands {
 }
 
 impl Commands {
-    /// The line of a command.
-    pub fn text(&self, at: usize) -> &str {
-        Texts::of(&self.batch, "text").get(at).unwrap_or_default()
+    /// Those that another engine has computed.
+    pub(super) fn taken(batch: RecordBatch, sessions: &Sessions) -> Self {
+        let ids = Texts::of(&batch, "session_id");
+        let of = |at| ids.get(at).and_then(|id| sessions.find(id));
+        let sessions = (0..batch.num_rows()).map(of).collect();
+        // What is never null is said by the schema, and not by every engine.
+        let batch = RecordBatch::try_new(schema(), batch.columns().to_vec()).unwrap_or(batch);
+        Self { batch, sessions }
+    }
+
+    /// With other texts, where there are names to take out.
+    #[must_use]
+    pub fn redacted(self, redact: &dyn Fn(&str) -> Option<String>) -> Self {
+        let columns = self.batch.columns().iter().map(|column| {
+            let Some(texts) = column.as_any().downcast_ref::<StringArray>() else {
+                return Arc::clone(column);
+            };
+            let changed = texts.iter().map(|text| {
+                let text = text?;
+                Some(redact(text).map_or(Cow::Borrowed(text), Cow::Owned))
+            });
+            Arc::new(changed.collect::<StringArray>()) as ArrayRef
+        });
+        let batch = RecordBatch::try_new(self.batch.schema(), columns.collect());
+        Self { batch: batch.expect("columns of the schema"), ..self }
     }
 
     /// Each command: whose it is, and what a page shows of it.
@@ -123,11 +148,17 @@ pub fn columns() -> Vec<String> {
 /// Words that give a command, or what follows, another user's rights.
 const RAISING: [&str; 7] = ["sudo", "su", "doas", "pkexec", "runuser", "gsudo", "runas"];
 
+/// What stands between words. `deploy/sql/report.sql` has the same.
+const BETWEEN: &[char] = &[
+    ' ', '\t', '\n', '\r', ';', '&', '|', '(', ')', '{', '}', '<', '>', '`', '$', '"', '\'', '/',
+    '\\', '=',
+];
+
 /// Was a line run as root, or does it name a program that changes to another user? Too much rather than too little: `echo sudo`
 /// is one.
 fn is_privileged(user: Option<&str>, text: &str) -> bool {
     matches!(user, Some("root" | "Administrator"))
-        || text.split(' ').any(|word| RAISING.contains(&word))
+        || text.split(BETWEEN).any(|word| RAISING.contains(&word))
 }
 
 /// Calls `each` with the commands of each day.
@@ -143,10 +174,11 @@ pub fn read(
         let day = file.path.split('/').find_map(|part| part.strip_prefix("date="));
         days.entry(day.and_then(|day| day.parse().ok())).or_default().push(file);
     }
+    let (mut told, seeds) = (HashSet::new(), Default::default());
     for files in days.values() {
         let mut batches = Vec::new();
         store.read::<CommandRow>(files, &[], |batch| batches.push(batch.clone()))?;
-        if let Some(commands) = wanted.of(&batches) {
+        if let Some(commands) = wanted.of(&batches, &mut told, &seeds) {
             each(commands)?;
         }
     }
@@ -161,17 +193,33 @@ struct Key<'b> {
     artifact: &'b str,
     ordinal: i64,
     offset: i64,
+    text: &'b str,
     place: (usize, usize),
 }
 
+impl Key<'_> {
+    /// What makes it this command, whenever it was read. As wide as two, with seeds that nobody outside knows.
+    fn hash(&self, seeds: &[RandomState; 2]) -> u128 {
+        let what = (self.session, self.artifact, self.ordinal, self.offset, self.text);
+        let [high, low] = [0, 1].map(|at| u128::from(seeds[at].hash_one(what)));
+        high << 64 | low
+    }
+}
+
 impl Wanted<'_> {
-    fn of(&self, batches: &[RecordBatch]) -> Option<Commands> {
+    fn of(
+        &self,
+        batches: &[RecordBatch],
+        told: &mut HashSet<u128>,
+        seeds: &[RandomState; 2],
+    ) -> Option<Commands> {
         let mut keys: Vec<(Key<'_>, Option<SessionNumber>)> = Vec::new();
         let (since, until) = (self.period.since(), self.period.until());
         let span = since.as_microsecond()..until.as_microsecond();
         for (nth, batch) in batches.iter().enumerate() {
             let (ids, artifacts) = (Texts::of(batch, "session_id"), Texts::of(batch, "artifact"));
             let times = Numbers::of(batch, "time");
+            let lines = Texts::of(batch, "text");
             let (ordinals, offsets) = (Numbers::of(batch, "ordinal"), Numbers::of(batch, "offset"));
             // Rows of a session stand together where there is no time to tell them apart.
             let mut known: Option<(&str, Option<SessionNumber>)> = None;
@@ -206,6 +254,7 @@ impl Wanted<'_> {
                         artifact,
                         ordinal: ordinals.get(at).unwrap_or_default(),
                         offset: offsets.get(at).unwrap_or_default(),
+                        text: lines.get(at).unwrap_or_default(),
                         place: (nth, at),
                     };
                     keys.push((key, session));
@@ -216,11 +265,14 @@ impl Wanted<'_> {
             return None;
         }
         keys.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        // The same command, from a version of the object that was there before.
-        keys.dedup_by(|(b, _), (a, _)| {
-            (a.session, a.artifact, a.ordinal, a.offset)
-                == (b.session, b.artifact, b.ordinal, b.offset)
+        // The same command, from a version of the object that was there before: it may lie in another day.
+        keys.retain(|(key, session)| {
+            !session.is_some_and(|session| self.sessions.is_told_again(session))
+                || told.insert(key.hash(seeds))
         });
+        if keys.is_empty() {
+            return None;
+        }
         let places: Vec<(usize, usize)> = keys.iter().map(|(key, _)| key.place).collect();
         let sessions: Vec<Option<SessionNumber>> =
             keys.iter().map(|(_, session)| *session).collect();
@@ -314,6 +366,10 @@ mod tests {
             (Some("x"), "cd / && sudo ls"),
             (None, "su"),
             (None, "true; su - postgres"),
+            (None, "/usr/bin/sudo id"),
+            (None, "true;sudo id"),
+            (None, "echo \"$(sudo id)\""),
+            (None, "a\nsu"),
         ] {
             assert!(is_privileged(user, text), "{text}");
         }

@@ -187,6 +187,7 @@ fn category(source: &str, name: &str, is_refused: bool, opens: bool) -> Option<&
 pub fn read(
     store: &Store,
     period: &Period,
+    as_of: Timestamp,
     holds: impl Fn(&EventRow) -> bool,
 ) -> Result<Vec<EventRow>, StoreError> {
     let files = store.files::<Activity>(
@@ -215,7 +216,7 @@ pub fn read(
         for (row, category) in Activity::read(batch).into_iter().zip(categories) {
             let Some(category) = category else { continue };
             let row = of(category, row);
-            if row.time.is_some_and(|time| period.holds(time)) && holds(&row) {
+            if row.time.is_some_and(|time| period.holds(time) && time < as_of) && holds(&row) {
                 rows.push(row);
             }
         }

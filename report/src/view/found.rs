@@ -10,9 +10,10 @@ use foldhash::{HashSet, HashSetExt as _};
 use jiff::Timestamp;
 
 use super::period::Period;
+use super::sessions::Range;
 use crate::redact::Redactor;
 use crate::store::{
-    Column, FindingRow, MaybeText, Number, Row, Store, StoreError, Text, Texts, Time, day, table,
+    Column, FindingRow, MaybeText, Number, Row, Store, StoreError, Text, Texts, Time, table,
 };
 
 table! {
@@ -123,10 +124,13 @@ impl FoundRow {
 pub fn read(
     store: &Store,
     period: &Period,
+    as_of: Timestamp,
     holds: impl Fn(&FindingRow) -> bool,
     mut each: impl FnMut(FindingRow),
 ) -> Result<(), StoreError> {
-    let files = store.files::<FindingRow>(day(Some(period.since())), day(Some(period.until())))?;
+    let range = Range { since: Some(period.since()), until: Some(period.until()) };
+    let (since, until) = range.days_as_of(as_of);
+    let files = store.files::<FindingRow>(since, until)?;
     let mut told: HashSet<u128> = HashSet::new();
     let mut tell = |rows: &mut Vec<FindingRow>| {
         // Of two files that have the same finding the first by its name and place counts.
@@ -140,7 +144,9 @@ pub fn read(
             }
         }
     };
-    let is_wanted = |row: &FindingRow| row.time.is_none_or(|time| period.holds(time)) && holds(row);
+    let is_wanted = |row: &FindingRow| {
+        row.time.is_none_or(|time| period.holds(time) && time < as_of) && holds(row)
+    };
     let mut undated = Vec::new();
     let folder = |path: &str| path.rsplit_once('/').map(|(folder, _)| folder.to_owned());
     for files in files.chunk_by(|a, b| folder(&a.path) == folder(&b.path)) {

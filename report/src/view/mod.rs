@@ -13,6 +13,7 @@ mod pairs;
 mod period;
 mod sessions;
 mod symbols;
+mod tables;
 mod whole;
 
 pub use access::{Access, Accesses};
@@ -21,7 +22,8 @@ pub use figures::{DayOf, Figures, Gather, Note, Notes, Sum, SumOf};
 pub use pairs::Pairs;
 pub use period::Period;
 pub use sessions::{Range, SessionNumber, SessionRow, Sessions};
+pub use tables::{TableError, Tables};
 pub use whole::{
     AlertFigures, CommandFigures, Control, ControlFigures, EventFigures, Evidence, FindingFigures,
-    IntegrityFigures, PeriodOf, RuleFigures, Whole,
+    IntegrityFigures, Measures, PeriodOf, RuleFigures, Whole,
 };

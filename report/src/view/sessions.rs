@@ -22,8 +22,13 @@ pub struct Range {
     pub until: Option<Timestamp>,
 }
 
+/// A transcript may be stored so many days after its session began, and still be known to be of it: what tells of the session's begin
+/// has to be read as well.
+const BEFORE: i32 = 7;
 /// A session's transcript comes at its end, and a session may last long.
 const AFTER: i32 = 3;
+/// The same, where it is known when is looked: what came later is not read.
+const LATE: i32 = 31;
 
 impl Range {
     /// From the first of these days to the last.
@@ -36,7 +41,9 @@ impl Range {
 
     /// The days in which facts of these sessions can lie that were there at `as_of`: of a day that had not begun nothing was.
     pub fn days_as_of(&self, as_of: Timestamp) -> (Option<Date>, Option<Date>) {
-        let (since, until) = self.days();
+        let (since, _) = self.days();
+        let until = crate::store::day(self.until);
+        let until = until.map(|day| day.checked_add(LATE.days()).unwrap_or(day));
         let last = as_of.checked_sub(SignedDuration::from_nanos(1)).unwrap_or(as_of);
         (since, until.min(crate::store::day(Some(last))).or(until))
     }
@@ -46,7 +53,7 @@ impl Range {
         let since = crate::store::day(self.since);
         let until = crate::store::day(self.until);
         let shift = |day: Date, days: i32| day.checked_add(days.days()).unwrap_or(day);
-        (since.map(|day| shift(day, -1)), until.map(|day| shift(day, AFTER)))
+        (since.map(|day| shift(day, -BEFORE)), until.map(|day| shift(day, AFTER)))
     }
 
     fn holds(&self, time: Option<Timestamp>) -> bool {
@@ -89,6 +96,10 @@ struct Draft {
     first_event: Option<i64>,
     last_event: Option<i64>,
     ended: Option<i64>,
+    /// When a transcript of it was first seen: the day that it is told in if nothing else tells of a time.
+    seen: Option<i64>,
+    /// Is there an artifact that was read in two versions?
+    is_told_again: bool,
     commands: u64,
     /// Of the transcripts, those that are not parts of a stream.
     whole: u32,
@@ -100,6 +111,8 @@ struct Draft {
     best: Option<Box<Best>>,
     findings: u64,
     highest: Option<Level>,
+    /// Its coverage and the reason, where somebody else has told.
+    told: Option<(Coverage, Symbol)>,
 }
 
 /// A transcript, by what decides which of several is taken: most commands, then the least name and place.
@@ -108,6 +121,12 @@ struct Best {
     fewer: std::cmp::Reverse<u64>,
     artifact: Box<str>,
     offset: i64,
+}
+
+impl Draft {
+    fn seen(&self) -> Option<Timestamp> {
+        Timestamp::from_microsecond(self.seen?).ok()
+    }
 }
 
 /// All sessions of a store.
@@ -263,8 +282,9 @@ const ACTIVITY: [&str; 20] = [
     "document",
     "reason",
 ];
-const TRANSCRIPTS: [&str; 14] = [
+const TRANSCRIPTS: [&str; 15] = [
     "session_id",
+    "time",
     "target",
     "region",
     "principal_arn",
@@ -285,6 +305,93 @@ impl Sessions {
     /// Reads them.
     pub fn read(store: &Store, range: Range) -> Result<Self, StoreError> {
         Self::read_as(store, range.days(), false)
+    }
+
+    /// None yet.
+    pub(super) fn empty() -> Self {
+        Self {
+            symbols: Symbols::new(),
+            drafts: Drafts::default(),
+            parts: HashSet::new(),
+            wants_artifacts: false,
+        }
+    }
+
+    /// Takes rows of this view that another engine has computed.
+    pub(super) fn take(&mut self, batch: &arrow_array::RecordBatch) {
+        let texts = |name| Texts::of(batch, name);
+        let ids = texts("session_id");
+        let (starts, ends) = (Numbers::of(batch, "start"), Numbers::of(batch, "end"));
+        let (commands, findings) = (Numbers::of(batch, "commands"), Numbers::of(batch, "findings"));
+        let (sources, levels) = (texts("end_source"), texts("highest_level"));
+        let (coverage, mfa) = (texts("coverage"), Flags::of(batch, "mfa"));
+        let mut columns = [
+            "principal_arn",
+            "principal_type",
+            "principal_name",
+            "account",
+            "region",
+            "target",
+            "kind",
+            "document",
+            "reason",
+            "source_ip",
+            "user_agent",
+            "run_as",
+            "coverage_reason",
+        ]
+        .map(|name| Column::of(batch, name));
+        let count = |count: Option<i64>| count.and_then(|c| u64::try_from(c).ok()).unwrap_or(0);
+        for at in 0..batch.num_rows() {
+            let Some(id) = ids.get(at) else { continue };
+            let Self { symbols, drafts, .. } = self;
+            let values = std::array::from_fn::<_, 13, _>(|i| columns[i].symbol(at, symbols));
+            let [
+                principal,
+                kind_of,
+                name,
+                account,
+                region,
+                target,
+                kind,
+                document,
+                reason,
+                ip,
+                agent,
+                run_as,
+                why,
+            ] = values;
+            let state = coverage.get(at).unwrap_or_default();
+            let state = Coverage::ALL.into_iter().find(|known| known.as_str() == state);
+            let (source, end) = (sources.get(at), ends.get(at));
+            let of = |wanted| end.filter(|_| source == Some(wanted));
+            let draft = drafts.of(id);
+            *draft = Draft {
+                is_opened: true,
+                principal,
+                principal_type: kind_of,
+                principal_name: name,
+                account,
+                region,
+                target,
+                kind,
+                document,
+                reason,
+                source_ip: ip,
+                user_agent: agent,
+                run_as,
+                mfa: mfa.get(at),
+                start: starts.get(at),
+                terminated: of("terminated"),
+                ended: of("transcript"),
+                last_event: of("last-event"),
+                commands: count(commands.get(at)),
+                findings: count(findings.get(at)),
+                highest: levels.get(at).and_then(|level| level.parse().ok()),
+                told: Some((state.unwrap_or(Coverage::Missing), why)),
+                ..std::mem::take(draft)
+            };
+        }
     }
 
     /// Reads what was there at `as_of`, and remembers in which transcript each shows most: [`Sessions::shows`] can be asked then.
@@ -310,7 +417,7 @@ impl Sessions {
         let files = store.files::<Activity>(since, until)?;
         store.fold(&files, &ACTIVITY, &["session_id", "event_id"], |batch| this.activity(batch))?;
         let files = store.files::<Transcript>(since, until)?;
-        let columns = if wants_artifacts { &TRANSCRIPTS[..] } else { &TRANSCRIPTS[..12] };
+        let columns = if wants_artifacts { &TRANSCRIPTS[..] } else { &TRANSCRIPTS[..13] };
         let plain = ["session_id", "artifact"];
         store.fold(&files, columns, &plain, |batch| this.transcripts(batch))?;
         let mut told = HashSet::new();
@@ -411,7 +518,7 @@ impl Sessions {
         let (first, last, ended) =
             (numbers("first_event"), numbers("last_event"), numbers("ended"));
         let (commands, observations) = (numbers("commands"), texts("observations"));
-        let parts = Flags::of(batch, "part");
+        let (parts, times) = (Flags::of(batch, "part"), numbers("time"));
         let (artifacts, offsets) = (texts("artifact"), numbers("offset"));
         let mut columns =
             ["target", "region", "principal_arn", "run_as"].map(|name| Column::of(batch, name));
@@ -435,6 +542,7 @@ impl Sessions {
             draft.first_event = earlier(draft.first_event, first.get(at));
             draft.last_event = draft.last_event.max(last.get(at));
             draft.ended = draft.ended.max(ended.get(at));
+            draft.seen = earlier(draft.seen, times.get(at));
             let count = commands.get(at).and_then(|count| u64::try_from(count).ok());
             let count = count.unwrap_or_default();
             draft.transcripts += 1;
@@ -449,6 +557,8 @@ impl Sessions {
             if let Some(artifact) = artifact {
                 let fewer = std::cmp::Reverse(count);
                 let offset = offsets.get(at).unwrap_or_default();
+                draft.is_told_again |=
+                    draft.best.as_ref().is_some_and(|best| *best.artifact == *artifact);
                 let is_better = draft.best.as_ref().is_none_or(|best| {
                     (fewer, artifact, offset) < (best.fewer, &*best.artifact, best.offset)
                 });
@@ -498,7 +608,7 @@ impl Sessions {
                 continue;
             }
             let row = self.row(&draft.id, draft, now, grace);
-            if range.holds(row.start.or(row.end)) {
+            if range.holds(row.start.or(row.end).or(draft.seen())) {
                 each(row);
             }
         }
@@ -523,7 +633,7 @@ impl Sessions {
                 continue;
             }
             let row = self.row(&draft.id, draft, now, grace);
-            if range.holds(row.start.or(row.end)) && holds(&row) {
+            if range.holds(row.start.or(row.end).or(draft.seen())) && holds(&row) {
                 numbers.push((row.start, u32::try_from(at).unwrap_or(u32::MAX)));
             }
         }
@@ -567,6 +677,12 @@ impl Sessions {
             text(draft.region.or(draft.stream_region)),
             text(draft.container.or(draft.target).or(draft.stream_target)),
         ]
+    }
+
+    /// Was an artifact of it read in two versions, so that the same command may be there twice?
+    pub fn is_told_again(&self, number: SessionNumber) -> bool {
+        let draft = &self.drafts.all[number.index()];
+        draft.is_told_again || draft.whole < draft.transcripts
     }
 
     /// Are the commands of this artifact those that are told of the session? Of several transcripts of one session each shows
@@ -621,7 +737,10 @@ impl Sessions {
                 _ => text(draft.hidden).zip(text(draft.hidden_in_parts)).map(|(a, b)| a.min(b)),
             },
         };
-        let (coverage, coverage_reason) = coverage::of(known, now, grace);
+        let (coverage, coverage_reason) = match draft.told {
+            Some((coverage, reason)) => (coverage, text(reason).unwrap_or_default().to_owned()),
+            None => coverage::of(known, now, grace),
+        };
         SessionRow {
             session_id: id,
             principal_arn,

@@ -32,6 +32,21 @@ impl From<&Period> for PeriodOf {
     }
 }
 
+/// What counts as what in a report.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct Measures {
+    /// Seconds that a transcript may take to come after a session's end.
+    pub grace_s: i64,
+    /// Seconds from which on a session is long.
+    pub long_s: i64,
+    /// Days that were looked back for a first access.
+    pub lookback_days: i32,
+    /// The calendar that business hours are taken from; null if the rules have none of that name.
+    pub calendar: Option<String>,
+    /// The roles that are kept for emergencies.
+    pub break_glass_roles: Vec<String>,
+}
+
 /// The figures of a report.
 #[derive(Clone, Debug, Serialize)]
 pub struct Whole {
@@ -41,6 +56,8 @@ pub struct Whole {
     pub as_of: Timestamp,
     /// Had everything come by then that would?
     pub is_settled: bool,
+    /// What counts as what.
+    pub measures: Measures,
     /// What it was narrowed to; empty for everything.
     pub filters: BTreeMap<String, Vec<String>>,
     /// Do other names stand for the principals?

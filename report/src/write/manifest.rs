@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::folder::Written;
-use crate::view::PeriodOf;
+use crate::view::{Measures, PeriodOf};
 
 /// The name of the file.
 pub const MANIFEST: &str = "manifest.json";
@@ -26,6 +26,8 @@ pub struct Manifest {
     pub is_settled: bool,
     /// Who ran the queries: `local`, or an engine.
     pub engine: String,
+    /// What counts as what: with these the figures can be computed again.
+    pub measures: Measures,
     /// What the report was narrowed to.
     pub filters: BTreeMap<String, Vec<String>>,
     /// Do other names stand for the principals?
@@ -85,10 +87,10 @@ pub struct Fact {
     pub path: String,
     /// Bytes.
     pub bytes: u64,
-    /// SHA-256 of the bytes, hexadecimal.
+    /// SHA-256 of the bytes, hexadecimal. Empty where another engine has read it.
     pub sha256: String,
-    /// Rows.
-    pub rows: u64,
+    /// Rows. None where another engine has read it.
+    pub rows: Option<u64>,
 }
 
 impl Fact {
