@@ -1,4 +1,4 @@
-//! Embeds the rules that ship: every file below `rules.d/` but the tests, as text.
+//! Embeds the rules that ship: every file below `rules.d/` but the tests, as text and as nodes.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -13,15 +13,25 @@ fn main() -> io::Result<()> {
     let mut files = Vec::new();
     collect(&root, &mut files)?;
     files.sort();
+    let out = told("OUT_DIR")?;
     let mut code = String::from("&[\n");
-    for file in &files {
+    for (nth, file) in files.iter().enumerate() {
         let below = file.strip_prefix(&root).map_err(io::Error::other)?;
         let name = below.to_string_lossy().replace('\\', "/");
-        writeln!(code, "    ({name:?}, include_str!({:?})),", file.display().to_string())
-            .map_err(io::Error::other)?;
+        let text = fs::read_to_string(file)?;
+        // What cannot be parsed is told when it is read: the tests hold that there is none.
+        let nodes = yaml::documents(&text).map(|nodes| yaml::pack(&nodes)).unwrap_or_default();
+        let place = Path::new(&out).join(format!("{nth}.nodes"));
+        fs::write(&place, nodes)?;
+        writeln!(
+            code,
+            "    ({name:?}, include_str!({:?}), include_bytes!({:?})),",
+            file.display().to_string(),
+            place.display().to_string()
+        )
+        .map_err(io::Error::other)?;
     }
     code.push_str("]\n");
-    let out = told("OUT_DIR")?;
     fs::write(Path::new(&out).join("pack.rs"), code)
 }
 

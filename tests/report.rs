@@ -226,7 +226,9 @@ fn what_was_altered_is_named() {
         json
     };
     let state = |json: &Value, part: &str, name: &str| {
-        let found = json["report"][part].as_array().unwrap().iter().find(|c| c["name"] == name);
+        let report = &json["report"];
+        let all = if part == "facts" { &report["facts"]["others"] } else { &report[part] };
+        let found = all.as_array().unwrap().iter().find(|c| c["name"] == name);
         found.map_or(Value::Null, |checked| checked["state"].clone())
     };
     let whole = verify();
@@ -272,12 +274,108 @@ fn what_was_altered_is_named() {
     fs::copy(store.path().join(&fact), &late).unwrap();
     let found = verify();
     assert_eq!(found["intact"], true);
-    assert_eq!(found["report"]["facts"][0]["state"], "unknown");
+    assert_eq!(found["report"]["facts"]["new"].as_array().unwrap().len(), 1);
+    // A manifest that names less, or files elsewhere, is none.
+    let path = place("2026-10").join("manifest.json");
+    let old = fs::read_to_string(&path).unwrap();
+    for (from, to) in [
+        ("\"name\": \"coverage.csv\"", "\"name\": \"../../ledger\""),
+        ("\"name\": \"coverage.csv\"", "\"name\": \"other.csv\""),
+        ("\"manifest\": 1", "\"manifest\": 99"),
+    ] {
+        assert!(old.contains(from));
+        fs::write(&path, old.replace(from, to)).unwrap();
+        let (code, _, err) = run(&["verify", text(&place("2026-10"))]);
+        assert_eq!((code, err.contains("manifest.json")), (3, true), "{err}");
+    }
+    fs::write(&path, old).unwrap();
     // No report at all.
     let (code, _, err) = run(&["verify", text(store.path())]);
     assert_eq!(code, 3);
     assert!(err.contains("manifest"), "{err}");
     assert_eq!(run(&["verify", "/nowhere/at/all"]).0, 2);
+}
+
+#[test]
+fn putting_facts_together_changes_no_row_and_proves_nothing() {
+    let (store, out) = (month(), TempDir::new().unwrap());
+    let [before, after] = ["before", "after"].map(|name| out.path().join(name));
+    report(store.path(), &before, &[]);
+    let compact = |now: &str| {
+        let root = text(store.path());
+        done(&["compact", "--store", root, "--period", "2026-10", "--min-files", "2", "--now", now])
+    };
+    assert!(compact("2026-11-04T00:00:00Z")["replaced"].as_u64().unwrap() > 10);
+    assert!(compact("2026-11-04T02:00:00Z")["removed"].as_u64().unwrap() > 10);
+    report(store.path(), &after, &[]);
+    for (name, bytes) in files(&before) {
+        if !["facts.csv", "manifest.json", "report.html"].contains(&name.as_str()) {
+            assert_eq!(bytes, files(&after)[&name], "{name}");
+        }
+    }
+    let verify = |report: &Path| {
+        let args = ["verify", text(report), "--store", text(store.path()), "--format", "json"];
+        let (code, out, _) = run(&args);
+        (code, serde_json::from_str::<Value>(&out).unwrap())
+    };
+    let (code, json) = verify(&before);
+    assert!(code == 0 && json["report"]["facts"]["compacted"].as_u64().unwrap() > 10, "{json}");
+    // Another file under that name is not what the note speaks of.
+    let mut folders = vec![store.path().join("facts")];
+    let mut put = None;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.file_name().unwrap().to_str().unwrap().starts_with("c-") {
+                put = Some(path);
+            }
+        }
+    }
+    fs::write(put.unwrap(), "PAR1").unwrap();
+    assert_eq!(verify(&before).0, 1);
+}
+
+#[test]
+fn a_place_is_taken_only_from_a_report() {
+    let (store, out) = (month(), TempDir::new().unwrap());
+    let place = out.path().join("theirs");
+    fs::create_dir_all(place.join("src")).unwrap();
+    fs::write(place.join("manifest.json"), "{\"manifest_version\": 3}").unwrap();
+    fs::write(place.join("src/a.js"), "mine").unwrap();
+    let write = |place: &Path, more: &[&str]| {
+        let mut args = vec!["report", "--store", text(store.path()), "--period", "2026-10"];
+        args.extend(["--now", NOW, "--out", text(place)]);
+        args.extend(more);
+        run(&args)
+    };
+    let (code, _, err) = write(&place, &["--replace"]);
+    assert_eq!(code, 2, "{err}");
+    assert_eq!(fs::read_to_string(place.join("src/a.js")).unwrap(), "mine");
+    // What somebody has put beside a report is not removed with it.
+    let own = out.path().join("own");
+    assert_eq!(write(&own, &[]).0, 0);
+    fs::write(own.join("SIGNOFF.pdf"), "signed").unwrap();
+    let (code, _, err) = write(&own, &["--replace", "--long", "1h"]);
+    assert_eq!(code, 2);
+    assert!(err.contains("SIGNOFF.pdf"), "{err}");
+    fs::remove_file(own.join("SIGNOFF.pdf")).unwrap();
+    // A link leads where it leads.
+    let link = out.path().join("link");
+    std::os::unix::fs::symlink(&own, &link).unwrap();
+    let slash = PathBuf::from(format!("{}/", link.display()));
+    for (place, long) in [(&slash, "1h"), (&link, "2h")] {
+        let (code, _, err) = write(place, &["--replace", "--long", long]);
+        assert_eq!(code, 0, "{err}");
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(run(&["verify", text(&own)]).0, 0);
+    }
+    assert_eq!(write(&store.path().join("ledger/x"), &[]).0, 0);
+    let file = out.path().join("file");
+    fs::write(&file, "mine").unwrap();
+    assert_eq!(write(&file, &["--replace"]).0, 2);
+    assert_eq!(fs::read_dir(out.path()).unwrap().count(), 4);
 }
 
 #[test]
@@ -505,6 +603,6 @@ fn a_trail_proves_itself_and_the_report_cites_it() {
         "--keys",
         text(&place.path().join("keys.json")),
     ]);
-    assert_eq!(code, 2, "{err}");
+    assert_eq!(code, 1, "{err}");
     assert!(err.contains("validation"), "{err}");
 }

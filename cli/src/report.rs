@@ -124,6 +124,11 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Outcome, Failure> {
     let now = args.now.as_deref().map(|text| input::time(text, &zone)).transpose()?;
     let settled = period.until().checked_add(SETTLED).unwrap_or(clock);
     let as_of = now.unwrap_or_else(|| settled.min(clock));
+    if zone.iana_name().is_none() {
+        return Err(Failure::usage(
+            "the time zone has no name of the IANA database that the report could say: give one, such as Europe/Berlin",
+        ));
+    }
     if args.redact_principals && !args.principal.is_empty() {
         return Err(Failure::usage(
             "--redact-principals hides names, and --principal names one: the report would say whom it is about",
@@ -161,7 +166,7 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Outcome, Failure> {
         let wanted = args.node_tag.join(" and ");
         return Err(Failure::usage(format!("no node in --nodes has the tag {wanted}")));
     }
-    let store = crate::ingest::existing(&args.store)?.witnessed();
+    let store = crate::ingest::existing(&args.store)?.witnessed()?;
     let out = args.out.clone().unwrap_or_else(|| {
         format!("{}/reports/{}", args.store.trim_end_matches('/'), period.label)
     });
@@ -195,8 +200,19 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Outcome, Failure> {
         tables: tables.as_ref().map(|(folder, engine)| (Tables::new(folder), *engine)),
         previous: place.previous(&period)?,
         version: env!("CARGO_PKG_VERSION"),
+        clock,
         period: period.clone(),
     };
+    let previous = options.previous.as_ref();
+    if let Some(until) = previous.and_then(|previous| previous.until)
+        && until != period.since()
+        && !args.quiet
+    {
+        tell(&format!(
+            "note: the report before ends at {until}, this one begins at {}: they are told in different time zones",
+            period.since()
+        ));
+    }
     let early = if clock < period.until() {
         Some("is not over: what is still to come is not in the report")
     } else if as_of < settled {
@@ -307,7 +323,7 @@ fn render(
         "  {}{}",
         sessions.coverage_percent.map_or_else(
             || "nothing that could have been recorded".to_owned(),
-            |percent| format!("{percent:.1} % wholly recorded")
+            |percent| format!("{:.1} % wholly recorded", (percent * 10.0).floor() / 10.0)
         ),
         if gaps > 0 {
             format!(", {BAD}{}{BAD:#} in coverage", number(gaps, "gap", "gaps"))

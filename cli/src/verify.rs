@@ -10,7 +10,7 @@ use model::Visible;
 use pipeline::integrity;
 use pipeline::report::verify::{Checked, State, Verified, VerifyError, verify};
 
-use crate::exit::{Failure, Outcome};
+use crate::exit::{Failure, Outcome, tell};
 use crate::ingest::SummaryFormat;
 use crate::input;
 use crate::scan::output;
@@ -70,6 +70,14 @@ impl From<VerifyError> for Failure {
     }
 }
 
+/// Prints. Whoever reads no further still gets the verdict as the exit code.
+fn said(text: &str) -> Result<(), Failure> {
+    match output::print(text) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        result => Ok(result?),
+    }
+}
+
 fn is_there(place: &str) -> bool {
     place.contains("://") || Path::new(place).is_dir()
 }
@@ -89,9 +97,9 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<Outcome, Failure> {
     match args.format.unwrap_or_else(SummaryFormat::usual) {
         SummaryFormat::Json => {
             let json = serde_json::json!({"intact": is_intact, "report": verified});
-            output::print(&format!("{json}\n"))?;
+            said(&format!("{json}\n"))?;
         }
-        SummaryFormat::Text => output::print(&render(&verified, store.is_some()))?,
+        SummaryFormat::Text => said(&render(&verified))?,
     }
     Ok(if is_intact { Outcome::Done } else { Outcome::Findings })
 }
@@ -116,9 +124,9 @@ fn trail(args: &VerifyArgs, source: &str) -> Result<Outcome, Failure> {
         Failure { message: format!("{source}: {error}{hint}"), outcome: Outcome::Incomplete }
     })?;
     if found.chains.is_empty() {
-        return Err(Failure::usage(format!(
-            "{source} has no digests (files below CloudTrail-Digest/): is log file validation of the trail switched on?"
-        )));
+        tell(&format!(
+            "note: {source} has no digests (files below CloudTrail-Digest/): is log file validation of the trail switched on?"
+        ));
     }
     let now = input::now(None, &TimeZone::UTC)?;
     let note = integrity::note(&found, source, now, from, to);
@@ -128,9 +136,9 @@ fn trail(args: &VerifyArgs, source: &str) -> Result<Outcome, Failure> {
             let json = serde_json::json!({
                 "intact": note.problems.is_empty(), "trail": found, "kept": kept,
             });
-            output::print(&format!("{json}\n"))?;
+            said(&format!("{json}\n"))?;
         }
-        SummaryFormat::Text => output::print(&render_trail(&found, &note, kept.as_deref()))?,
+        SummaryFormat::Text => said(&render_trail(&found, &note, kept.as_deref()))?,
     }
     Ok(if note.problems.is_empty() { Outcome::Done } else { Outcome::Findings })
 }
@@ -221,7 +229,9 @@ fn line(out: &mut String, checked: &Checked) {
         State::Intact => writeln!(out, "{GOOD}intact{GOOD:#}   {name}"),
         State::Altered { expected, found } => writeln!(
             out,
-            "{BAD}altered{BAD:#}  {name}: its SHA-256 is {found}, the manifest says {expected}"
+            "{BAD}altered{BAD:#}  {name}: it is {}, and was {}",
+            Visible(found),
+            Visible(expected),
         ),
         State::Rows { expected, found } => {
             writeln!(out, "{BAD}altered{BAD:#}  {name}: {found} rows, the manifest says {expected}")
@@ -231,7 +241,7 @@ fn line(out: &mut String, checked: &Checked) {
     };
 }
 
-fn render(verified: &Verified, has_store: bool) -> String {
+fn render(verified: &Verified) -> String {
     let mut out = String::new();
     for file in &verified.files {
         line(&mut out, file);
@@ -247,24 +257,35 @@ fn render(verified: &Verified, has_store: bool) -> String {
         }
         Some(previous) => line(&mut out, previous),
     }
-    if has_store {
-        let _ = writeln!(
-            out,
-            "{} as they were",
-            number(verified.facts_intact, "fact file", "fact files")
-        );
-        for fact in &verified.facts {
-            if fact.state == State::Unknown {
-                let _ = writeln!(out, "new      {}: came after the report", Visible(&fact.name));
-            } else {
-                line(&mut out, fact);
-            }
+    if verified.follows == Some(false) {
+        out.push_str("the report before ends at another time than this one begins: they are told in different time zones\n");
+    }
+    if let Some(facts) = &verified.facts {
+        let files = |count| number(count, "fact file", "fact files");
+        let _ = writeln!(out, "{} as they were", files(facts.intact));
+        if facts.of_size > 0 {
+            let _ = writeln!(
+                out,
+                "{} known by their size alone: another engine has read them",
+                files(facts.of_size)
+            );
+        }
+        if facts.compacted > 0 {
+            let _ = writeln!(
+                out,
+                "{} put together into others since, as `compact` notes; that their rows are the same, a report made again tells",
+                files(facts.compacted)
+            );
+        }
+        facts.others.iter().for_each(|fact| line(&mut out, fact));
+        for name in &facts.new {
+            let _ = writeln!(out, "new      {}: came after the report", Visible(name));
         }
     }
     let _ = writeln!(
         out,
         "{}: {}; its manifest has the SHA-256 {}",
-        verified.period,
+        Visible(&verified.period),
         if verified.is_intact() { "intact" } else { "not what it was" },
         verified.manifest_sha256
     );

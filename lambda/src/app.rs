@@ -147,10 +147,11 @@ impl App {
             standards: &orders.standards,
             previous: place.previous(&period)?,
             version: env!("CARGO_PKG_VERSION"),
+            clock: now,
             ..monthly::Options::usual(period)
         };
         // Which facts a report was made from is told by what was read for it alone.
-        let store = Store::open(&self.config.store)?.witnessed();
+        let store = Store::open(&self.config.store)?.witnessed()?;
         let stage = place.stage().map_err(monthly::ReportError::from)?;
         let (manifest, whole) = monthly::write(&store, &options, stage.path())?;
         let published = monthly::publish(stage, &place, replace)?;

@@ -205,10 +205,18 @@ fn replace<R: Row>(
     let count = rows.len() as u64;
     let bytes = report::store::encode(&mut rows)
         .map_err(|source| StoreError::Parquet { path: into.clone(), source })?;
-    let note = Compacted { time: now, into: into.clone(), replaces };
+    let note = Compacted {
+        time: now,
+        into: into.clone(),
+        into_sha256: hex(&Sha256::digest(&bytes)),
+        into_rows: count,
+        replaces,
+    };
     let json = serde_json::to_vec_pretty(&note).expect("plain values are JSON");
     // The note first: who sees the file sees the note.
-    store.create(&format!("{}/{hash}.json", folder.replacen("facts/", "compacted/", 1)), json)?;
+    // Another run, after one that died between the two, has a note of its own: what is replaced is kept from then on.
+    let notes = folder.replacen("facts/", "compacted/", 1);
+    store.create(&format!("{notes}/{hash}-{}.json", now.as_second()), json)?;
     store.sync()?;
     store.create(&into, bytes)?;
     store.sync()?;
@@ -225,7 +233,13 @@ fn remove<R: Row>(
     summary: &mut Summary,
 ) -> Result<(), StoreError> {
     let (notes, there) = store.compacted::<R>()?;
+    let mut last: BTreeMap<String, Timestamp> = BTreeMap::new();
+    for note in &notes {
+        let time = last.entry(note.into.clone()).or_insert(note.time);
+        *time = note.time.max(*time);
+    }
     for note in notes {
+        let note = Compacted { time: last[&note.into], ..note };
         let is_old = options.now.duration_since(note.time) >= options.keep;
         if !is_old {
             continue;

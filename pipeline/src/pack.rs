@@ -4,16 +4,19 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rules::sigma::yaml::{Known, know};
 use rules::{Pack, PackFile};
 
-/// The pack that ships, embedded when this was built.
-const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/pack.rs"));
+/// The pack that ships, embedded when this was built: paths, texts, and what the parser made of the texts.
+const EMBEDDED: &[(&str, &str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/pack.rs"));
 
-/// The files of the embedded pack.
+/// The files of the embedded pack. Whoever reads them, or others of the same text, need not parse them again.
 pub fn embedded() -> Vec<PackFile> {
+    let known = EMBEDDED.iter().filter(|(.., nodes)| !nodes.is_empty());
+    know(Known::new(known.map(|(_, text, nodes)| (*text, *nodes))));
     EMBEDDED
         .iter()
-        .map(|(path, text)| PackFile { path: (*path).to_owned(), text: (*text).to_owned() })
+        .map(|(path, text, _)| PackFile { path: (*path).to_owned(), text: (*text).to_owned() })
         .collect()
 }
 

@@ -679,7 +679,7 @@ def controls(tally, db, folder, report, ours, manifest):
     lines = named(folder / "controls.csv")
     for line in lines:
         key = line["file"], line["rows_where"]
-        rows = tags.get(key[1].removeprefix("tags contain "), 0) if key[1].startswith("tags contain ") else of.get(key)
+        rows = tags.get(key[1].removeprefix("one of the tags is "), 0) if key[1].startswith("one of the tags is ") else of.get(key)
         tally.figure(f"controls.csv {line['framework']} {line['control']}, {line['evidence']} ({key[1]})", line["rows"], str(rows))
         all_rows[line["framework"], line["control"]] += rows or 0
     said = {(line["framework"], line["control"], line["control_has_evidence"]) for line in lines}

@@ -114,8 +114,10 @@ pub enum Kind {
     InvalidLogFile,
     /// A log file that its digest lists and that is not there.
     DeletedLogFile,
-    /// A log file that no digest lists (note: the next digest may).
+    /// A log file that no digest lists, though digests cover its time: it may have been put there.
     UnlistedLogFile,
+    /// A log file that no digest lists yet (note: the next one may).
+    WaitingLogFile,
     /// An object that could not be read, so that nothing can be said of it.
     Unreadable,
 }
@@ -125,7 +127,7 @@ impl Kind {
     pub const fn is_note(self) -> bool {
         matches!(
             self,
-            Self::UnprovedDigest | Self::Uncovered | Self::Elsewhere | Self::UnlistedLogFile
+            Self::UnprovedDigest | Self::Uncovered | Self::Elsewhere | Self::WaitingLogFile
         )
     }
 }

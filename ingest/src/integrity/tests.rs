@@ -345,7 +345,7 @@ fn a_part_of_the_time() {
     );
     // The gap is told of also when what is before it was not asked for.
     let gap = Memory::new("gap").verify_in(Some(BUCKET), Some("2026-10-28T00:00:00Z"), None);
-    assert_eq!(told_of(&gap), "2/0/0/0 2/0/0/0 gap@12");
+    assert_eq!(told_of(&gap), "2/0/0/0 2/0/0/0 gap@12 uncovered@");
 }
 
 #[test]

@@ -77,16 +77,18 @@ impl Cover {
         let over = minute.checked_add(SignedDuration::from_mins(1)).ok()?;
         let &(_, end) = self.spans.iter().find(|(start, end)| *start <= minute && over <= *end)?;
         // A digest lists what was delivered in its hour, and files are delivered minutes after their name.
-        let reason = if end.duration_since(minute) <= SignedDuration::from_hours(1) {
-            "no digest lists it; it may have been delivered after the last one, and the next may list it"
+        let (kind, reason) = if end.duration_since(minute) <= SignedDuration::from_hours(1) {
+            let reason = "no digest lists it; it may have been delivered after the last one, and the next may list it";
+            (Kind::WaitingLogFile, reason)
         } else {
-            "no digest lists it, though digests cover its time: nothing proves that CloudTrail delivered it"
+            let reason = "no digest lists it, though digests cover its time: nothing proves that CloudTrail delivered it";
+            (Kind::UnlistedLogFile, reason)
         };
         Some(Problem {
             from: Some(minute),
             to: Some(over),
             object,
-            kind: Kind::UnlistedLogFile,
+            kind,
             reason: reason.to_owned(),
         })
     }

@@ -210,6 +210,15 @@ impl<'a> Walk<'a> {
 
     /// Deleting the newest digests breaks no link; all that shows is that the chain ends early.
     fn uncovered(&mut self) {
+        let begun = self.request.from.filter(|_| !self.chain.backfill);
+        if let (Some(asked), Some(from)) = (begun, self.chain.from)
+            && from.duration_since(asked) > SignedDuration::from_hours(2)
+        {
+            let reason = "no digest covers the beginning of the time asked for: log file validation was not on yet, or digests \
+                          were deleted";
+            let place = self.place.clone();
+            self.problem(Kind::Uncovered, &place, (Some(asked), Some(from)), reason);
+        }
         let Some(asked) = self.request.to.filter(|_| !self.chain.backfill) else { return };
         let reached = self.chain.to.or(self.request.from).unwrap_or(Timestamp::MIN);
         if asked.duration_since(reached) > SignedDuration::from_hours(2) {

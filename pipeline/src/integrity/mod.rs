@@ -77,23 +77,52 @@ impl Kept {
     }
 }
 
-/// The last that was verified of a time that touches this one.
-pub fn latest(
+/// What was verified of this time: each run that touches it. What one has found stays, until a later one has looked at all that time
+/// of the same trail and not found it.
+pub fn of_time(
     store: &Store,
     since: Timestamp,
     until: Timestamp,
 ) -> Result<Option<Kept>, StoreError> {
-    let mut latest: Option<Kept> = None;
+    let mut runs: Vec<Note> = Vec::new();
     for entry in store.list("integrity")? {
+        if !entry.path.ends_with(".json") {
+            continue;
+        }
         let Some(json) = store.get(&entry.path)? else { continue };
         let note: Note = serde_json::from_slice(&json)
             .map_err(|source| StoreError::Json { path: entry.path.clone(), source })?;
-        let touches = note.from < until && note.to > since;
-        if touches && latest.as_ref().is_none_or(|kept| note.verified > kept.note.verified) {
-            latest = Some(Kept { json: json.to_vec(), note });
+        if note.from < until && note.to > since {
+            runs.push(note);
         }
     }
-    Ok(latest)
+    runs.sort_by(|a, b| (a.verified, &a.source, a.from).cmp(&(b.verified, &b.source, b.from)));
+    // What proves most of the time tells the figures.
+    let reach = |run: &Note| run.to.min(until).duration_since(run.from.max(since));
+    let Some(best) = runs.iter().max_by_key(|run| (reach(run), run.verified)) else {
+        return Ok(None);
+    };
+    let mut whole = best.clone();
+    let mut problems: Vec<Problem> = Vec::new();
+    for (at, run) in runs.iter().enumerate() {
+        for problem in &run.problems {
+            let (from, to) = (problem.from.unwrap_or(run.from), problem.to.unwrap_or(run.to));
+            let is_over = runs[at + 1..].iter().any(|later| {
+                later.source == run.source
+                    && later.from <= from
+                    && later.to >= to
+                    && !later.problems.contains(problem)
+            });
+            if !is_over && !problems.contains(problem) {
+                problems.push(problem.clone());
+            }
+        }
+    }
+    whole.problems = problems;
+    let mut json = serde_json::to_vec_pretty(&serde_json::json!({"whole": whole, "runs": runs}))
+        .expect("plain values are JSON");
+    json.push(b'\n');
+    Ok(Some(Kept { json, note: whole }))
 }
 
 /// Keeps what was verified.
@@ -167,18 +196,38 @@ pub fn note(
                 to: problem.to,
                 reason: problem.reason.clone(),
             };
-            // Whoever deletes the newest digests leaves nothing else.
-            if problem.kind.is_note() && problem.kind != Kind::Uncovered {
+            // Whoever deletes the newest digests leaves nothing else; and of an object in a bucket the signature is with it, of a copy
+            // it may be that of all but the newest is in the next.
+            let is_copy = !source.contains("://") && chain.digests.valid > 0;
+            let is_note = match problem.kind {
+                Kind::Uncovered => false,
+                Kind::UnprovedDigest => is_copy && chain.digests.unproved == 1,
+                kind => kind.is_note(),
+            };
+            if is_note {
                 notes.push(told);
             } else {
                 problems.push(told);
             }
         }
     }
+    // What was proved, not what was asked for.
+    let (proved_from, proved_to) = (reach(|chain| chain.from).min(), reach(|chain| chain.to).max());
+    if sum(|chain| chain.digests.valid) == 0 {
+        problems.push(Problem {
+            kind: "nothing-proved".to_owned(),
+            subject: source.to_owned(),
+            account: String::new(),
+            region: String::new(),
+            from,
+            to,
+            reason: "no valid digest was found: nothing of the trail is proved".to_owned(),
+        });
+    }
     Note {
         verified,
-        from: from.or_else(|| reach(|chain| chain.from).min()).unwrap_or(verified),
-        to: to.or_else(|| reach(|chain| chain.to).max()).unwrap_or(verified),
+        from: proved_from.or(from).unwrap_or(verified),
+        to: proved_to.or(to).unwrap_or(verified),
         source: source.to_owned(),
         digests_valid: sum(|chain| chain.digests.valid),
         log_files_valid: sum(|chain| chain.log_files.valid),

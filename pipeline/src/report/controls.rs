@@ -111,7 +111,7 @@ pub(super) fn of(rows: impl Fn(Key) -> u64, tags: &BTreeMap<String, u64>) -> Vec
         evidence.push(Evidence {
             what: "findings of rules about it".to_owned(),
             file: "findings.csv",
-            rows_where: format!("tags contain {}", entry.tag),
+            rows_where: format!("one of the tags is {}", entry.tag),
             rows: tags.get(&entry.tag).copied().unwrap_or_default(),
         });
         Control {

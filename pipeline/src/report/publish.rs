@@ -70,9 +70,15 @@ impl Place {
             return Ok(None);
         }
         let store = Store::open(&root)?;
-        let manifest = store.get(&format!("{}/{MANIFEST}", before.label))?;
-        Ok(manifest
-            .map(|bytes| Previous { period: before.label, sha256: hex(&Sha256::digest(&bytes)) }))
+        let Some(bytes) = store.get(&format!("{}/{MANIFEST}", before.label))? else {
+            return Ok(None);
+        };
+        let manifest = serde_json::from_slice::<Manifest>(&bytes);
+        Ok(Some(Previous {
+            period: before.label,
+            sha256: hex(&Sha256::digest(&bytes)),
+            until: manifest.ok().map(|manifest| manifest.period.until),
+        }))
     }
 }
 
@@ -127,73 +133,123 @@ fn differences(old: &Manifest, new: &Manifest) -> String {
     differs.join("; ")
 }
 
+/// What lies at a place: nothing, or a report and nothing else. Anything else is somebody's, and stays.
+fn lies(store: &Store, place: &str) -> Result<Option<(bytes::Bytes, Vec<String>)>, ReportError> {
+    let names: Vec<String> = store.list("")?.into_iter().map(|entry| entry.path).collect();
+    if names.is_empty() {
+        return Ok(None);
+    }
+    let no_report = |what: &str| {
+        ReportError::There(format!("{place} is no report: {what}; give another --out"))
+    };
+    let Some(bytes) = store.get(MANIFEST)? else {
+        return Err(no_report(&format!("there is no {MANIFEST} in it")));
+    };
+    let manifest: Manifest = serde_json::from_slice(&bytes)
+        .map_err(|_| no_report(&format!("its {MANIFEST} is not that of a report")))?;
+    let is_ours =
+        |name: &String| name == MANIFEST || manifest.files.iter().any(|file| file.name == *name);
+    if let Some(other) = names.iter().find(|name| !is_ours(name)) {
+        return Err(no_report(&format!(
+            "there is `{other}` in it, which its {MANIFEST} does not name"
+        )));
+    }
+    Ok(Some((bytes, names)))
+}
+
 /// Moves or copies the files to their place. What is there already and is the same stays; what is another is replaced only where
 /// that was asked for.
 pub fn publish(stage: TempDir, place: &Place, replace: bool) -> Result<Published, ReportError> {
     let manifest = fs::read(stage.path().join(MANIFEST))?;
-    match place {
+    let (name, store) = match place {
         Place::Directory(path) => {
-            let is_there = path.is_dir() && fs::read_dir(path)?.next().is_some();
-            if is_there {
-                let old = fs::read(path.join(MANIFEST)).ok();
-                if old.as_deref() == Some(&manifest) {
-                    return Ok(Published::Same);
-                }
-                if old.is_none() {
-                    let message = format!("{} is no report: give another --out", path.display());
-                    return Err(ReportError::There(message));
-                }
-                if !replace {
-                    let old = old.unwrap_or_default();
-                    return Err(there(&path.display().to_string(), &old, &manifest));
-                }
+            if path.exists() && !path.is_dir() {
+                let message = format!("{} is a file: give another --out", path.display());
+                return Err(ReportError::There(message));
             }
-            let new = stage.keep();
-            // It is a directory for one user until it is where others look.
-            let done = open_up(&new).and_then(|()| {
-                if path.is_dir() {
-                    fs::remove_dir_all(path)?;
-                }
-                fs::rename(&new, path)
-            });
-            if let Err(error) = done {
-                let _ = fs::remove_dir_all(&new);
-                return Err(error.into());
-            }
-            Ok(if is_there { Published::Replaced } else { Published::New })
+            let name = path.display().to_string();
+            let store = path.is_dir().then(|| Store::open(&name)).transpose()?;
+            (name, store)
         }
-        Place::Bucket(uri) => {
-            let store = Store::open(uri)?;
-            let old = store.get(MANIFEST)?;
-            if old.as_deref() == Some(&*manifest) {
-                return Ok(Published::Same);
-            }
-            if let Some(old) = old.as_ref().filter(|_| !replace) {
-                return Err(there(uri, old, &manifest));
-            }
-            let mut names: Vec<String> = Vec::new();
-            for entry in fs::read_dir(stage.path())? {
-                names.push(entry?.file_name().to_string_lossy().into_owned());
-            }
-            names.sort();
-            // Last: who finds a manifest finds what it names.
-            names.retain(|name| name != MANIFEST);
-            names.push(MANIFEST.to_owned());
-            for name in names {
-                store.upload(&name, &stage.path().join(&name))?;
-            }
-            Ok(if old.is_some() { Published::Replaced } else { Published::New })
+        Place::Bucket(uri) => (uri.clone(), Some(Store::open(uri)?)),
+    };
+    let old = store.as_ref().map(|store| lies(store, &name)).transpose()?.flatten();
+    if let Some((old, _)) = &old {
+        if **old == *manifest {
+            return Ok(Published::Same);
+        }
+        if !replace {
+            return Err(there(&name, old, &manifest));
         }
     }
+    match (place, store) {
+        (Place::Directory(path), _) => directory(stage, path, old.is_some())?,
+        (Place::Bucket(_), Some(store)) => bucket(&stage, &store, old.as_ref())?,
+        (Place::Bucket(_), None) => {}
+    }
+    Ok(if old.is_some() { Published::Replaced } else { Published::New })
 }
 
+/// The old one is moved aside, the new one takes its place, the old one is removed: in that order, so that there is always one.
+fn directory(stage: TempDir, path: &Path, is_there: bool) -> Result<(), ReportError> {
+    // A link leads where it leads.
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    // It is a directory for one user until it is where others look.
+    open_up(stage.path(), &parent(&path))?;
+    let aside = tempfile::Builder::new().prefix(".report-").tempdir_in(parent(&path))?;
+    let old = aside.path().join("old");
+    if is_there {
+        fs::rename(&path, &old)?;
+    } else if path.is_dir() {
+        // Only an empty one can be.
+        fs::remove_dir(&path)?;
+    }
+    if let Err(error) = fs::rename(stage.path(), &path) {
+        if is_there {
+            fs::rename(&old, &path)?;
+        }
+        return Err(error.into());
+    }
+    // What it was is not there any more.
+    let _ = stage.keep();
+    fs::File::open(parent(&path))?.sync_all()?;
+    Ok(())
+}
+
+/// The old manifest goes first and the new one comes last: who finds a manifest finds what it names.
+fn bucket(
+    stage: &TempDir,
+    store: &Store,
+    old: Option<&(bytes::Bytes, Vec<String>)>,
+) -> Result<(), ReportError> {
+    if old.is_some() {
+        store.remove(MANIFEST)?;
+    }
+    let mut names: Vec<String> = Vec::new();
+    for entry in fs::read_dir(stage.path())? {
+        names.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    names.retain(|name| name != MANIFEST);
+    for name in &names {
+        store.upload(name, &stage.path().join(name))?;
+    }
+    for name in old.iter().flat_map(|(_, names)| names) {
+        if name != MANIFEST && !names.contains(name) {
+            store.remove(name)?;
+        }
+    }
+    store.upload(MANIFEST, &stage.path().join(MANIFEST))?;
+    Ok(())
+}
+
+/// With the permissions that a directory has there.
 #[cfg(unix)]
-fn open_up(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o755))
+fn open_up(folder: &Path, like: &Path) -> io::Result<()> {
+    fs::set_permissions(folder, fs::metadata(like)?.permissions())
 }
 
 #[cfg(not(unix))]
-fn open_up(_: &Path) -> io::Result<()> {
+fn open_up(_: &Path, _: &Path) -> io::Result<()> {
     Ok(())
 }

@@ -129,7 +129,8 @@ impl<'a> Writer<'a> {
             let mut names = Names::default();
             for number in &order {
                 let row = sessions.at(*number, *as_of, *grace);
-                names.add(row.principal_arn, [row.principal_name, row.run_as]);
+                names.add(row.principal_arn, [row.principal_name]);
+                names.user(row.principal_arn, row.run_as);
             }
             for row in &events {
                 names.add(row.principal.as_deref(), [row.principal_claimed_name.as_deref()]);
@@ -142,6 +143,13 @@ impl<'a> Writer<'a> {
                     names.add(row.principal.as_deref(), [row.principal_claimed_name.as_deref()]);
                 },
             )?;
+            for alert in &alerts {
+                names.add(alert.principal.as_deref(), []);
+            }
+            let ids = sessions.ids().map(str::to_owned).collect::<Vec<_>>();
+            for id in &ids {
+                names.login(id);
+            }
             redactor = names.redactor();
             sessions.redact(&redactor);
             for row in &mut events {
@@ -153,7 +161,7 @@ impl<'a> Writer<'a> {
         }
         // It is about whole trails, and not about what a filter leaves.
         let integrity = if filter.is_empty() {
-            crate::integrity::latest(store, period.since(), period.until())?
+            crate::integrity::of_time(store, period.since(), period.until())?
         } else {
             None
         };

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::parquet;
+use super::rows::{Activity, CommandRow, FindingRow, Transcript};
 use super::table::Row;
 use crate::turn::Turn;
 
@@ -79,6 +80,8 @@ pub struct Store {
     directory: Option<PathBuf>,
     /// The files of facts that were read, where that was asked for.
     witness: Option<Mutex<BTreeMap<String, Witnessed>>>,
+    /// The files of tables as they were listed first, where all is to be read as of one moment.
+    listed: BTreeMap<&'static str, Vec<Entry>>,
 }
 
 /// A file of facts that was read.
@@ -101,6 +104,10 @@ pub struct Compacted {
     pub time: Timestamp,
     /// The file with the same rows.
     pub into: String,
+    /// SHA-256 of its bytes, hexadecimal.
+    pub into_sha256: String,
+    /// Rows in it.
+    pub into_rows: u64,
     /// The files that it replaces.
     pub replaces: Vec<Replaced>,
 }
@@ -158,7 +165,13 @@ impl Store {
         let failed = |reason: String| StoreError::Root { root: root.to_owned(), reason };
         if let Some((bucket, prefix)) = aws::s3_uri(root) {
             let objects = aws::bucket(bucket, prefix).map_err(|error| failed(error.to_string()))?;
-            return Ok(Self { objects, root: root.to_owned(), directory: None, witness: None });
+            return Ok(Self {
+                objects,
+                root: root.to_owned(),
+                directory: None,
+                witness: None,
+                listed: BTreeMap::new(),
+            });
         }
         if root.contains("://") {
             return Err(failed("a store is a directory or s3://bucket/prefix".to_owned()));
@@ -167,13 +180,26 @@ impl Store {
         let objects =
             LocalFileSystem::new_with_prefix(root).map_err(|error| failed(error.to_string()))?;
         let directory = Some(PathBuf::from(root));
-        Ok(Self { objects: Arc::new(objects), root: root.to_owned(), directory, witness: None })
+        Ok(Self {
+            objects: Arc::new(objects),
+            root: root.to_owned(),
+            directory,
+            witness: None,
+            listed: BTreeMap::new(),
+        })
     }
 
-    /// From now on it remembers which files of facts were read, with their hashes.
-    #[must_use]
-    pub fn witnessed(self) -> Self {
-        Self { witness: Some(Mutex::default()), ..self }
+    /// From now on it knows only the files of facts that are there now, and remembers which of them were read, with their hashes.
+    /// Records are listed last: whoever ingests meanwhile adds nothing to what is found that is not known to be anybody's.
+    pub fn witnessed(mut self) -> Result<Self, StoreError> {
+        let mut listed = BTreeMap::new();
+        listed.insert(FindingRow::TABLE, self.files::<FindingRow>(None, None)?);
+        listed.insert(CommandRow::TABLE, self.files::<CommandRow>(None, None)?);
+        listed.insert(Transcript::TABLE, self.files::<Transcript>(None, None)?);
+        listed.insert(Activity::TABLE, self.files::<Activity>(None, None)?);
+        self.listed = listed;
+        self.witness = Some(Mutex::default());
+        Ok(self)
     }
 
     /// The files of facts that were read since [`Store::witnessed`], by their paths.
@@ -397,20 +423,32 @@ impl Store {
         since: Option<Date>,
         until: Option<Date>,
     ) -> Result<Vec<Entry>, StoreError> {
-        let mut files = self.list(&format!("facts/{}", R::TABLE))?;
+        let is_listed = self.listed.get(R::TABLE);
+        let mut files = match is_listed {
+            Some(listed) => listed.clone(),
+            None => self.list(&format!("facts/{}", R::TABLE))?,
+        };
+        // Whatever else lies there is no fact.
+        files.retain(|file| file.path.ends_with(".parquet"));
         files.retain(|file| {
             let day = file.path.split('/').find_map(|part| part.strip_prefix("date="));
             let Some(day) = day.and_then(|day| day.parse::<Date>().ok()) else { return true };
             since.is_none_or(|since| day >= since) && until.is_none_or(|until| day <= until)
         });
         // Files that another one replaces, if that is there.
-        if files.iter().any(|file| file.path.contains("/c-")) {
+        if is_listed.is_none() && files.iter().any(|file| file.path.contains("/c-")) {
             let notes = self.notes::<R>()?;
+            let into: BTreeSet<String> = notes.iter().map(|note| note.into.clone()).collect();
             let there = files.iter().map(|file| file.path.clone()).collect();
-            let done = counting(notes, &there).into_iter();
-            let replaced: BTreeSet<String> =
-                done.flat_map(|note| note.replaces).map(|replaced| replaced.path).collect();
-            files.retain(|file| !replaced.contains(&file.path));
+            let done = counting(notes, &there);
+            // What two processes have put together twice counts once.
+            let counts: BTreeSet<&String> = done.iter().map(|note| &note.into).collect();
+            let replaced: BTreeSet<&String> =
+                done.iter().flat_map(|note| &note.replaces).map(|r| &r.path).collect();
+            files.retain(|file| {
+                !replaced.contains(&file.path)
+                    && (!into.contains(&file.path) || counts.contains(&file.path))
+            });
         }
         Ok(files)
     }
@@ -511,6 +549,18 @@ impl Store {
 fn counting(notes: Vec<Compacted>, there: &BTreeSet<String>) -> Vec<Compacted> {
     let (mut done, mut waiting): (Vec<_>, Vec<_>) =
         notes.into_iter().partition(|note| there.contains(&note.into));
+    // A file is replaced once: of notes that name the same one the first by its file counts.
+    done.sort_by(|a, b| (&a.into, a.time).cmp(&(&b.into, b.time)));
+    let mut taken: BTreeMap<String, String> = BTreeMap::new();
+    done.retain(|note| {
+        let is_first =
+            |replaced: &Replaced| taken.get(&replaced.path).is_none_or(|into| *into == note.into);
+        let counts = note.replaces.iter().all(is_first);
+        if counts {
+            taken.extend(note.replaces.iter().map(|r| (r.path.clone(), note.into.clone())));
+        }
+        counts
+    });
     loop {
         let replaced: BTreeSet<&str> =
             done.iter().flat_map(|note| &note.replaces).map(|r| r.path.as_str()).collect();

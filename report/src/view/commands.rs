@@ -265,10 +265,12 @@ impl Wanted<'_> {
             return None;
         }
         keys.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        // The same command, from a version of the object that was there before: it may lie in another day.
+        // The same command, from a version of the object that was there before: that may lie in another day.
+        let mut today = HashSet::with_capacity(keys.len());
         keys.retain(|(key, session)| {
-            !session.is_some_and(|session| self.sessions.is_told_again(session))
-                || told.insert(key.hash(seeds))
+            let hash = key.hash(seeds);
+            let is_told_again = session.is_some_and(|s| self.sessions.is_told_again(s));
+            today.insert(hash) && (!is_told_again || told.insert(hash))
         });
         if keys.is_empty() {
             return None;

@@ -221,9 +221,15 @@ pub fn read(
             }
         }
     })?;
+    // Of copies the first by its place counts; without an id, only what stands in the same place is one.
+    let place = |row: &EventRow| (row.artifact.clone(), row.offset);
+    rows.sort_by(|a, b| (&a.artifact, a.offset, a.time).cmp(&(&b.artifact, b.offset, b.time)));
+    let (mut told, mut places) = (HashSet::new(), HashSet::new());
+    rows.retain(|row| match &row.event_id {
+        Some(id) => told.insert(id.clone()),
+        None => places.insert(place(row)),
+    });
     rows.sort_by(EventRow::order);
-    let mut told = HashSet::new();
-    rows.retain(|row| row.event_id.as_ref().is_none_or(|id| told.insert(id.clone())));
     Ok(rows)
 }
 

@@ -48,19 +48,25 @@ impl Period {
         }
         let (year, rest) =
             text.split_once('-').map_or((text, None), |(year, rest)| (year, Some(rest)));
-        let year_of = |year: &str| (year.len() == 4).then(|| year.parse::<i16>().ok()).flatten();
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        let year_of = |year: &str| {
+            let year = Some(year).filter(|year| year.len() == 4 && digits(year))?;
+            year.parse::<i16>().ok().filter(|year| *year > 0)
+        };
         let period = match rest {
             None => {
                 year_of(year).and_then(|year| Date::new(year, 1, 1).ok()).map(|d| (d, 1.year()))
             }
             Some(rest) if rest.starts_with(['Q', 'q']) => {
-                let quarter =
-                    rest[1..].parse::<i8>().ok().filter(|quarter| (1..=4).contains(quarter));
+                let quarter = rest[1..]
+                    .parse::<i8>()
+                    .ok()
+                    .filter(|quarter| digits(&rest[1..]) && (1..=4).contains(quarter));
                 let first = year_of(year).zip(quarter);
                 let first = first.and_then(|(year, q)| Date::new(year, q * 3 - 2, 1).ok());
                 first.map(|first| (first, 3.months()))
             }
-            Some(rest) if rest.len() == 2 => {
+            Some(rest) if rest.len() == 2 && digits(rest) => {
                 let month = year_of(year).zip(rest.parse::<i8>().ok());
                 let first = month.and_then(|(year, month)| Date::new(year, month, 1).ok());
                 first.map(|first| (first, 1.month()))
@@ -150,9 +156,18 @@ mod tests {
         for (text, label, first, end) in cases {
             assert_eq!(days(text), (label.to_owned(), first.to_owned(), end.to_owned()), "{text}");
         }
-        for text in
-            ["", "october", "2026-13", "2026-Q5", "26-10", "2026-10-32", "2026-10-02..2026-10-01"]
-        {
+        for text in [
+            "",
+            "october",
+            "2026-13",
+            "2026-Q5",
+            "26-10",
+            "2026-10-32",
+            "2026-10-02..2026-10-01",
+            "2026-+1",
+            "2026-Q+4",
+            "0000",
+        ] {
             assert!(read(text).is_err(), "{text}");
         }
         assert_eq!(read("2026-01").unwrap().previous().unwrap().label, "2025-12");

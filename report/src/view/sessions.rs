@@ -100,6 +100,8 @@ struct Draft {
     seen: Option<i64>,
     /// Is there an artifact that was read in two versions?
     is_told_again: bool,
+    /// Was it opened on a day that was not read?
+    is_elsewhere: bool,
     commands: u64,
     /// Of the transcripts, those that are not parts of a stream.
     whole: u32,
@@ -420,12 +422,46 @@ impl Sessions {
         let columns = if wants_artifacts { &TRANSCRIPTS[..] } else { &TRANSCRIPTS[..13] };
         let plain = ["session_id", "artifact"];
         store.fold(&files, columns, &plain, |batch| this.transcripts(batch))?;
+        this.opened_elsewhere(store, since, until)?;
         let mut told = HashSet::new();
         let files = store.files::<FindingRow>(since, until)?;
         store.fold(&files, &FINDINGS, &["session_id", "finding_id"], |batch| {
             this.findings(batch, &mut told);
         })?;
         Ok(this)
+    }
+
+    /// Sessions of which only a transcript was read may have been opened on other days: then they belong there, and nobody failed to
+    /// record them.
+    fn opened_elsewhere(
+        &mut self,
+        store: &Store,
+        since: Option<Date>,
+        until: Option<Date>,
+    ) -> Result<(), StoreError> {
+        let is_alone = |draft: &Draft| !draft.is_opened && draft.transcripts > 0;
+        if (since.is_none() && until.is_none()) || !self.drafts.all.iter().any(is_alone) {
+            return Ok(());
+        }
+        let near: HashSet<String> =
+            store.files::<Activity>(since, until)?.into_iter().map(|file| file.path).collect();
+        let mut files = store.files::<Activity>(None, None)?;
+        files.retain(|file| !near.contains(&file.path));
+        let columns = ["session_id", "opens_session", "error_code"];
+        store.fold(&files, &columns, &["session_id"], |batch| {
+            let ids = Texts::of(batch, "session_id");
+            let (opens, errors) =
+                (Flags::of(batch, "opens_session"), Texts::of(batch, "error_code"));
+            for at in 0..batch.num_rows() {
+                let is_opening = opens.get(at) == Some(true) && errors.get(at).is_none();
+                if let Some(id) = ids.get(at).filter(|_| is_opening)
+                    && let Some(draft) = self.drafts.known(id)
+                    && is_alone(draft)
+                {
+                    draft.is_elsewhere = true;
+                }
+            }
+        })
     }
 
     fn activity(&mut self, batch: &arrow_array::RecordBatch) {
@@ -604,7 +640,7 @@ impl Sessions {
     ) {
         for draft in &self.drafts.all {
             // Only ended, or only found: its start lies before the days that were read.
-            if !draft.is_opened && draft.transcripts == 0 {
+            if draft.is_elsewhere || (!draft.is_opened && draft.transcripts == 0) {
                 continue;
             }
             let row = self.row(&draft.id, draft, now, grace);
@@ -629,7 +665,7 @@ impl Sessions {
     ) -> Vec<SessionNumber> {
         let mut numbers: Vec<(Option<Timestamp>, u32)> = Vec::new();
         for (at, draft) in self.drafts.all.iter().enumerate() {
-            if !draft.is_opened && draft.transcripts == 0 {
+            if draft.is_elsewhere || (!draft.is_opened && draft.transcripts == 0) {
                 continue;
             }
             let row = self.row(&draft.id, draft, now, grace);
@@ -652,6 +688,11 @@ impl Sessions {
     pub fn find(&self, id: &str) -> Option<SessionNumber> {
         let at = *self.drafts.by.get(&self.drafts.key(id))?;
         u32::try_from(at).ok().map(SessionNumber)
+    }
+
+    /// All ids.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.drafts.all.iter().map(|draft| &*draft.id)
     }
 
     /// Takes names out of all texts. Sessions are found by their ids as before.

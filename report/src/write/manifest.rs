@@ -67,6 +67,8 @@ pub struct Previous {
     pub period: String,
     /// SHA-256 of its manifest.
     pub sha256: String,
+    /// When its period was over: where this one begins, if nobody changed the time zone between.
+    pub until: Option<Timestamp>,
 }
 
 /// Fact files.

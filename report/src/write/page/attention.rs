@@ -28,7 +28,7 @@ use Of::{Denied, Gap, Level, Preferences, Trail};
 /// How grave, the table, the word to search there, what is counted, one of it, several.
 type Line = (&'static str, &'static str, &'static str, Of, &'static str, &'static str);
 
-const LINES: [Line; 17] = [
+const LINES: [Line; 19] = [
     (
         "bad",
         "findings",
@@ -119,8 +119,10 @@ const LINES: [Line; 17] = [
         "sessions of a kind that Session Manager does not record (port forwarding, SSH)",
     ),
     ("warn", "gaps", "recorded-partial", Gap, "recording is not whole", "recordings are not whole"),
+    ("warn", "findings", "medium", Level, "finding of level medium", "findings of level medium"),
+    ("", "findings", "low", Level, "finding of level low", "findings of level low"),
     ("warn", "sessions", "long", Of::Note(Note::Long), "long session", "long sessions"),
-    ("warn", "events", "denied", Denied, "refused attempt", "refused attempts"),
+    ("warn", "events", "denied", Denied, "refused or failed attempt", "refused or failed attempts"),
     (
         "",
         "sessions",
@@ -168,8 +170,16 @@ pub(super) fn looks(whole: &Whole) -> Vec<Look> {
             text: format!("{waiting} not delivered everywhere."),
         });
     }
-    if looks.is_empty() {
+    let is_quiet = whole.findings.total == 0 && whole.gaps.is_empty();
+    if looks.is_empty() && is_quiet {
         looks.push(Look { class: "good", link: None, text: "Nothing stands out.".to_owned() });
+    }
+    if whole.integrity.is_none() && whole.filters.is_empty() {
+        looks.push(Look {
+            class: "",
+            link: None,
+            text: "CloudTrail's own digests were not verified for this period.".to_owned(),
+        });
     }
     looks
 }

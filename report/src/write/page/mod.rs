@@ -231,8 +231,9 @@ impl Page<'_> {
             ["critical", "high"].iter().filter_map(|level| self.whole.findings.levels.get(*level));
         let grave: u64 = grave.sum();
         let gaps: u64 = self.whole.gaps.values().sum();
-        let percent =
-            sessions.coverage_percent.map_or_else(|| "–".to_owned(), |p| format!("{p:.1} %"));
+        let percent = sessions
+            .coverage_percent
+            .map_or_else(|| "–".to_owned(), |p| format!("{:.1} %", (p * 10.0).floor() / 10.0));
         html! {
             section aria-labelledby="summary" {
                 h2 id="summary" { "Summary" }
