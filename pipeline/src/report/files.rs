@@ -91,7 +91,8 @@ impl Writer<'_> {
                 let key = (row.level.clone(), row.rule_title.clone());
                 *told.findings[place].entry(key).or_default() += 1;
             }
-            shown.finding(&row, place);
+            let who = session.map(|session| self.sessions.who(session)).unwrap_or_default();
+            shown.finding(&row, place, who);
             waiting.push(row);
             if waiting.len() >= CHUNK
                 && failed.is_none()

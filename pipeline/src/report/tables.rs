@@ -300,7 +300,14 @@ impl Tables<'_> {
 pub(super) struct Kept(Vec<(model::Level, FoundRow, Option<usize>)>);
 
 impl Kept {
-    pub(super) fn finding(&mut self, row: &FoundRow, place: Option<usize>) {
+    /// Keeps one. What it does not say itself its session does: principal, account, region and node.
+    pub(super) fn finding(
+        &mut self,
+        row: &FoundRow,
+        place: Option<usize>,
+        session: [Option<&str>; 4],
+    ) {
+        let [principal, account, _, target] = session.map(|text| text.map(str::to_owned));
         let level = row.level.parse().unwrap_or(model::Level::Informational);
         let row = FoundRow {
             // What the page does not show need not be kept.
@@ -308,6 +315,9 @@ impl Kept {
             correlated: None,
             tags: Vec::new(),
             artifact: String::new(),
+            principal: row.principal.clone().or(principal),
+            account: row.account.clone().or(account),
+            target: row.target.clone().or(target),
             ..row.clone()
         };
         self.0.push((level, row, place.map(|place| place + 1)));
@@ -327,8 +337,10 @@ impl Kept {
 
     pub(super) fn findings(&mut self, tables: &Tables<'_>, total: u64) -> Table {
         self.cut();
-        self.0
-            .sort_by(|(_, a, _), (_, b, _)| (a.time, &a.finding_id).cmp(&(b.time, &b.finding_id)));
+        let when = |row: &FoundRow| row.time.or(row.time_end);
+        self.0.sort_by(|(_, a, _), (_, b, _)| {
+            (when(a), &a.finding_id).cmp(&(when(b), &b.finding_id))
+        });
         let (mut rows, mut sections) = (Vec::new(), Vec::new());
         for (_, row, section) in self.0.drain(..) {
             let time = match (row.time, row.time_end) {

@@ -97,7 +97,9 @@ pub struct Page<'a> {
 
 /// What a node is called: its name and its id.
 pub fn node_name(names: &BTreeMap<String, String>, id: &str) -> String {
-    shown(&names.get(id).map_or_else(|| id.to_owned(), |name| format!("{name} ({id})")))
+    // Of a container's ARN the account and the region are told beside it.
+    let short = id.strip_prefix("arn:").and_then(|arn| arn.splitn(5, ':').nth(4)).unwrap_or(id);
+    shown(&names.get(id).map_or_else(|| short.to_owned(), |name| format!("{name} ({short})")))
 }
 
 /// What a principal is called: the name at the end of the ARN, with the role or the permission set that it came by. The name at
