@@ -20,8 +20,8 @@ Examples:
   ssm-audit compact --store s3://audit/ssm --period 2026 --dry-run
       what there would be to do
 
-Rows stay as they are, and whoever reads or ingests meanwhile sees each once. What was replaced is removed by the run after
-next, once it was replaced an hour ago: run it again, or let a schedule do it. It takes the permission to delete objects below
+Rows stay as they are, and whoever reads or ingests meanwhile sees each once. What was replaced is removed by the next run that
+comes an hour later: run it again, or let a schedule do it. It takes the permission to delete objects below
 facts/. Engines of others that read the files without the views of deploy/sql may see rows twice in that hour.
 
 Exit codes: 0 done · 2 wrong arguments · 3 the store could not be read or written";

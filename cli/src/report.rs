@@ -93,7 +93,7 @@ pub(crate) struct ReportArgs {
     lookback: u16,
     /// The rows, computed by another engine with deploy/sql/report.sql: a folder with `access`, `commands`, `findings` and `events`
     /// as Parquet (what deploy/spark writes).
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["account", "region", "principal", "target", "node_tag"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["account", "region", "principal", "target", "node_tag", "athena_output"])]
     tables: Option<PathBuf>,
     #[command(flatten)]
     engine: crate::athena::EngineArgs,

@@ -148,6 +148,9 @@ fn render_trail(found: &Report, note: &integrity::Note, kept: Option<&str>) -> S
     for chain in &found.chains {
         chain_of(&mut out, chain);
     }
+    if note.digests_valid == 0 {
+        out.push_str("nothing of it is proved: no valid digest was found\n");
+    }
     let verdict = if note.problems.is_empty() {
         format!("{GOOD}intact{GOOD:#}")
     } else {
@@ -156,7 +159,7 @@ fn render_trail(found: &Report, note: &integrity::Note, kept: Option<&str>) -> S
     // Writing to a string cannot fail.
     let _ = writeln!(
         out,
-        "{verdict}: {} and {} as CloudTrail wrote them, {} to {}",
+        "{verdict}: {} and {} as CloudTrail wrote them, {:.0} to {:.0}",
         number(note.digests_valid, "digest", "digests"),
         number(note.log_files_valid, "log file", "log files"),
         note.from,

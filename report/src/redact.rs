@@ -6,8 +6,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use aho_corasick::AhoCorasick;
 
 /// Users that are nobody in particular.
-const NOBODY: [&str; 8] =
-    ["root", "ssm-user", "Administrator", "ec2-user", "ubuntu", "admin", "SYSTEM", "user"];
+const NOBODY: [&str; 9] = [
+    "root",
+    "ssm-user",
+    "Administrator",
+    "ec2-user",
+    "ubuntu",
+    "admin",
+    "SYSTEM",
+    "user",
+    "ecs-execute-command",
+];
 
 /// Names as they are, and what stands for each.
 #[derive(Debug, Default)]

@@ -75,7 +75,8 @@ impl Options<'_> {
         Measures {
             grace_s: self.grace.upload.as_secs(),
             long_s: self.long.as_secs(),
-            lookback_days: self.lookback_days,
+            // Whoever has another engine compute has more than can be looked back over here.
+            lookback_days: if self.tables.is_some() { 0 } else { self.lookback_days },
             calendar: calendar.then(|| self.calendar.to_owned()),
             break_glass_roles: self.standards.break_glass.patterns().to_vec(),
         }

@@ -104,7 +104,8 @@ fn differences(old: &Manifest, new: &Manifest) -> String {
     let mut differs: Vec<String> = Vec::new();
     let mut tell = |is_other: bool, what: String| differs.extend(is_other.then_some(what));
     tell(old.tool != new.tool, format!("it was made by version {}", old.tool.version));
-    tell(old.period != new.period, format!("it is of {}", old.period.label));
+    let (since, until, zone) = (old.period.since, old.period.until, &old.period.time_zone);
+    tell(old.period != new.period, format!("it is of {since} to {until}, {zone}"));
     tell(
         old.as_of != new.as_of,
         format!("it is as of {}, this one as of {}", old.as_of, new.as_of),
@@ -190,7 +191,7 @@ pub fn publish(stage: TempDir, place: &Place, replace: bool) -> Result<Published
     Ok(if old.is_some() { Published::Replaced } else { Published::New })
 }
 
-/// The old one is moved aside, the new one takes its place, the old one is removed: in that order, so that there is always one.
+/// The old one is moved aside, the new one takes its place, the old one is removed: in that order, so that none is lost.
 fn directory(stage: TempDir, path: &Path, is_there: bool) -> Result<(), ReportError> {
     // A link leads where it leads.
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());

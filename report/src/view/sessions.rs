@@ -445,7 +445,8 @@ impl Sessions {
         }
         let near: HashSet<String> =
             store.files::<Activity>(since, until)?.into_iter().map(|file| file.path).collect();
-        let mut files = store.files::<Activity>(None, None)?;
+        // Of days that had not begun nothing is known.
+        let mut files = store.files::<Activity>(None, until)?;
         files.retain(|file| !near.contains(&file.path));
         let columns = ["session_id", "opens_session", "error_code"];
         store.fold(&files, &columns, &["session_id"], |batch| {
