@@ -123,7 +123,7 @@ fn trail(args: &VerifyArgs, source: &str) -> Result<Outcome, Failure> {
         let hint = if asks { "; the public keys can be given with --keys" } else { "" };
         Failure { message: format!("{source}: {error}{hint}"), outcome: Outcome::Incomplete }
     })?;
-    if found.chains.is_empty() {
+    if found.report.chains.is_empty() {
         tell(&format!(
             "note: {source} has no digests (files below CloudTrail-Digest/): is log file validation of the trail switched on?"
         ));
@@ -134,11 +134,11 @@ fn trail(args: &VerifyArgs, source: &str) -> Result<Outcome, Failure> {
     match args.format.unwrap_or_else(SummaryFormat::usual) {
         SummaryFormat::Json => {
             let json = serde_json::json!({
-                "intact": note.problems.is_empty(), "trail": found, "kept": kept,
+                "intact": note.problems.is_empty(), "trail": found.report, "problems": note.problems, "kept": kept,
             });
             said(&format!("{json}\n"))?;
         }
-        SummaryFormat::Text => said(&render_trail(&found, &note, kept.as_deref()))?,
+        SummaryFormat::Text => said(&render_trail(&found.report, &note, kept.as_deref()))?,
     }
     Ok(if note.problems.is_empty() { Outcome::Done } else { Outcome::Findings })
 }
@@ -148,8 +148,12 @@ fn render_trail(found: &Report, note: &integrity::Note, kept: Option<&str>) -> S
     for chain in &found.chains {
         chain_of(&mut out, chain);
     }
-    if note.digests_valid == 0 {
-        out.push_str("nothing of it is proved: no valid digest was found\n");
+    // What no chain tells of.
+    for problem in
+        note.problems.iter().filter(|p| ["undigested", "nothing-proved"].contains(&&*p.kind))
+    {
+        let (subject, reason) = (Visible(&problem.subject), Visible(&problem.reason));
+        let _ = writeln!(out, "{BAD}{}{BAD:#}  {subject}: {reason}", problem.kind);
     }
     let verdict = if note.problems.is_empty() {
         format!("{GOOD}intact{GOOD:#}")

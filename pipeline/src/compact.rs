@@ -111,6 +111,11 @@ fn table<R: Row>(
             continue;
         };
         for group in groups(&files) {
+            if !is_still_ours(store, &claim)? {
+                // It took so long that another process has taken over.
+                summary.busy += 1;
+                return Ok(());
+            }
             replace::<R>(store, &folder, group, options.now, summary)?;
         }
         store.create(&format!("{claim}.done.json"), "{}")?;
@@ -175,6 +180,13 @@ fn claim_of(store: &Store, folder: &str, now: Timestamp) -> Result<Option<String
     let is_ours = store.create(&format!("{next}.json"), json)?;
     store.sync()?;
     Ok(is_ours.then_some(next))
+}
+
+/// Has nobody taken over since?
+fn is_still_ours(store: &Store, claim: &str) -> Result<bool, StoreError> {
+    let Some((folder, number)) = claim.rsplit_once('/') else { return Ok(false) };
+    let next = number.parse::<u32>().map_or(1, |number| number + 1);
+    Ok(!store.has(&format!("{folder}/{next}.json"))?)
 }
 
 /// The same rows in one file.

@@ -78,6 +78,21 @@ pub fn regions(trail: &dyn Trail, prefix: &str) -> Result<BTreeSet<String>, Unli
         .collect())
 }
 
+/// Accounts and regions with log files and without digests, of those that these keys are about: the folder above both, and the region.
+pub fn undigested<'k>(keys: impl IntoIterator<Item = &'k str>) -> BTreeSet<(String, String)> {
+    let (mut logs, mut digests) = (BTreeSet::new(), BTreeSet::new());
+    for key in keys {
+        for (mark, places) in [("/CloudTrail/", &mut logs), ("/CloudTrail-Digest/", &mut digests)] {
+            if let Some((root, rest)) = key.split_once(mark)
+                && let Some((region, _)) = rest.split_once('/')
+            {
+                places.insert((root.to_owned(), region.to_owned()));
+            }
+        }
+    }
+    logs.difference(&digests).cloned().collect()
+}
+
 /// Verifies every chain below the prefix. Objects are read one at a time; what is kept is names and hashes,
 /// of the log files those of one account and region.
 pub fn verify(

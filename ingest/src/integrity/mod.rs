@@ -24,7 +24,7 @@ mod tests;
 mod unlisted;
 mod walk;
 
-pub use chain::{Object, Request, Trail, Unlistable, regions, verify};
+pub use chain::{Object, Request, Trail, Unlistable, regions, undigested, verify};
 pub use digest::{BadDigest, BadSignature, Digest, Flaw, LogFile, Previous, Sum};
 pub use keys::{BadKey, BadKeys, PublicKey, PublicKeys};
 pub use member::NotOneMember;

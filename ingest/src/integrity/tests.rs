@@ -323,6 +323,20 @@ fn what_only_cloudtrail_can_sign() {
 }
 
 #[test]
+fn log_files_that_no_digest_is_about_are_seen() {
+    let keys = [
+        "p/AWSLogs/1/CloudTrail/eu-west-1/2026/10/27/x.json.gz",
+        "p/AWSLogs/1/CloudTrail-Digest/eu-west-1/2026/10/27/x.json.gz",
+        "p/AWSLogs/1/CloudTrail/us-east-1/",
+        "p/AWSLogs/2/CloudTrail/eu-west-1/2026/10/27/x.json.gz",
+        "other/x.json.gz",
+    ];
+    let found: Vec<_> = undigested(keys).into_iter().collect();
+    let of = |root: &str, region: &str| (root.to_owned(), region.to_owned());
+    assert_eq!(found, [of("p/AWSLogs/1", "us-east-1"), of("p/AWSLogs/2", "eu-west-1")]);
+}
+
+#[test]
 fn a_part_of_the_time() {
     let good = Memory::new("good");
     let part = |from, to| told_of(&good.verify_in(Some(BUCKET), from, to));

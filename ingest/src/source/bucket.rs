@@ -98,21 +98,25 @@ impl Bucket {
     }
 
     /// Where digests of a trail lie below the prefix: folders named `CloudTrail-Digest`. Listing these spares listing all that the
-    /// trail has written. The prefix itself, if there are none.
-    pub fn digest_folders(&self) -> io::Result<Vec<String>> {
+    /// trail has written. The prefix itself, if there are none. Behind them the folders of regions, with digests and with log files.
+    pub fn digest_folders(&self) -> io::Result<(Vec<String>, Vec<String>)> {
         const DIGESTS: &str = "CloudTrail-Digest/";
         let begin =
             if self.prefix.is_empty() { String::new() } else { format!("{}/", self.prefix) };
         if begin.contains(DIGESTS) {
-            return Ok(vec![begin]);
+            return Ok((vec![begin], Vec::new()));
         }
-        let (mut found, mut level) = (Vec::new(), vec![begin.clone()]);
+        let (mut found, mut regions, mut level) = (Vec::new(), Vec::new(), vec![begin.clone()]);
         // A prefix, AWSLogs, an organization, an account: so deep they lie, and no deeper.
         for _ in 0..6 {
             let mut below = Vec::new();
             for prefix in level {
                 for folder in self.folders(&prefix)? {
-                    if folder.ends_with(DIGESTS) {
+                    let is_digests = folder.ends_with(DIGESTS);
+                    if is_digests || folder.ends_with("/CloudTrail/") {
+                        regions.extend(self.folders(&folder)?);
+                    }
+                    if is_digests {
                         found.push(folder);
                     } else if !folder.ends_with("/CloudTrail/") && !folder.ends_with("-Insight/") {
                         below.push(folder);
@@ -124,7 +128,7 @@ impl Bucket {
                 break;
             }
         }
-        Ok(if found.is_empty() { vec![begin] } else { found })
+        Ok((if found.is_empty() { vec![begin] } else { found }, regions))
     }
 
     fn folders(&self, prefix: &str) -> io::Result<Vec<String>> {

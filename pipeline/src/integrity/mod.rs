@@ -1,8 +1,11 @@
 //! CloudTrail's own proof of its files: its digests, verified, and kept as a fact that reports cite.
 
+use std::collections::BTreeSet;
 use std::io;
 
-use ingest::integrity::{Chain, Kind, PublicKeys, Report, Request, Trail, regions, verify};
+use ingest::integrity::{
+    Chain, Kind, PublicKeys, Report, Request, Trail, regions, undigested, verify,
+};
 use ingest::source::{Bucket, Copied, public_keys};
 use jiff::Timestamp;
 use report::store::{Store, StoreError};
@@ -146,17 +149,21 @@ pub fn look(
     from: Option<Timestamp>,
     to: Option<Timestamp>,
     max_inflated: u64,
-) -> io::Result<Report> {
+) -> io::Result<Looked> {
     let failed = |error: ingest::integrity::Unlistable| io::Error::other(error.to_string());
     let bucket = source.contains("://").then(|| Bucket::open(source)).transpose()?;
-    let (trail, prefixes): (Box<dyn Trail>, Vec<String>) = match &bucket {
-        Some(bucket) => (Box::new(bucket.clone()), bucket.digest_folders()?),
-        None => (Box::new(Copied::new(source.as_ref())), vec![String::new()]),
+    let (trail, (prefixes, places)): (Box<dyn Trail>, _) = if let Some(bucket) = &bucket {
+        (Box::new(bucket.clone()), bucket.digest_folders()?)
+    } else {
+        let copied = Copied::new(source.as_ref());
+        let keys = copied.list("").map_err(io::Error::other)?;
+        (Box::new(copied), (vec![String::new()], keys))
     };
+    let undigested = undigested(places.iter().map(String::as_str));
     let keys = if let Some(keys) = keys {
         keys
     } else {
-        let mut all = std::collections::BTreeSet::new();
+        let mut all = BTreeSet::new();
         for prefix in &prefixes {
             all.extend(regions(&*trail, prefix).map_err(failed)?);
         }
@@ -168,17 +175,27 @@ pub fn look(
         let request = Request { bucket: name, prefix, from, to, max_inflated };
         whole.chains.extend(verify(&*trail, &keys, &request).map_err(failed)?.chains);
     }
-    Ok(whole)
+    Ok(Looked { report: whole, undigested })
+}
+
+/// What a look at a trail found.
+#[derive(Clone, Debug)]
+pub struct Looked {
+    /// Chain by chain.
+    pub report: Report,
+    /// Accounts and regions with log files and without any digest: their folder, and the region.
+    pub undigested: BTreeSet<(String, String)>,
 }
 
 /// What is kept of what was found.
 pub fn note(
-    found: &Report,
+    looked: &Looked,
     source: &str,
     verified: Timestamp,
     from: Option<Timestamp>,
     to: Option<Timestamp>,
 ) -> Note {
+    let found = &looked.report;
     let sum = |of: fn(&Chain) -> u64| found.chains.iter().map(of).sum();
     let reach = |of: fn(&Chain) -> Option<Timestamp>| found.chains.iter().filter_map(of);
     let (mut problems, mut notes) = (Vec::new(), Vec::new());
@@ -210,6 +227,19 @@ pub fn note(
                 problems.push(told);
             }
         }
+    }
+    for (root, region) in &looked.undigested {
+        problems.push(Problem {
+            kind: "undigested".to_owned(),
+            subject: format!("{root}/CloudTrail/{region}/"),
+            account: root.rsplit('/').next().unwrap_or_default().to_owned(),
+            region: region.clone(),
+            from,
+            to,
+            reason:
+                "there are log files and no digests: nothing proves that CloudTrail delivered them"
+                    .to_owned(),
+        });
     }
     // What was proved, not what was asked for.
     let (proved_from, proved_to) = (reach(|chain| chain.from).min(), reach(|chain| chain.to).max());
