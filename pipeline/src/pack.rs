@@ -149,6 +149,22 @@ pub fn load(path: Option<&Path>) -> io::Result<Pack> {
 mod tests {
     use super::*;
 
+    /// What ships is not checked again when it is read: so it is here.
+    #[test]
+    fn nothing_is_wrong_with_what_ships() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules.d");
+        let read = files(&root).unwrap();
+        for (path, text, nodes) in EMBEDDED {
+            let there = read.iter().any(|file| file.path.ends_with(path) && file.text == *text);
+            assert!(there && !nodes.is_empty(), "{path}");
+            // Another text is none of those that are known.
+            let text = format!("{text}\n# read anew\n");
+            let pack = Pack::read([PackFile { path: (*path).to_owned(), text }]);
+            let broken = |problem: &&rules::Diagnostic| problem.message.contains("expression");
+            assert!(pack.problems.iter().find(broken).is_none(), "{path}: {:?}", pack.problems);
+        }
+    }
+
     #[test]
     fn a_part_of_a_pack_finds_its_lists() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules.d");

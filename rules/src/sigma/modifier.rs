@@ -11,7 +11,7 @@ use super::rule::Lists;
 use super::test::{
     BadExpression, Comparison, Expression, Number, REGEX_SIZE, Shape, Test, TimePart,
 };
-use super::yaml::{Node, Value};
+use super::yaml::{self, Node, Value};
 use crate::diagnostic::Source;
 
 /// An item's key, taken apart and understood.
@@ -271,6 +271,9 @@ impl Modifiers {
                 };
                 if !flags.is_empty() {
                     expression = format!("(?{flags}){expression}");
+                }
+                if yaml::is_known(source) {
+                    return Ok(vec![Test::Regex(Expression::known(&expression))]);
                 }
                 match Expression::new(&expression) {
                     Ok(expression) => Ok(vec![Test::Regex(expression)]),
@@ -558,7 +561,7 @@ mod tests {
         let words: Vec<&str> = modifiers.split('|').filter(|word| !word.is_empty()).collect();
         let modifiers = Modifiers::parse(&words).map_err(|(message, _)| message)?;
         let source = Arc::new(Source { name: "x".into(), text: format!("v: {yaml}\n") });
-        let documents = super::super::yaml::documents(&source).unwrap();
+        let documents = yaml::documents(&source).unwrap();
         let lists = Lists::from([("ok".to_owned(), vec!["one".to_owned(), "t*o".to_owned()])]);
         modifiers
             .tests(documents[0].get("v").unwrap(), &source, &lists)

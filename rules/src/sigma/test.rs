@@ -185,8 +185,8 @@ impl TimePart {
 pub struct Expression {
     source: Arc<str>,
     engine: Arc<OnceLock<Engine>>,
-    /// Texts of which one has to stand, folded, in whatever it is found in.
-    required: Option<Arc<[String]>>,
+    /// Texts of which one has to stand, folded, in whatever it is found in. Known when it is first asked.
+    required: Arc<OnceLock<Option<Vec<String>>>>,
 }
 
 #[derive(Debug)]
@@ -216,14 +216,21 @@ impl Expression {
                 None => BadExpression::Other(error),
             })?;
         }
-        let required = literals::required(&hir).map(Arc::from);
-        Ok(Self { source: source.into(), engine: Arc::default(), required })
+        let required = OnceLock::from(literals::required(&hir));
+        Ok(Self { source: source.into(), engine: Arc::default(), required: Arc::new(required) })
+    }
+
+    /// One that has been parsed before, of a rule that ships: to parse the five hundred of the pack takes as long as all else that a
+    /// function does to begin.
+    pub(super) fn known(source: &str) -> Self {
+        Self { source: source.into(), engine: Arc::default(), required: Arc::default() }
     }
 
     /// Texts of which one has to stand, folded, in any folded text that it is found in; `None`: none that are
     /// worth looking for.
     pub fn required(&self) -> Option<&[String]> {
-        self.required.as_deref()
+        let needed = || literals::required(&regex_syntax::parse(&self.source).ok()?);
+        self.required.get_or_init(needed).as_deref()
     }
 
     /// The same, where it does not matter what is wrong with it.

@@ -15,6 +15,11 @@ pub fn know(known: Known) {
     let _ = KNOWN.set(known);
 }
 
+/// Is it one of those? Then it has been read before, and nothing is wrong with it.
+pub fn is_known(source: &Source) -> bool {
+    KNOWN.get().is_some_and(|known| known.has(&source.text))
+}
+
 /// Reads all documents of a source.
 pub fn documents(source: &Arc<Source>) -> Result<Vec<Node>, Box<Diagnostic>> {
     if let Some(nodes) = KNOWN.get().and_then(|known| known.get(&source.text)) {

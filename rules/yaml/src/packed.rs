@@ -85,6 +85,11 @@ impl Known {
         Self(all.into_iter().collect())
     }
 
+    /// Is the text one of them?
+    pub fn has(&self, text: &str) -> bool {
+        self.0.contains_key(text)
+    }
+
     /// The documents of a text, if they are known.
     pub fn get(&self, text: &str) -> Option<Vec<Node>> {
         let packed: Vec<Packed<'_>> = postcard::from_bytes(self.0.get(text)?).ok()?;
