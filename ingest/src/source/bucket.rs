@@ -8,6 +8,7 @@ use std::io::{self, Read};
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Builder;
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use jiff::Timestamp;
 
@@ -132,22 +133,35 @@ impl Bucket {
     }
 
     fn folders(&self, prefix: &str) -> io::Result<Vec<String>> {
-        let (mut folders, mut token) = (Vec::new(), None);
+        let mut folders = Vec::new();
+        self.pages(prefix, Some("/"), |page| {
+            let own = page.common_prefixes().iter();
+            folders.extend(own.filter_map(|folder| folder.prefix().map(str::to_owned)));
+        })?;
+        Ok(folders)
+    }
+
+    /// Calls `each` with the pages of a whole listing.
+    fn pages(
+        &self,
+        prefix: &str,
+        delimiter: Option<&str>,
+        mut each: impl FnMut(&ListObjectsV2Output),
+    ) -> io::Result<()> {
+        let mut token = None;
         loop {
             let list = self
                 .client
                 .list_objects_v2()
                 .bucket(&self.name)
                 .prefix(prefix)
-                .delimiter("/")
+                .set_delimiter(delimiter.map(str::to_owned))
                 .set_continuation_token(token);
             let page = aws::runtime().block_on(list.send()).map_err(service_error)?;
-            folders.extend(
-                page.common_prefixes().iter().filter_map(|p| p.prefix().map(str::to_owned)),
-            );
+            each(&page);
             token = page.next_continuation_token.filter(|_| page.is_truncated == Some(true));
             if token.is_none() {
-                return Ok(folders);
+                return Ok(());
             }
         }
     }
@@ -350,24 +364,12 @@ impl Got {
 
 impl crate::integrity::Trail for Bucket {
     fn list(&self, prefix: &str) -> Result<Vec<String>, String> {
-        let (mut keys, mut token) = (Vec::new(), None);
-        loop {
-            let list = self
-                .client
-                .list_objects_v2()
-                .bucket(&self.name)
-                .prefix(prefix)
-                .set_continuation_token(token);
-            let page = aws::runtime().block_on(list.send());
-            let page = page.map_err(|error| service_error(error).to_string())?;
-            keys.extend(
-                page.contents().iter().filter_map(|object| object.key().map(str::to_owned)),
-            );
-            token = page.next_continuation_token.filter(|_| page.is_truncated == Some(true));
-            if token.is_none() {
-                return Ok(keys);
-            }
-        }
+        let mut keys = Vec::new();
+        self.pages(prefix, None, |page| {
+            keys.extend(page.contents().iter().filter_map(|o| o.key().map(str::to_owned)));
+        })
+        .map_err(|error| error.to_string())?;
+        Ok(keys)
     }
 
     fn get(&self, bucket: &str, key: &str) -> Result<Option<crate::integrity::Object>, String> {

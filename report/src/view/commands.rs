@@ -6,10 +6,9 @@ use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
 use arrow_array::{
-    Array as _, ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray,
-    TimestampMicrosecondArray,
+    Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, new_null_array,
 };
-use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use arrow_select::interleave::interleave;
 use foldhash::quality::RandomState;
 use foldhash::{HashSet, HashSetExt as _};
@@ -178,7 +177,12 @@ pub fn read(
     for files in days.values() {
         let mut batches = Vec::new();
         store.read::<CommandRow>(files, &[], |batch| batches.push(batch.clone()))?;
-        if let Some(commands) = wanted.of(&batches, &mut told, &seeds) {
+        let commands = wanted.of(&batches, &mut told, &seeds).map_err(|error| {
+            // Which of the day's files it was, arrow does not say.
+            let path = files.first().map(|file| file.path.clone()).unwrap_or_default();
+            StoreError::Parquet { path, source: error.into() }
+        })?;
+        if let Some(commands) = commands {
             each(commands)?;
         }
     }
@@ -212,7 +216,7 @@ impl Wanted<'_> {
         batches: &[RecordBatch],
         told: &mut HashSet<u128>,
         seeds: &[RandomState; 2],
-    ) -> Option<Commands> {
+    ) -> Result<Option<Commands>, ArrowError> {
         let mut keys: Vec<(Key<'_>, Option<SessionNumber>)> = Vec::new();
         let (since, until) = (self.period.since(), self.period.until());
         let span = since.as_microsecond()..until.as_microsecond();
@@ -262,7 +266,7 @@ impl Wanted<'_> {
             }
         }
         if keys.is_empty() {
-            return None;
+            return Ok(None);
         }
         keys.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         // The same command, from a version of the object that was there before: that may lie in another day.
@@ -273,13 +277,13 @@ impl Wanted<'_> {
             today.insert(hash) && (!is_told_again || told.insert(hash))
         });
         if keys.is_empty() {
-            return None;
+            return Ok(None);
         }
         let places: Vec<(usize, usize)> = keys.iter().map(|(key, _)| key.place).collect();
         let sessions: Vec<Option<SessionNumber>> =
             keys.iter().map(|(_, session)| *session).collect();
-        let batch = self.batch(batches, &keys, &places);
-        Some(Commands { batch, sessions })
+        let batch = self.batch(batches, &keys, &places)?;
+        Ok(Some(Commands { batch, sessions }))
     }
 
     fn batch(
@@ -287,7 +291,7 @@ impl Wanted<'_> {
         batches: &[RecordBatch],
         keys: &[(Key<'_>, Option<SessionNumber>)],
         places: &[(usize, usize)],
-    ) -> RecordBatch {
+    ) -> Result<RecordBatch, ArrowError> {
         let redact = |text: Option<&str>| -> Option<String> { (self.redact)(text?) };
         let texts = |values: Vec<Option<&str>>| -> ArrayRef {
             let changed = values
@@ -308,25 +312,24 @@ impl Wanted<'_> {
             columns.push(texts(who.iter().map(|who| who[at]).collect()));
         }
         let schema = schema();
-        let gather = |name: &str| -> ArrayRef {
-            let arrays: Vec<Option<&ArrayRef>> =
-                batches.iter().map(|batch| batch.column_by_name(name)).collect();
-            let Some(arrays) =
-                arrays.into_iter().map(|a| a.map(|a| &**a)).collect::<Option<Vec<_>>>()
-            else {
-                // A file that is older than the column.
-                let field = schema.field_with_name(name).map(Field::data_type);
-                return nothing(field.unwrap_or(&DataType::Utf8), places.len());
-            };
-            let column = interleave(&arrays, places).expect("columns of one type");
-            match column.as_any().downcast_ref::<StringArray>() {
+        let gather = |name: &str| -> Result<ArrayRef, ArrowError> {
+            let field = schema.field_with_name(name)?;
+            // A file may be older than the column.
+            let own = |batch: &RecordBatch| batch.column_by_name(name).map(Arc::clone);
+            let arrays: Vec<ArrayRef> = batches
+                .iter()
+                .map(|batch| own(batch).unwrap_or_else(|| nothing(field, batch.num_rows())))
+                .collect();
+            let arrays: Vec<&dyn Array> = arrays.iter().map(|array| &**array).collect();
+            let column = interleave(&arrays, places)?;
+            Ok(match column.as_any().downcast_ref::<StringArray>() {
                 Some(plain) if plain.iter().any(|text| redact(text).is_some()) => {
                     texts(plain.iter().collect())
                 }
                 _ => column,
-            }
+            })
         };
-        let facts: Vec<ArrayRef> = FACTS.iter().map(|name| gather(name)).collect();
+        let facts = FACTS.iter().map(|name| gather(name)).collect::<Result<Vec<_>, _>>()?;
         let place = |name: &str| FACTS.iter().position(|fact| *fact == name).unwrap_or_default();
         let column = |name: &str| facts[place(name)].as_any().downcast_ref::<StringArray>();
         let flags: Vec<bool> = match (column("user"), column("text")) {
@@ -339,18 +342,17 @@ impl Wanted<'_> {
         };
         columns.extend(facts);
         columns.push(Arc::new(BooleanArray::from(flags)));
-        columns.extend(BEHIND.iter().map(|name| gather(name)));
-        RecordBatch::try_new(schema, columns).expect("columns of the schema")
+        for name in BEHIND {
+            columns.push(gather(name)?);
+        }
+        RecordBatch::try_new(schema, columns)
     }
 }
 
-/// A column of nulls, or of zeroes where there are none.
-fn nothing(kind: &DataType, rows: usize) -> ArrayRef {
-    match kind {
-        DataType::Timestamp(TimeUnit::Microsecond, _) => {
-            let times: TimestampMicrosecondArray = (0..rows).map(|_| None::<i64>).collect();
-            Arc::new(times.with_timezone("UTC"))
-        }
+/// A column of nulls; where there are none, of zeroes or of empty texts.
+fn nothing(field: &Field, rows: usize) -> ArrayRef {
+    match field.data_type() {
+        kind if field.is_nullable() => new_null_array(kind, rows),
         DataType::Int64 => Arc::new((0..rows).map(|_| Some(0)).collect::<Int64Array>()),
         _ => Arc::new((0..rows).map(|_| Some("")).collect::<StringArray>()),
     }
@@ -378,5 +380,49 @@ mod tests {
         for text in ["ls", "cat sudoers", "results", "ls su-backup"] {
             assert!(!is_privileged(Some("ssm-user"), text), "{text}");
         }
+    }
+
+    #[test]
+    fn a_file_that_is_older_or_another_harms_no_other() {
+        let place = tempfile::TempDir::new().unwrap();
+        let store = Store::open(place.path().to_str().unwrap()).unwrap();
+        let sessions =
+            Sessions::read_with_transcripts(&store, Range::default(), Timestamp::MAX).unwrap();
+        let period = Period::parse("2026-10", &jiff::tz::TimeZone::UTC, Timestamp::MAX).unwrap();
+        let wanted = Wanted {
+            sessions: &sessions,
+            is_wanted: &[],
+            period: &period,
+            as_of: Timestamp::MAX,
+            are_unowned_wanted: true,
+            redact: &|_| None,
+        };
+        let row = CommandRow {
+            time: "2026-10-05T00:00:00Z".parse().ok(),
+            text: "ls".to_owned(),
+            original: Some("sl".to_owned()),
+            ..CommandRow::default()
+        };
+        let whole = crate::store::encode(&mut [row]).unwrap();
+        let whole = crate::store::Batches::open(bytes::Bytes::from(whole), &[]).unwrap();
+        let whole = whole.map(Result::unwrap).next().unwrap();
+        let at = whole.schema().index_of("original").unwrap();
+        let mut older = whole.clone();
+        older.remove_column(at);
+        let of =
+            |batches: &[RecordBatch]| wanted.of(batches, &mut HashSet::new(), &Default::default());
+        let ordinal = whole.schema().index_of("ordinal").unwrap();
+        let mut columns = whole.columns().to_vec();
+        columns[ordinal] = Arc::new(Int64Array::from(vec![2]));
+        let second = RecordBatch::try_new(whole.schema(), columns).unwrap();
+        let both = of(&[older, second]).unwrap().unwrap().batch;
+        let originals = Texts::of(&both, "original");
+        assert_eq!([originals.get(0), originals.get(1)], [None, Some("sl")]);
+        // A column of another kind is told, and is no reason to fall over.
+        let names = whole.schema().fields().iter().map(|f| f.name().clone()).collect::<Vec<_>>();
+        let mut columns = whole.columns().to_vec();
+        columns[ordinal] = Arc::new(StringArray::from(vec!["1"]));
+        let other = RecordBatch::try_from_iter(names.into_iter().zip(columns)).unwrap();
+        assert!(of(&[whole, other]).is_err());
     }
 }
