@@ -86,6 +86,18 @@ impl<R: Read> Inflated<R> {
     }
 }
 
+impl<R: Read> Inflated<R> {
+    /// All its bytes, those that were read as well, if they are in memory anyhow. Nothing is left to read then.
+    pub(super) fn take_whole(&mut self) -> Option<Vec<u8>> {
+        match &mut self.inner {
+            Inner::Whole(whole) if self.failed.is_none() => {
+                Some(std::mem::take(whole).into_inner())
+            }
+            _ => None,
+        }
+    }
+}
+
 /// Inflates an object that is one whole member of at most `max` bytes; `None` if it is anything else, or
 /// damaged: the streaming decoder then gives what can be had and says what is wrong.
 fn inflate_whole(data: &[u8], max: u64) -> Option<Vec<u8>> {

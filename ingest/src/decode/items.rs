@@ -75,14 +75,14 @@ pub(crate) struct Items<R> {
 }
 
 impl<R: Read> Items<R> {
-    /// Reads from `reader`, whose first byte stands at `base` of the artifact, refusing single items over
-    /// `max_item` bytes.
-    pub(crate) fn new(reader: R, base: u64, max_item: usize) -> Self {
+    /// Begins at `start` of what there is of the artifact, and goes on with what `reader` has of it. Single items over
+    /// `max_item` bytes are refused.
+    pub(crate) fn new(there: Vec<u8>, start: usize, reader: R, max_item: usize) -> Self {
         Self {
             reader,
-            buf: Vec::new(),
-            start: 0,
-            base,
+            buf: there,
+            start,
+            base: 0,
             eof: false,
             failed: None,
             state: State::Top,
@@ -309,20 +309,15 @@ impl<R: Read> Items<R> {
             self.start -= keep;
         }
         let len = self.buf.len();
-        self.buf.resize(len + want, 0);
-        let mut filled = len;
-        while filled < self.buf.len() && !self.eof {
-            match self.reader.read(&mut self.buf[filled..]) {
-                Ok(0) => self.eof = true,
-                Ok(read) => filled += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    self.eof = true;
-                    self.failed = Some(error);
-                }
+        self.buf.reserve(want);
+        match self.reader.by_ref().take(want as u64).read_to_end(&mut self.buf) {
+            Ok(read) => self.eof = read < want,
+            Err(error) => {
+                self.eof = true;
+                self.failed = Some(error);
             }
         }
-        self.buf.truncate(filled);
+        let filled = self.buf.len();
         if filled == len && self.failed.is_some() {
             return self.fill(0);
         }
@@ -366,7 +361,7 @@ mod tests {
     }
 
     fn split(text: &str) -> Vec<String> {
-        let mut items = Items::new(Trickle(text.as_bytes()), 0, 1 << 20);
+        let mut items = Items::new(Vec::new(), 0, Trickle(text.as_bytes()), 1 << 20);
         let mut out = Vec::new();
         while let Some(item) = items.next() {
             out.push(match item {
@@ -442,7 +437,7 @@ mod tests {
     #[test]
     fn an_item_larger_than_the_limit_is_refused() {
         let text = format!("{{\"a\":\"{}\"}}", "x".repeat(2 << 20));
-        let mut items = Items::new(text.as_bytes(), 0, 1 << 20);
+        let mut items = Items::new(Vec::new(), 0, text.as_bytes(), 1 << 20);
         assert!(matches!(items.next(), Some(Err((0, ItemError::ItemTooLarge(_))))));
         assert!(items.next().is_none());
     }

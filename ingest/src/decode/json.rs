@@ -7,6 +7,8 @@
 use memchr::memchr;
 use model::json::string_end;
 
+use super::blocks::{BLOCK, Blocks};
+
 /// Keys of an object that decide what it is. Their values are remembered while its end is sought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -254,9 +256,178 @@ const MAX_DEPTH: u32 = 128;
 pub(crate) fn scan_object<const TOP: bool>(buf: &[u8], head: &mut Head) -> Scan {
     debug_assert_eq!(buf.first(), Some(&b'{'));
     head.clear();
-    let mut depth = 1_u32;
-    // One bit per level: set for an object.
-    let mut objects = 1_u128;
+    if let Some(scan) = in_blocks::<TOP>(buf, head) {
+        return scan;
+    }
+    // Something is wrong: what, is told best byte by byte.
+    head.clear();
+    byte_by_byte::<TOP>(buf, head)
+}
+
+/// The same many bytes at a time; `None` where that does not do.
+fn in_blocks<const TOP: bool>(buf: &[u8], head: &mut Head) -> Option<Scan> {
+    let mut blocks = Blocks::default();
+    let mut nesting = Nesting::default();
+    let mut own = Own::default();
+    let mut at = 1;
+    while at < buf.len() {
+        let bits = blocks.next(&buf[at..]);
+        let brackets = bits.opens | bits.closes;
+        // Of what is nested only the brackets matter.
+        let ours = brackets | bits.begins | bits.ends | bits.commas;
+        let wanted = |depth: u32| if depth == 1 { ours } else { brackets };
+        let mut left = wanted(nesting.depth);
+        while left != 0 {
+            let nth = left.trailing_zeros();
+            let (bit, i) = (1_u64 << nth, at + nth as usize);
+            if bits.wrong & (bit | (bit - 1)) != 0 {
+                return None;
+            }
+            left &= left - 1;
+            if bits.begins & bit != 0 {
+                own.string = i + 1;
+            } else if bits.ends & bit != 0 {
+                let before = bits.escapes & (bit - 1);
+                let escape = if before == 0 {
+                    own.escape
+                } else {
+                    at + 63 - before.leading_zeros() as usize
+                };
+                own.string(buf, i, escape >= own.string, head);
+            } else if bits.commas & bit != 0 {
+                own.literal(buf, i, head);
+                (own.is_key_next, own.key) = (true, None);
+            } else if bits.opens & bit != 0 {
+                if nesting.depth == 1 {
+                    own.literal(buf, i, head);
+                    if let Some((key, _)) = own.key.take() {
+                        if TOP && buf[i] == b'[' && key.holds_items() {
+                            return Some(Scan::Items(i + 1, key));
+                        }
+                        head.set(key, (i, i + 1), false);
+                    }
+                }
+                nesting.open(buf[i], head);
+                left = wanted(nesting.depth) & !(bit | (bit - 1));
+            } else {
+                if nesting.depth == 1 {
+                    own.literal(buf, i, head);
+                }
+                if !nesting.close(buf[i]) {
+                    return None;
+                }
+                if nesting.depth == 0 {
+                    return Some(Scan::End(i + 1));
+                }
+                left = wanted(nesting.depth) & !(bit | (bit - 1));
+            }
+        }
+        if bits.wrong != 0 {
+            return None;
+        }
+        if bits.escapes != 0 {
+            own.escape = at + 63 - bits.escapes.leading_zeros() as usize;
+        }
+        at += BLOCK;
+    }
+    Some(Scan::More)
+}
+
+/// The brackets that are open.
+struct Nesting {
+    depth: u32,
+    /// One bit per level: set for an object.
+    objects: u128,
+}
+
+impl Default for Nesting {
+    fn default() -> Self {
+        Self { depth: 1, objects: 1 }
+    }
+}
+
+impl Nesting {
+    fn open(&mut self, bracket: u8, head: &mut Head) {
+        if self.depth >= MAX_DEPTH {
+            head.odd = true;
+        } else {
+            self.objects = self.objects << 1 | u128::from(bracket == b'{');
+        }
+        self.depth += 1;
+    }
+
+    /// Does it close what the same kind opened?
+    fn close(&mut self, bracket: u8) -> bool {
+        self.depth -= 1;
+        if self.depth < MAX_DEPTH {
+            if (self.objects & 1 == 1) != (bracket == b'}') {
+                return false;
+            }
+            self.objects >>= 1;
+        }
+        true
+    }
+}
+
+/// What is going on among an object's own keys and values.
+struct Own {
+    is_key_next: bool,
+    /// The key whose value comes next, and where the quote behind it stands.
+    key: Option<(Key, usize)>,
+    /// First byte of the string that is being read.
+    string: usize,
+    /// The last backslash so far.
+    escape: usize,
+}
+
+impl Default for Own {
+    fn default() -> Self {
+        Self { is_key_next: true, key: None, string: 1, escape: 0 }
+    }
+}
+
+impl Own {
+    /// A string ends before `end`.
+    fn string(&mut self, buf: &[u8], end: usize, is_escaped: bool, head: &mut Head) {
+        let start = self.string;
+        if std::mem::take(&mut self.is_key_next) {
+            let text = &buf[start..end];
+            self.key = Key::of(text).map(|key| (key, end));
+            if self.key.is_none() {
+                head.odd |= is_escaped;
+                head.dotted |= memchr(b'.', text).is_some();
+            }
+            return;
+        }
+        self.literal(buf, start - 1, head);
+        if let Some((key, _)) = self.key.take() {
+            head.set(key, (start, end), !is_escaped);
+            head.quoted |= 1 << key as u8;
+        }
+    }
+
+    /// If the key's value is a number or a literal before `end`: notes that the key is there.
+    fn literal(&mut self, buf: &[u8], end: usize, head: &mut Head) {
+        let Some((key, from)) = self.key else { return };
+        let between = &buf[from + 1..end];
+        // Mostly it is the colon alone.
+        if between != b":"
+            && let Some(at) = between.iter().position(|byte| begins_literal(*byte))
+        {
+            let at = from + 1 + at;
+            head.set(key, (at, at + 1), false);
+            self.key = None;
+        }
+    }
+}
+
+const fn begins_literal(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'-' | b't' | b'f' | b'n')
+}
+
+/// The same byte by byte.
+fn byte_by_byte<const TOP: bool>(buf: &[u8], head: &mut Head) -> Scan {
+    let mut nesting = Nesting::default();
     let mut expect_key = true;
     let mut key = None;
     // May a string, an object or an array begin here? Not right behind another value: without this a cut
@@ -273,7 +444,7 @@ pub(crate) fn scan_object<const TOP: bool>(buf: &[u8], head: &mut Head) -> Scan 
                 let start = i + 1;
                 let Some(end) = string_end(buf, start) else { return Scan::More };
                 i = end;
-                if depth == 1 {
+                if nesting.depth == 1 {
                     let text = &buf[start..end];
                     if expect_key {
                         expect_key = false;
@@ -292,7 +463,7 @@ pub(crate) fn scan_object<const TOP: bool>(buf: &[u8], head: &mut Head) -> Scan 
                 if !ready {
                     return Scan::Bad(i, "a value where `,` or `:` was expected");
                 }
-                if depth == 1
+                if nesting.depth == 1
                     && let Some(key) = key.take()
                 {
                     if TOP && byte == b'[' && key.holds_items() {
@@ -300,36 +471,27 @@ pub(crate) fn scan_object<const TOP: bool>(buf: &[u8], head: &mut Head) -> Scan 
                     }
                     head.set(key, (i, i + 1), false);
                 }
-                if depth >= MAX_DEPTH {
-                    head.odd = true;
-                } else {
-                    objects = objects << 1 | u128::from(byte == b'{');
-                }
-                depth += 1;
+                nesting.open(byte, head);
             }
             b'}' | b']' => {
-                depth -= 1;
-                if depth < MAX_DEPTH {
-                    if (objects & 1 == 1) != (byte == b'}') {
-                        return Scan::Bad(i, "a bracket closes what another kind opened");
-                    }
-                    objects >>= 1;
+                if !nesting.close(byte) {
+                    return Scan::Bad(i, "a bracket closes what another kind opened");
                 }
                 ready = false;
-                if depth == 0 {
+                if nesting.depth == 0 {
                     return Scan::End(i + 1);
                 }
             }
             b',' => {
                 ready = true;
-                if depth == 1 {
+                if nesting.depth == 1 {
                     expect_key = true;
                     key = None;
                 }
             }
             b':' => ready = true,
             // A number or literal: note that the key is there.
-            b'0'..=b'9' | b'-' | b't' | b'f' | b'n' if depth == 1 => {
+            literal if nesting.depth == 1 && begins_literal(literal) => {
                 if let Some(key) = key.take() {
                     head.set(key, (i, i + 1), false);
                 }
@@ -421,7 +583,60 @@ mod tests {
         })
     }
 
+    /// Law 3: what is looked at in blocks is seen as it is byte by byte.
+    fn both<const TOP: bool>(text: &[u8]) {
+        let (mut quick, mut slow) = (Head::default(), Head::default());
+        let Some(scan) = in_blocks::<TOP>(text, &mut quick) else { return };
+        assert_eq!(scan, byte_by_byte::<TOP>(text, &mut slow), "{}", text.escape_ascii());
+        if scan == Scan::More {
+            // It is scanned again when there is more.
+            return;
+        }
+        assert_eq!(format!("{quick:?}"), format!("{slow:?}"), "{}", text.escape_ascii());
+    }
+
+    #[test]
+    fn what_is_in_order_is_looked_at_in_blocks() {
+        for text in [
+            r#"{"eventName":"A","readOnly":true, "eventID" : 7 ,"userIdentity":{"a":[1,"b\""]}}"#,
+            r#"{"message":"{\"eventName\":\"A\"}","x":[[],{},""]}"#,
+        ] {
+            assert!(in_blocks::<false>(text.as_bytes(), &mut Head::default()).is_some());
+            both::<false>(text.as_bytes());
+        }
+    }
+
     proptest! {
+        #[test]
+        fn blocks_and_bytes_say_the_same(
+            value in json(),
+            cut in 0_usize..400,
+            change in prop::option::of((1_usize..400, "[\\\\\"{}\\[\\],:t1 a]")),
+        ) {
+            let object = serde_json::json!({
+                "eventName": value.clone(), "Records": [value.clone()], "readOnly": true, "a.b": value,
+            });
+            for text in [object.to_string(), serde_json::to_string_pretty(&object).unwrap()] {
+                let mut text = text.into_bytes();
+                if let Some((at, with)) = &change && *at < text.len() {
+                    text[*at] = with.as_bytes()[0];
+                }
+                both::<false>(&text);
+                both::<true>(&text);
+                text.truncate(cut.max(1));
+                both::<false>(&text);
+                both::<true>(&text);
+            }
+        }
+
+        #[test]
+        fn blocks_and_bytes_say_the_same_of_anything(
+            text in "\\{[\\\\\"{}\\[\\],:t1 a.]{0,200}",
+        ) {
+            both::<false>(text.as_bytes());
+            both::<true>(text.as_bytes());
+        }
+
         #[test]
         fn the_end_is_where_a_real_parser_puts_it(value in json(), tail in "\\PC{0,8}") {
             let object = serde_json::json!({ "k": value.clone(), "eventName": value });

@@ -4,6 +4,7 @@
 //! The form is told by content, never by name alone; a name only adds what the bytes do not say (the
 //! session id in an object's key).
 
+mod blocks;
 mod cloudtrail;
 mod inflate;
 mod items;
@@ -215,10 +216,11 @@ pub fn decode<R: Read>(
     limits: &Limits,
     sink: &mut dyn Sink,
 ) -> Counts {
-    let Opened { name, form, head, rest, part } = opened;
+    let Opened { name, form, head, mut rest, part } = opened;
     let mut walk = walk::Walk::new(name, want, limits, sink);
     walk.part = part;
-    walk.run(form, &head, rest);
+    let head = rest.take_whole().unwrap_or(head);
+    walk.run(form, head, rest);
     walk.counts()
 }
 

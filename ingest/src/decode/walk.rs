@@ -24,6 +24,9 @@ const TOLD: u64 = 3;
 /// Kinds of problem that are kept apart.
 const KINDS: usize = 64;
 
+/// What some editors write in front of UTF-8.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// One artifact being read.
 pub(crate) struct Walk<'a> {
     pub(crate) name: Arc<str>,
@@ -111,7 +114,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Reads everything.
-    pub(crate) fn run<R: Read>(&mut self, form: Form, head: &[u8], rest: R) {
+    pub(crate) fn run<R: Read>(&mut self, form: Form, head: Vec<u8>, rest: R) {
         match form {
             Form::Empty => self.problem(ProblemKind::Skipped, 0, "empty"),
             Form::Unknown => self.problem(
@@ -119,16 +122,16 @@ impl<'a> Walk<'a> {
                 0,
                 format!(
                     "neither a log nor a transcript that is known here (it begins `{}`)",
-                    beginning(head)
+                    beginning(&head)
                 ),
             ),
-            Form::Json => self.json(head.chain(rest)),
-            Form::LogExport => self.log_export(head.chain(rest)),
+            Form::Json => self.json(head, rest),
+            Form::LogExport => self.log_export(head.as_slice().chain(rest)),
             Form::ScriptObject | Form::ScriptUpload | Form::Raw => {
-                self.transcript(form, head, rest);
+                self.transcript(form, &head, rest);
             }
-            Form::PowerShell => self.powershell(head, rest),
-            Form::RunCommand => self.output(head, rest),
+            Form::PowerShell => self.powershell(&head, rest),
+            Form::RunCommand => self.output(&head, rest),
         }
         let told: Vec<_> = std::mem::take(&mut self.problems)
             .into_iter()
@@ -141,10 +144,9 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn json<R: Read>(&mut self, reader: R) {
-        let mut reader = BufReader::new(reader);
-        let mark = skip_mark(&mut reader);
-        let mut items = Items::new(reader, mark, self.limits.max_item);
+    fn json<R: Read>(&mut self, head: Vec<u8>, rest: R) {
+        let mark = if head.starts_with(MARK) { MARK.len() } else { 0 };
+        let mut items = Items::new(head, mark, rest, self.limits.max_item);
         let mut streams = Streams::new(self.limits);
         while !self.sink.is_done()
             && let Some(item) = items.next()
@@ -464,12 +466,11 @@ fn is_record(head: &Head, bytes: &[u8]) -> bool {
 
 /// Skips a byte order mark, which is no JSON's business; returns its length.
 fn skip_mark(reader: &mut impl BufRead) -> u64 {
-    let mark = b"\xef\xbb\xbf";
-    let found = reader.fill_buf().is_ok_and(|bytes| bytes.starts_with(mark));
+    let found = reader.fill_buf().is_ok_and(|bytes| bytes.starts_with(MARK));
     if found {
-        reader.consume(mark.len());
+        reader.consume(MARK.len());
     }
-    if found { mark.len() as u64 } else { 0 }
+    if found { MARK.len() as u64 } else { 0 }
 }
 
 fn raw_record<'a>(head: &'a Head, bytes: &'a [u8], offset: u64) -> RawRecord<'a> {

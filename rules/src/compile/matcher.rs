@@ -13,8 +13,8 @@ use foldhash::{HashMap, HashMapExt as _};
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind as LiteralMatchKind};
 use regex_automata::meta;
 use regex_automata::nfa::thompson::WhichCaptures;
-use regex_automata::util::syntax;
 use regex_automata::{Input, MatchKind, PatternSet};
+use regex_syntax::hir::Hir;
 
 use super::{Predicate, PredicateId};
 use crate::sigma::{Expression, Part, Pattern, Shape, Test, fold};
@@ -135,8 +135,10 @@ fn length_bit(length: usize) -> u64 {
 #[derive(Debug, Default)]
 struct Regexes {
     expressions: Vec<(PredicateId, Expression)>,
-    /// Built when it is first asked; `None` inside: they are too many for one engine.
-    together: OnceLock<Option<meta::Regex>>,
+    /// Built when it is first asked about a text that is ASCII; `None` inside: they are too many for one engine.
+    for_ascii: OnceLock<Option<meta::Regex>>,
+    /// The same for any other text.
+    for_any: OnceLock<Option<meta::Regex>>,
 }
 
 impl Matcher {
@@ -342,7 +344,9 @@ impl Regexes {
         if self.expressions.is_empty() {
             return;
         }
-        if let Some(engine) = self.together.get_or_init(|| self.build()) {
+        let is_ascii = text.is_ascii();
+        let together = if is_ascii { &self.for_ascii } else { &self.for_any };
+        if let Some(engine) = together.get_or_init(|| self.build(is_ascii)) {
             let mut found = PatternSet::new(engine.pattern_len());
             engine.which_overlapping_matches(&Input::new(text), &mut found);
             found.iter().for_each(|pattern| hit(self.expressions[pattern.as_usize()].0));
@@ -355,25 +359,26 @@ impl Regexes {
         }
     }
 
-    fn build(&self) -> Option<meta::Regex> {
+    fn build(&self, for_ascii: bool) -> Option<meta::Regex> {
         if self.expressions.len() == 1 {
             return None;
         }
-        let patterns: Vec<&str> =
-            self.expressions.iter().map(|(_, expression)| expression.source()).collect();
+        let expressions = self.expressions.iter();
+        let parsed: Vec<Hir> =
+            expressions.map(|(_, expression)| expression.hir(for_ascii)).collect::<Option<_>>()?;
         meta::Regex::builder()
             .configure(
                 meta::Config::new()
                     // Every expression that matches is wanted, not the leftmost first.
                     .match_kind(MatchKind::All)
+                    .utf8_empty(!for_ascii)
                     .hybrid_cache_capacity(REGEX_CACHE)
                     // Where a text is not ASCII and an expression asks for the border of a word, the engine of last resort
                     // runs; it keeps room for what each group has captured in each of its states: 200 MB, for nothing.
                     .which_captures(WhichCaptures::None)
                     .nfa_size_limit(Some(ALL_REGEXES)),
             )
-            .syntax(syntax::Config::new().utf8(true))
-            .build_many(&patterns)
+            .build_many_from_hir(&parsed)
             .ok()
     }
 }

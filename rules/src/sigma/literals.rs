@@ -3,8 +3,14 @@
 //! Running hundreds of expressions on every value is slow, also as one engine: its states do not fit any cache.
 //! Most expressions need some plain text, though; that is looked for together with all other text, and the
 //! expression is run where it was found.
+//!
+//! This is read off the expression as it is written: what `\w` and `(?i)` stand for are tables of hundreds of
+//! characters, and to make them takes ten times as long as to see what lies between them.
 
-use regex_syntax::hir::{Class, Hir, HirKind};
+use regex_syntax::ast::{
+    Ast, ClassBracketed, ClassSet, ClassSetItem, Flag, Flags, FlagsItemKind, GroupKind, Repetition,
+    RepetitionKind, RepetitionRange,
+};
 
 use super::pattern::fold;
 
@@ -15,65 +21,172 @@ const MIN_LENGTH: usize = 3;
 
 /// Texts of which one has to stand, folded, in any folded text that the expression is found in. `None`: none
 /// that are worth looking for.
-pub(super) fn required(hir: &Hir) -> Option<Vec<String>> {
-    needed(hir).filter(|set| set.iter().all(|text| text.len() >= MIN_LENGTH))
+pub(super) fn required(ast: &Ast) -> Option<Vec<String>> {
+    let Found { exact, needed } = Reader { is_caseless: false }.read(ast);
+    let set = exact.map(|text| vec![text]).or(needed)?;
+    set.iter().all(|text| text.len() >= MIN_LENGTH).then_some(set)
 }
 
-/// The text that this stands for, if it is one and always the same when folded.
-fn exact(hir: &Hir) -> Option<String> {
-    match hir.kind() {
-        HirKind::Empty | HirKind::Look(_) => Some(String::new()),
-        HirKind::Literal(literal) => std::str::from_utf8(&literal.0).ok().map(fold),
-        HirKind::Class(Class::Unicode(class)) => {
-            // `[Aa]`: the same letter, folded. More characters than a letter has forms are no letter.
-            let mut all = class.iter().flat_map(|range| range.start()..=range.end());
-            let first = fold(all.next()?.encode_utf8(&mut [0; 4]));
-            let same = all.take(5).all(|c| fold(c.encode_utf8(&mut [0; 4])) == first);
-            let size: usize = class.iter().map(regex_syntax::hir::ClassUnicodeRange::len).sum();
-            (same && size <= 4).then_some(first)
+/// What a part of an expression comes to.
+#[derive(Default)]
+struct Found {
+    /// The text that it stands for, if it is one and always the same when folded.
+    exact: Option<String>,
+    /// Otherwise texts of which one has to be there.
+    needed: Option<Vec<String>>,
+}
+
+impl Found {
+    fn exact(text: impl Into<String>) -> Self {
+        Self { exact: Some(text.into()), needed: None }
+    }
+
+    fn needed(needed: Option<Vec<String>>) -> Self {
+        Self { exact: None, needed }
+    }
+
+    /// Nothing at all has to be there.
+    fn nothing() -> Self {
+        Self::default()
+    }
+
+    fn into_needed(self) -> Option<Vec<String>> {
+        match self.exact {
+            Some(text) => (!text.is_empty()).then(|| vec![text]),
+            None => self.needed,
         }
-        HirKind::Capture(capture) => exact(&capture.sub),
-        HirKind::Concat(parts) => parts.iter().map(exact).collect(),
-        HirKind::Class(Class::Bytes(_)) | HirKind::Repetition(_) | HirKind::Alternation(_) => None,
     }
 }
 
-fn needed(hir: &Hir) -> Option<Vec<String>> {
-    if let Some(text) = exact(hir) {
-        return (!text.is_empty()).then(|| vec![text]);
-    }
-    match hir.kind() {
-        HirKind::Capture(capture) => needed(&capture.sub),
-        HirKind::Repetition(repetition) if repetition.min > 0 => needed(&repetition.sub),
-        HirKind::Alternation(parts) => {
-            let mut all = Vec::new();
-            for part in parts {
-                all.extend(needed(part)?);
+/// Goes through an expression with the flags that hold where it is.
+struct Reader {
+    /// `(?i)`
+    is_caseless: bool,
+}
+
+impl Reader {
+    fn read(&mut self, ast: &Ast) -> Found {
+        match ast {
+            Ast::Empty(_) | Ast::Assertion(_) => Found::exact(""),
+            Ast::Flags(set) => {
+                self.flags(&set.flags);
+                Found::exact("")
             }
-            (all.len() <= MAX_SET).then_some(all)
-        }
-        HirKind::Concat(parts) => {
-            let mut sets: Vec<Vec<String>> = Vec::new();
-            let mut run = String::new();
-            for part in parts {
-                if let Some(text) = exact(part) {
-                    run.push_str(&text);
-                    continue;
+            Ast::Literal(literal) => self.one(literal.c).map_or_else(Found::nothing, Found::exact),
+            Ast::ClassBracketed(class) => {
+                self.class(class).map_or_else(Found::nothing, Found::exact)
+            }
+            Ast::Dot(_) | Ast::ClassUnicode(_) | Ast::ClassPerl(_) => Found::nothing(),
+            Ast::Repetition(repetition) => {
+                let found = self.read(&repetition.ast);
+                if is_optional(repetition) {
+                    Found::nothing()
+                } else {
+                    Found::needed(found.into_needed())
                 }
-                if !run.is_empty() {
-                    sets.push(vec![std::mem::take(&mut run)]);
+            }
+            Ast::Group(group) => {
+                let outside = self.is_caseless;
+                if let GroupKind::NonCapturing(flags) = &group.kind {
+                    self.flags(flags);
                 }
-                sets.extend(needed(part));
+                let found = self.read(&group.ast);
+                self.is_caseless = outside;
+                found
             }
-            if !run.is_empty() {
-                sets.push(vec![run]);
+            // A flag set in one branch holds in those behind it as well.
+            Ast::Alternation(alternation) => {
+                let all: Vec<Found> =
+                    alternation.asts.iter().map(|branch| self.read(branch)).collect();
+                let mut texts = Vec::new();
+                for found in all {
+                    let Some(needed) = found.into_needed() else { return Found::nothing() };
+                    texts.extend(needed);
+                }
+                Found::needed((texts.len() <= MAX_SET).then_some(texts))
             }
-            // The one that is found least often: its shortest text is the longest; of equals the smallest.
-            let shortest = |set: &Vec<String>| set.iter().map(String::len).min().unwrap_or(0);
-            sets.into_iter().max_by_key(|set| (shortest(set).min(8), std::cmp::Reverse(set.len())))
+            Ast::Concat(concat) => {
+                let parts: Vec<Found> = concat.asts.iter().map(|part| self.read(part)).collect();
+                one_after_the_other(parts)
+            }
         }
-        _ => None,
     }
+
+    fn flags(&mut self, flags: &Flags) {
+        let mut is_on = true;
+        for item in &flags.items {
+            match item.kind {
+                FlagsItemKind::Negation => is_on = false,
+                FlagsItemKind::Flag(Flag::CaseInsensitive) => self.is_caseless = is_on,
+                FlagsItemKind::Flag(_) => {}
+            }
+        }
+    }
+
+    /// What a character always folds to, in whichever case it comes.
+    fn one(&self, c: char) -> Option<String> {
+        // Letters beyond ASCII have more forms than one sees; and `ſ` is an `s` to expressions without regard to case.
+        let is_sure = !self.is_caseless || (c.is_ascii() && !matches!(c, 's' | 'S'));
+        is_sure.then(|| fold(c.encode_utf8(&mut [0; 4])))
+    }
+
+    /// `[Aa]`: the same letter, folded.
+    fn class(&self, class: &ClassBracketed) -> Option<String> {
+        let ClassSet::Item(item) = &class.kind else { return None };
+        if class.negated {
+            return None;
+        }
+        let one = |item: &ClassSetItem| match item {
+            ClassSetItem::Literal(literal) => self.one(literal.c),
+            _ => None,
+        };
+        match item {
+            ClassSetItem::Union(union) => {
+                let first = one(union.items.first()?)?;
+                union.items.iter().all(|item| one(item).as_ref() == Some(&first)).then_some(first)
+            }
+            item => one(item),
+        }
+    }
+}
+
+fn is_optional(repetition: &Repetition) -> bool {
+    match &repetition.op.kind {
+        RepetitionKind::ZeroOrOne | RepetitionKind::ZeroOrMore => true,
+        RepetitionKind::OneOrMore => false,
+        RepetitionKind::Range(range) => match range {
+            RepetitionRange::Exactly(least)
+            | RepetitionRange::AtLeast(least)
+            | RepetitionRange::Bounded(least, _) => *least == 0,
+        },
+    }
+}
+
+/// Parts that follow one another: texts side by side are one.
+fn one_after_the_other(parts: Vec<Found>) -> Found {
+    if parts.iter().all(|part| part.exact.is_some()) {
+        return Found::exact(parts.into_iter().filter_map(|part| part.exact).collect::<String>());
+    }
+    let mut sets: Vec<Vec<String>> = Vec::new();
+    let mut run = String::new();
+    for part in parts {
+        if let Some(text) = part.exact {
+            run.push_str(&text);
+            continue;
+        }
+        if !run.is_empty() {
+            sets.push(vec![std::mem::take(&mut run)]);
+        }
+        sets.extend(part.needed);
+    }
+    if !run.is_empty() {
+        sets.push(vec![run]);
+    }
+    // The one that is found least often: its shortest text is the longest; of equals the smallest.
+    let shortest = |set: &Vec<String>| set.iter().map(String::len).min().unwrap_or(0);
+    let best =
+        sets.into_iter().max_by_key(|set| (shortest(set).min(8), std::cmp::Reverse(set.len())));
+    Found::needed(best)
 }
 
 #[cfg(test)]
@@ -98,8 +211,8 @@ mod tests {
         ];
         for (expression, expected) in cases {
             let expected = expected.map(|set| set.iter().map(ToString::to_string).collect());
-            let hir = regex_syntax::parse(expression).unwrap();
-            assert_eq!(required(&hir), expected, "{expression}");
+            let ast = regex_syntax::ast::parse::Parser::new().parse(expression).unwrap();
+            assert_eq!(required(&ast), expected, "{expression}");
         }
     }
 

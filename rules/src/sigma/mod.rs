@@ -10,12 +10,14 @@
 //! | `detection` | search identifiers: maps, lists, keywords |
 //! | `modifier` | `field\|modifier\|…` → what to test |
 //! | `pattern` | wildcards and escapes |
+//! | `expression` | a regular expression, and what runs it |
 //! | `literals` | text that an expression cannot do without |
 //! | `condition` | `selection and not 1 of filter_*` |
 
 pub mod condition;
 mod correlation;
 mod detection;
+mod expression;
 mod filter;
 mod literals;
 mod meta;
@@ -28,8 +30,9 @@ pub mod yaml;
 
 pub use correlation::{Alias, Bound, Correlation, CorrelationCondition, CorrelationKind};
 pub use detection::{Item, Search};
+pub use expression::Expression;
 pub use filter::{Filter, Reference};
 pub use meta::{Meta, Related, Status};
 pub use pattern::{Part, Pattern, fold};
 pub use rule::{Documents, Lists, Rule, Selection, parse};
-pub use test::{Comparison, Expression, Number, Shape, Test, TimePart};
+pub use test::{Comparison, Number, Shape, Test, TimePart};

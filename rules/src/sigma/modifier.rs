@@ -6,11 +6,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use ipnet::IpNet;
 
+use super::expression::{BadExpression, Expression, REGEX_SIZE};
 use super::pattern::Pattern;
 use super::rule::Lists;
-use super::test::{
-    BadExpression, Comparison, Expression, Number, REGEX_SIZE, Shape, Test, TimePart,
-};
+use super::test::{Comparison, Number, Shape, Test, TimePart};
 use super::yaml::{self, Node, Value};
 use crate::diagnostic::Source;
 

@@ -1,19 +1,12 @@
 //! What is tested of one value.
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
 
 use ipnet::IpNet;
 use jiff::fmt::temporal::Pieces;
-use regex_automata::meta;
-use regex_automata::nfa::thompson::pikevm::PikeVM;
-use regex_automata::nfa::thompson::{self, BuildError, NFA};
-use regex_automata::util::syntax;
-use regex_syntax::hir::{Class, Hir, HirKind};
 
-use super::literals;
+use super::expression::Expression;
 use super::pattern::{Part, Pattern, fold};
 
 /// A number of a rule: whole numbers exactly, others as floating point (its bits, to be hashable).
@@ -177,144 +170,6 @@ impl TimePart {
     }
 }
 
-/// A regular expression. Two are equal if they are written alike.
-///
-/// When it is read it is only parsed, and its size estimated: building what runs it takes a hundred times as long, and
-/// most rules are for what never happens. That is built when it is first asked.
-#[derive(Clone, Debug)]
-pub struct Expression {
-    source: Arc<str>,
-    engine: Arc<OnceLock<Engine>>,
-    /// Texts of which one has to stand, folded, in whatever it is found in. Known when it is first asked.
-    required: Arc<OnceLock<Option<Vec<String>>>>,
-}
-
-#[derive(Debug)]
-enum Engine {
-    Fast(meta::Regex),
-    /// What the automaton alone can do: slow, in bounded time as well.
-    Plain(PikeVM),
-}
-
-/// Why an expression is refused.
-#[derive(Debug)]
-pub(super) enum BadExpression {
-    Syntax(Box<regex_syntax::Error>),
-    /// It needs more than [`REGEX_SIZE`].
-    TooLarge,
-    Other(Box<BuildError>),
-}
-
-impl Expression {
-    pub(super) fn new(source: &str) -> Result<Self, BadExpression> {
-        let hir =
-            regex_syntax::parse(source).map_err(|error| BadExpression::Syntax(Box::new(error)))?;
-        if states(&hir).saturating_mul(STATE_SIZE) > REGEX_SIZE {
-            // The estimate is a generous one: now it has to be known.
-            automaton(source, REGEX_SIZE).map_err(|error| match error.size_limit() {
-                Some(_) => BadExpression::TooLarge,
-                None => BadExpression::Other(error),
-            })?;
-        }
-        let required = OnceLock::from(literals::required(&hir));
-        Ok(Self { source: source.into(), engine: Arc::default(), required: Arc::new(required) })
-    }
-
-    /// One that has been parsed before, of a rule that ships: to parse the five hundred of the pack takes as long as all else that a
-    /// function does to begin.
-    pub(super) fn known(source: &str) -> Self {
-        Self { source: source.into(), engine: Arc::default(), required: Arc::default() }
-    }
-
-    /// Texts of which one has to stand, folded, in any folded text that it is found in; `None`: none that are
-    /// worth looking for.
-    pub fn required(&self) -> Option<&[String]> {
-        let needed = || literals::required(&regex_syntax::parse(&self.source).ok()?);
-        self.required.get_or_init(needed).as_deref()
-    }
-
-    /// The same, where it does not matter what is wrong with it.
-    #[cfg(test)]
-    pub(crate) fn parse(source: &str) -> Option<Self> {
-        Self::new(source).ok()
-    }
-
-    /// Is it found in the text?
-    pub fn is_match(&self, text: &str) -> bool {
-        match self.engine.get_or_init(|| self.build()) {
-            Engine::Fast(regex) => regex.is_match(text),
-            Engine::Plain(vm) => vm.is_match(&mut vm.create_cache(), text),
-        }
-    }
-
-    fn build(&self) -> Engine {
-        let fast = meta::Regex::builder()
-            // The other direction's automaton may be larger.
-            .configure(meta::Config::new().nfa_size_limit(Some(4 * REGEX_SIZE)))
-            .syntax(syntax::Config::new().utf8(true))
-            .build(&self.source);
-        match fast {
-            Ok(regex) => Engine::Fast(regex),
-            Err(error) => match automaton(&self.source, 4 * REGEX_SIZE).map(PikeVM::new_from_nfa) {
-                Ok(Ok(vm)) => Engine::Plain(vm),
-                // What was small enough when it was read is so now, with room to spare.
-                _ => unreachable!("{error}"),
-            },
-        }
-    }
-
-    /// As it is written, flags in front.
-    pub fn source(&self) -> &str {
-        &self.source
-    }
-}
-
-impl PartialEq for Expression {
-    fn eq(&self, other: &Self) -> bool {
-        self.source == other.source
-    }
-}
-
-impl Eq for Expression {}
-
-impl Hash for Expression {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.source.hash(state);
-    }
-}
-
-/// The automaton of an expression.
-fn automaton(source: &str, limit: usize) -> Result<NFA, Box<BuildError>> {
-    thompson::Compiler::new()
-        .syntax(syntax::Config::new().utf8(true))
-        .configure(thompson::Config::new().utf8(true).nfa_size_limit(Some(limit)))
-        .build(source)
-        .map_err(Box::new)
-}
-
-/// What a state takes, generously, in bytes.
-const STATE_SIZE: usize = 40;
-
-/// States that an expression comes to, at most.
-fn states(hir: &Hir) -> usize {
-    match hir.kind() {
-        HirKind::Empty | HirKind::Look(_) => 1,
-        HirKind::Literal(literal) => literal.0.len() + 1,
-        // Each range of characters is a few ranges of bytes.
-        HirKind::Class(Class::Unicode(class)) => 1 + 8 * class.ranges().len(),
-        HirKind::Class(Class::Bytes(class)) => 1 + class.ranges().len(),
-        HirKind::Capture(capture) => 2 + states(&capture.sub),
-        HirKind::Repetition(repetition) => {
-            let times = repetition.max.unwrap_or(repetition.min + 1).max(1);
-            let times = usize::try_from(times).unwrap_or(usize::MAX);
-            states(&repetition.sub).saturating_add(2).saturating_mul(times)
-        }
-        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
-            parts.iter().fold(1, |sum, part| sum.saturating_add(states(part)))
-        }
-    }
-}
-
 /// One test of one value. Two tests that are equal are the same test, and done once.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Test {
@@ -354,10 +209,6 @@ pub enum Test {
         shape: Shape,
     },
 }
-
-/// Upper bound on what a compiled expression may take, in bytes: a repetition such as `(a{1000}){1000}`
-/// is refused, not tried.
-pub(crate) const REGEX_SIZE: usize = 8 << 20;
 
 impl Test {
     /// Does `value`, the text of a scalar, pass? The plain definition, one test at a time: the oracle that
