@@ -215,7 +215,23 @@ fn three_times_to_three_functions_in_any_order_is_once() {
             functions[function].log()
         );
     }
-    // The same as files.
+    // Put together; what is there stays what it is, for who keeps what was read as well.
+    let compact = json!({"task": "compact", "since": "3650d", "min_files": 2});
+    let (kind, body) = functions[1].invoke(&compact);
+    let log = functions[1].log();
+    assert!(kind == "response" && body["replaced"].as_u64() >= Some(8), "{body} {log}");
+    for function in [0, 2] {
+        let (kind, body) = functions[function].invoke(&sweep);
+        let log = functions[function].log();
+        assert_eq!(
+            (kind.as_str(), &body["new"], &body["sessions"]),
+            ("response", &0.into(), &18.into()),
+            "{log}"
+        );
+        assert!(!log.contains("facts are not kept"), "{log}");
+    }
+    let (_, body) = functions[2].invoke(&compact);
+    assert_eq!((&body["replaced"], &body["removed"]), (&0.into(), &0.into()));
     assert!(functions[0].log().contains("\"trace_id\":\"Root=1-5759e988"));
     assert!(
         functions.iter().map(|function| function.metric("Artifacts")).sum::<f64>() >= 3.0 * 79.0

@@ -59,6 +59,7 @@ pub(crate) fn run(args: &CompactArgs) -> Result<Outcome, Failure> {
     let options = Options {
         since: Some(period.first),
         until: period.end.yesterday().ok(),
+        remove_since: None,
         now,
         min_files: args.min_files,
         keep: args.keep,

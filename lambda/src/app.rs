@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use ingest::source::Bucket;
 use ingest::{Limits, Problem, ProblemKind};
+use jiff::SignedDuration;
+use jiff::tz::TimeZone;
 use pipeline::alerts::{self, Of};
+use pipeline::compact;
 use pipeline::ingest::{Artifact, Observer, Options, Outcome, quarantine};
 use pipeline::report as monthly;
 use pipeline::sweep;
@@ -64,7 +67,7 @@ impl Failure {
 
 impl App {
     pub(crate) fn open(config: Config, log: &Log) -> Result<Self, DeskError> {
-        let store = Store::open(&config.store)?;
+        let store = Store::open(&config.store)?.keeping(config.cache);
         let desk = Desk::open(&config, &store, log)?;
         Ok(Self { config, store, desk, buckets: Mutex::default() })
     }
@@ -79,6 +82,9 @@ impl App {
         match recognise(event).map_err(|error| Failure::Event(error.to_string()))? {
             Event::Work(work) => self.work(work, stop, log),
             Event::Task(Task::Sweep { since }) => self.sweep(since.as_deref(), log),
+            Event::Task(Task::Compact { since, min_files }) => {
+                self.compact(since.as_deref(), min_files, log)
+            }
             Event::Task(Task::Report { period, out, replace }) => {
                 self.report(period.as_deref().unwrap_or("last-month"), out, replace, log)
             }
@@ -87,12 +93,7 @@ impl App {
 
     fn sweep(&self, since: Option<&str>, log: &Log) -> Result<Value, Failure> {
         let now = clock::now();
-        let back = match since {
-            None => self.config.sweep_since,
-            Some(text) => parse_age(text).ok_or_else(|| {
-                Failure::Event(format!("`since` is `{text}`; it has to be an age such as 3d"))
-            })?,
-        };
+        let back = age(since)?.unwrap_or(self.config.sweep_since);
         let since = now.checked_sub(back).ok();
         let orders = self.desk.orders(&self.config, &self.store, log);
         let grace = Grace { upload: self.config.grace, ..Grace::default() };
@@ -109,6 +110,10 @@ impl App {
         for notice in &summary.notices {
             log.line(Severity::Warn, notice, json!({}));
         }
+        if let Err(error) = self.store.forget_unread() {
+            let what = "facts are not kept in /tmp: the next sweep reads them from the bucket";
+            log.line(Severity::Warn, what, json!({"reason": error.to_string()}));
+        }
         #[expect(clippy::cast_precision_loss, reason = "counts are small")]
         let count = |count: u64| vec![count as f64];
         self.measure(&[
@@ -120,6 +125,34 @@ impl App {
         let mut answer = serde_json::to_value(&summary).unwrap_or_default();
         answer["alerts"] = serde_json::to_value(&told).unwrap_or_default();
         log.line(Severity::Info, "swept", answer.clone());
+        Ok(answer)
+    }
+
+    fn compact(
+        &self,
+        since: Option<&str>,
+        min_files: Option<usize>,
+        log: &Log,
+    ) -> Result<Value, Failure> {
+        const DAY: SignedDuration = SignedDuration::from_hours(24);
+        let now = clock::now();
+        let back = age(since)?.unwrap_or(self.config.sweep_since.saturating_add(DAY));
+        let since = |back: SignedDuration| {
+            now.checked_sub(back).ok().map(|since| since.to_zoned(TimeZone::UTC).date())
+        };
+        let options = compact::Options {
+            since: since(back),
+            until: None,
+            // What one run replaced a later one removes, though it may be late.
+            remove_since: since(back.saturating_add(DAY * 7)),
+            now,
+            min_files: min_files.unwrap_or(8),
+            keep: SignedDuration::from_hours(1),
+            is_trial: false,
+        };
+        let summary = compact::compact(&self.store, &options)?;
+        let answer = serde_json::to_value(summary).unwrap_or_default();
+        log.line(Severity::Info, "compacted", answer.clone());
         Ok(answer)
     }
 
@@ -284,6 +317,13 @@ impl App {
         log.line(Severity::Info, "ingested", said.clone());
         respond(answer, &items, &failed, said)
     }
+}
+
+/// The age that a task names.
+fn age(text: Option<&str>) -> Result<Option<SignedDuration>, Failure> {
+    let wrong =
+        |text| Failure::Event(format!("`since` is `{text}`; it has to be an age such as 3d"));
+    text.map(|text| parse_age(text).ok_or_else(|| wrong(text))).transpose()
 }
 
 fn tell_of_alerts(told: &alerts::Summary, log: &Log) {

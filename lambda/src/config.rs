@@ -43,6 +43,7 @@ pub(crate) struct Config {
     pub(crate) grace: SignedDuration,
     pub(crate) sweep_since: SignedDuration,
     pub(crate) max_inflated: u64,
+    pub(crate) cache: u64,
     pub(crate) zone: TimeZone,
     pub(crate) log: Severity,
     pub(crate) namespace: String,
@@ -51,7 +52,7 @@ pub(crate) struct Config {
 
 /// Every variable that is read, with what it means: the documentation is held to this list by a test.
 #[cfg(test)]
-const VARIABLES: [(&str, &str); 12] = [
+const VARIABLES: [(&str, &str); 13] = [
     ("SSM_AUDIT_STORE", "the store: s3://bucket/prefix"),
     (
         "SSM_AUDIT_RULES",
@@ -71,6 +72,10 @@ const VARIABLES: [(&str, &str); 12] = [
     ),
     ("SSM_AUDIT_SWEEP_SINCE", "how far back a sweep looks; default: 3d"),
     ("SSM_AUDIT_MAX_INFLATED", "bytes that an object may inflate to; default: 4294967296"),
+    (
+        "SSM_AUDIT_CACHE",
+        "bytes of facts that are kept in /tmp for the next sweep; default: 268435456",
+    ),
     ("SSM_AUDIT_LOG", "error, warn, info or debug; default: info"),
     ("SSM_AUDIT_METRICS_NAMESPACE", "namespace of the metrics; default: ssm-audit"),
 ];
@@ -159,14 +164,15 @@ impl Config {
         };
         let (grace, sweep_since) =
             (age("SSM_AUDIT_GRACE", "1h"), age("SSM_AUDIT_SWEEP_SINCE", "3d"));
-        let max_inflated = get("SSM_AUDIT_MAX_INFLATED")
-            .map_or(Ok(4 << 30), |text| text.parse::<u64>().map_err(|_| text));
-        let max_inflated = max_inflated.unwrap_or_else(|text| {
-            wrong.push(format!(
-                "SSM_AUDIT_MAX_INFLATED is `{text}`; it has to be a number of bytes"
-            ));
-            0
-        });
+        let mut bytes = |name: &str, usual: u64| {
+            let Some(text) = get(name) else { return usual };
+            text.parse().unwrap_or_else(|_| {
+                wrong.push(format!("{name} is `{text}`; it has to be a number of bytes"));
+                0
+            })
+        };
+        let (max_inflated, cache) =
+            (bytes("SSM_AUDIT_MAX_INFLATED", 4 << 30), bytes("SSM_AUDIT_CACHE", 256 << 20));
         let log = match get("SSM_AUDIT_LOG").as_deref() {
             Some("error") => Severity::Error,
             Some("warn") => Severity::Warn,
@@ -194,6 +200,7 @@ impl Config {
             grace,
             sweep_since,
             max_inflated,
+            cache,
             zone,
             log,
             namespace: get("SSM_AUDIT_METRICS_NAMESPACE").unwrap_or_else(|| "ssm-audit".to_owned()),
@@ -247,11 +254,12 @@ mod tests {
             ("SSM_AUDIT_GRACE", "soon"),
             ("SSM_AUDIT_SWEEP_SINCE", "-3d"),
             ("SSM_AUDIT_MAX_INFLATED", "4 GB"),
+            ("SSM_AUDIT_CACHE", "much"),
             ("SSM_AUDIT_LOG", "loud"),
             ("SSM_AUDIT_TIMEZONE", "Mars/Olympus"),
         ])
         .unwrap_err();
-        assert_eq!(wrong.len(), 11, "{wrong:#?}");
+        assert_eq!(wrong.len(), 12, "{wrong:#?}");
         let both = [
             ("SSM_AUDIT_STORE", "s3://b"),
             ("SSM_AUDIT_ROUTES", "s3://b/r.yml"),

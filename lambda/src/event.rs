@@ -35,6 +35,13 @@ pub(crate) enum Task {
         /// An age such as `3d`, instead of the environment's.
         since: Option<String>,
     },
+    /// `compact`
+    Compact {
+        /// An age such as `4d`: days from before are left alone. Default: what a sweep reads, and a day.
+        since: Option<String>,
+        /// Days with fewer files are left alone; default: 8.
+        min_files: Option<usize>,
+    },
     /// `report`
     Report {
         /// Of when: `2026-10` …; without one the last month.
@@ -433,6 +440,11 @@ mod tests {
     fn a_task_is_a_task() {
         let sweep = recognise(&json!({"task": "sweep"})).unwrap();
         assert!(matches!(sweep, Event::Task(Task::Sweep { since: None })));
+        let compact = recognise(&json!({"task": "compact", "since": "2d"})).unwrap();
+        let two_days = Some("2d".to_owned());
+        assert!(
+            matches!(compact, Event::Task(Task::Compact { since, min_files: None }) if since == two_days)
+        );
         let report = recognise(&json!({"task": "report", "period": "2026-10"})).unwrap();
         let october = Some("2026-10".to_owned());
         let expected = Task::Report { period: october, out: None, replace: false };

@@ -11,7 +11,7 @@
 //! ([`Store::files`]). What was replaced is removed an hour later, when nobody reads by an old listing any more. Only what the
 //! ledger has is taken: an artifact that is not there yet is read again, and its file is written again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
@@ -30,6 +30,8 @@ pub struct Options {
     pub since: Option<Date>,
     /// To this day.
     pub until: Option<Date>,
+    /// What was replaced is removed from this day on; without one, wherever it lies.
+    pub remove_since: Option<Date>,
     /// The time that it is.
     pub now: Timestamp,
     /// A day with fewer files is left alone.
@@ -64,40 +66,36 @@ const LEASE: SignedDuration = SignedDuration::from_hours(1);
 
 /// Compacts the days of a store.
 pub fn compact(store: &Store, options: &Options) -> Result<Summary, StoreError> {
-    let ledger: BTreeSet<String> = store
-        .list("ledger")?
-        .into_iter()
-        .filter_map(|entry| {
-            let name = entry.path.rsplit('/').next()?;
-            name.strip_suffix(".json").map(str::to_owned)
-        })
-        .collect();
     let mut summary = Summary::default();
-    table::<Activity>(store, options, &ledger, &mut summary)?;
-    table::<Transcript>(store, options, &ledger, &mut summary)?;
-    table::<CommandRow>(store, options, &ledger, &mut summary)?;
-    table::<MatchRow>(store, options, &ledger, &mut summary)?;
-    table::<FindingRow>(store, options, &ledger, &mut summary)?;
+    table::<Activity>(store, options, &mut summary)?;
+    table::<Transcript>(store, options, &mut summary)?;
+    table::<CommandRow>(store, options, &mut summary)?;
+    table::<MatchRow>(store, options, &mut summary)?;
+    table::<FindingRow>(store, options, &mut summary)?;
     Ok(summary)
 }
 
 fn table<R: Row>(
     store: &Store,
     options: &Options,
-    ledger: &BTreeSet<String>,
     summary: &mut Summary,
 ) -> Result<(), StoreError> {
     remove::<R>(store, options, summary)?;
     let mut days: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
     for file in store.files::<R>(options.since, options.until)? {
-        let Some((folder, name)) = file.path.rsplit_once('/') else { continue };
-        if is_whole(name, ledger) {
-            days.entry(folder.to_owned()).or_default().push(file);
-        }
+        let Some((folder, _)) = file.path.rsplit_once('/') else { continue };
+        days.entry(folder.to_owned()).or_default().push(file);
     }
-    for (folder, files) in days {
+    for (folder, mut files) in days {
         summary.days += 1;
-        if files.len() < options.min_files.max(2) {
+        let are_few = |files: &[Entry]| files.len() < options.min_files.max(2);
+        if are_few(&files) {
+            continue;
+        }
+        // Asked by name: a ledger has an entry for every artifact of years.
+        let ledger = store.having(files.iter().filter_map(ledger_of).collect())?;
+        files.retain(|file| ledger_of(file).is_none_or(|entry| ledger.contains(&entry)));
+        if are_few(&files) {
             continue;
         }
         if options.is_trial {
@@ -124,13 +122,13 @@ fn table<R: Row>(
     Ok(())
 }
 
-/// Will nobody write this file again? What an artifact became will not when the ledger has it; what a sweep found has a name of its
-/// own each time.
-fn is_whole(name: &str, ledger: &BTreeSet<String>) -> bool {
-    let Some(stem) = name.strip_suffix(".parquet") else { return false };
-    let id = stem.split('-').next().unwrap_or_default();
+/// The entry of the ledger without which this file may be written again; `None`: nobody will. What an artifact became is whole
+/// when the ledger has it; what a sweep found has a name of its own each time.
+fn ledger_of(file: &Entry) -> Option<String> {
+    let name = file.path.rsplit('/').next()?;
+    let id = name.strip_suffix(".parquet")?.split('-').next()?;
     let is_artifact = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-    !is_artifact || ledger.contains(id)
+    is_artifact.then(|| crate::ingest::ledger(id))
 }
 
 /// Files, as many together as become one; one alone stays what it is.
@@ -244,7 +242,7 @@ fn remove<R: Row>(
     options: &Options,
     summary: &mut Summary,
 ) -> Result<(), StoreError> {
-    let (notes, there) = store.compacted::<R>()?;
+    let (notes, there) = store.compacted::<R>(options.remove_since)?;
     let mut last: BTreeMap<String, Timestamp> = BTreeMap::new();
     for note in &notes {
         let time = last.entry(note.into.clone()).or_insert(note.time);
@@ -307,6 +305,7 @@ mod tests {
         Options {
             since: None,
             until: None,
+            remove_since: None,
             now: now.parse().unwrap(),
             min_files: 8,
             keep: SignedDuration::from_hours(1),

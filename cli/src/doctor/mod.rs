@@ -61,7 +61,9 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<Outcome, Failure> {
     let config = aws::config();
     let regions =
         if args.region.is_empty() { vec![aws::region().to_string()] } else { args.region.clone() };
-    let (mut all, mut logs) = (Vec::new(), preferences::Logs::default());
+    let mut all = Vec::new();
+    let mut logs: Vec<buckets::Logs> =
+        args.bucket.iter().cloned().map(buckets::Logs::bucket).collect();
     for region in &regions {
         let ssm = aws_sdk_ssm::config::Builder::from(config).region(Region::new(region.clone()));
         let ssm = aws_sdk_ssm::Client::from_conf(ssm.build());
@@ -74,15 +76,14 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<Outcome, Failure> {
         }
         all.extend(here);
     }
-    let mut buckets = args.bucket.clone();
-    buckets.extend(logs.buckets);
-    all.extend(trails::check(&aws_sdk_cloudtrail::Client::new(config), &mut buckets).all);
-    buckets.sort();
-    buckets.dedup();
+    all.extend(trails::check(&aws_sdk_cloudtrail::Client::new(config), &mut logs).all);
+    logs.sort();
+    logs.dedup();
     let s3 =
         aws_sdk_s3::config::Builder::from(config).force_path_style(config.endpoint_url().is_some());
     let s3 = aws_sdk_s3::Client::from_conf(s3.build());
-    all.extend(buckets::check(&s3, &buckets, args.function.as_deref()).all);
+    let are_all = all.iter().all(|check| check.state != State::Unknown);
+    all.extend(buckets::check(&s3, &logs, are_all, args.function.as_deref()).all);
     if let Some(name) = &args.function {
         all.extend(function::check(&aws_sdk_lambda::Client::new(config), name).all);
     }

@@ -5,18 +5,13 @@ use aws_sdk_ssm::error::SdkError;
 use aws_sdk_ssm::types::DocumentKeyValuesFilter;
 use serde_json::Value;
 
+use super::buckets::Logs;
 use super::check::{Checks, State};
 
 /// The document that holds a region's preferences.
 pub(crate) const PREFERENCES: &str = "SSM-SessionManagerRunShell";
 
-/// Where sessions go, as the documents say.
-#[derive(Debug, Default)]
-pub(crate) struct Logs {
-    pub(crate) buckets: Vec<String>,
-}
-
-pub(crate) fn check(client: &Client, logs: &mut Logs) -> Checks {
+pub(crate) fn check(client: &Client, logs: &mut Vec<Logs>) -> Checks {
     let mut checks = Checks::new("preferences");
     let get = client.get_document().name(PREFERENCES);
     match aws::runtime().block_on(get.send()) {
@@ -37,7 +32,7 @@ pub(crate) fn check(client: &Client, logs: &mut Logs) -> Checks {
 }
 
 /// Documents of the account's own: each can be named in `StartSession`, and its logging counts, not that of the preferences.
-pub(crate) fn documents(client: &Client, logs: &mut Logs) -> Checks {
+pub(crate) fn documents(client: &Client, logs: &mut Vec<Logs>) -> Checks {
     let mut checks = Checks::new("documents");
     let filter =
         |key: &str, value: &str| DocumentKeyValuesFilter::builder().key(key).values(value).build();
@@ -103,12 +98,13 @@ fn flag(inputs: &Value, name: &str) -> Option<bool> {
     }
 }
 
-fn preferences(document: &Value, checks: &mut Checks, logs: &mut Logs) {
+fn preferences(document: &Value, checks: &mut Checks, logs: &mut Vec<Logs>) {
     let none = Value::Null;
     let inputs = document.get("inputs").unwrap_or(&none);
     let bucket = text(inputs, "s3BucketName");
     let group = text(inputs, "cloudWatchLogGroupName");
-    logs.buckets.extend(bucket.map(str::to_owned));
+    let prefix = text(inputs, "s3KeyPrefix");
+    logs.extend(bucket.map(|bucket| Logs::transcripts(bucket, prefix)));
     match (bucket, group) {
         (None, None) => checks.fail(
             "logging",
@@ -120,7 +116,7 @@ fn preferences(document: &Value, checks: &mut Checks, logs: &mut Logs) {
             format!("sessions go to the log group {group} only, without the escape sequences that commands are best told by"),
             mend("s3BucketName", "my-session-logs"),
         ),
-        (Some(bucket), _) => checks.ok("logging", format!("sessions go to s3://{bucket}/{}", text(inputs, "s3KeyPrefix").unwrap_or_default())),
+        (Some(bucket), _) => checks.ok("logging", format!("sessions go to s3://{bucket}/{}", prefix.unwrap_or_default())),
     }
     if bucket.is_some() {
         match flag(inputs, "s3EncryptionEnabled") {
@@ -208,7 +204,7 @@ fn preferences(document: &Value, checks: &mut Checks, logs: &mut Logs) {
 }
 
 /// A document of one's own.
-fn custom(name: &str, content: &str, checks: &mut Checks, logs: &mut Logs) {
+fn custom(name: &str, content: &str, checks: &mut Checks, logs: &mut Vec<Logs>) {
     let document = match parse(content) {
         Ok(document) => document,
         Err(reason) => {
@@ -227,7 +223,8 @@ fn custom(name: &str, content: &str, checks: &mut Checks, logs: &mut Logs) {
     let none = Value::Null;
     let inputs = document.get("inputs").unwrap_or(&none);
     let bucket = text(inputs, "s3BucketName");
-    logs.buckets.extend(bucket.map(str::to_owned));
+    let prefix = text(inputs, "s3KeyPrefix");
+    logs.extend(bucket.map(|bucket| Logs::transcripts(bucket, prefix)));
     if bucket.is_none() && text(inputs, "cloudWatchLogGroupName").is_none() {
         checks.fail(
             name,
@@ -245,7 +242,7 @@ mod tests {
 
     fn states(content: &str) -> Vec<(String, State)> {
         let mut checks = Checks::new("preferences");
-        preferences(&parse(content).unwrap(), &mut checks, &mut Logs::default());
+        preferences(&parse(content).unwrap(), &mut checks, &mut Vec::new());
         checks.all.into_iter().map(|check| (check.subject, check.state)).collect()
     }
 
@@ -264,7 +261,7 @@ mod tests {
     fn a_document_of_ones_own_may_get_round_logging() {
         let state = |content: &str| {
             let mut checks = Checks::new("documents");
-            custom("mine", content, &mut checks, &mut Logs::default());
+            custom("mine", content, &mut checks, &mut Vec::new());
             checks.all[0].state
         };
         assert_eq!(state(r#"{"sessionType": "Standard_Stream", "inputs": {}}"#), State::Fail);

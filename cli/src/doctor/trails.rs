@@ -3,10 +3,11 @@
 use aws_sdk_cloudtrail::Client;
 use aws_sdk_cloudtrail::types::{ReadWriteType, Trail};
 
+use super::buckets::Logs;
 use super::check::Checks;
 
-/// The buckets that trails write to are added to `buckets`.
-pub(crate) fn check(client: &Client, buckets: &mut Vec<String>) -> Checks {
+/// Where trails write to is added to `logs`.
+pub(crate) fn check(client: &Client, logs: &mut Vec<Logs>) -> Checks {
     let mut checks = Checks::new("trail");
     let trails = match aws::runtime().block_on(client.describe_trails().send()) {
         Ok(found) => found.trail_list.unwrap_or_default(),
@@ -17,7 +18,8 @@ pub(crate) fn check(client: &Client, buckets: &mut Vec<String>) -> Checks {
     };
     let mut covers = false;
     for trail in &trails {
-        buckets.extend(trail.s3_bucket_name().map(str::to_owned));
+        let prefix = trail.s3_key_prefix();
+        logs.extend(trail.s3_bucket_name().map(|bucket| Logs::trail(bucket, prefix)));
         covers |= one(client, trail, &mut checks);
     }
     if !covers {

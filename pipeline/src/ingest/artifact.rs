@@ -205,7 +205,7 @@ pub(super) fn id(name: &str, version: &str) -> String {
 }
 
 /// Where the ledger says that an artifact has been read to its end.
-pub(super) fn ledger(id: &str) -> String {
+pub(crate) fn ledger(id: &str) -> String {
     format!("ledger/{}/{id}.json", &id[..2])
 }
 

@@ -29,14 +29,12 @@ use report::store::{FindingRow, Store, StoreError};
 use rules::{Evaluator, RuleSet};
 use serde::Serialize;
 
+pub(crate) use self::artifact::ledger;
 pub use self::artifact::{Artifact, local};
 pub use self::checkpoint::Checkpoint;
 pub use self::opened::Opened;
 pub(crate) use self::rows::{finding as finding_row, matched as match_row};
 pub use self::sources::{Asked, Far, SourceError, Troubles, far};
-
-/// The fields of an event of a transcript that are known for certain only with the session.
-pub(crate) const OF_THE_SESSION: [&str; 2] = ["calendar.", "session."];
 
 /// How to ingest.
 #[derive(Clone, Debug)]
@@ -176,15 +174,12 @@ where
     I::IntoIter: Send,
 {
     let artifacts = std::sync::Mutex::new(artifacts.into_iter());
-    let deferred: Vec<bool> =
-        (0..set.rules().len()).map(|rule| set.names_any(rule, &OF_THE_SESSION)).collect();
     let jobs = options.jobs.max(1);
     let (send, receive) = sync_channel::<(usize, Told)>(jobs * 4);
     let stopped = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for _ in 0..jobs {
-            let (send, artifacts, deferred, stopped) =
-                (send.clone(), &artifacts, &deferred, &stopped);
+            let (send, artifacts, stopped) = (send.clone(), &artifacts, &stopped);
             scope.spawn(move || {
                 let mut evaluator = Evaluator::new(set);
                 while stopped.load(Ordering::Relaxed) == 0 {
@@ -197,7 +192,7 @@ where
                         if options.stop.load(Ordering::Relaxed) {
                             return given_back(&name);
                         }
-                        one(artifact, store, set, deferred, options, &mut evaluator)
+                        one(artifact, store, set, options, &mut evaluator)
                     }));
                     let told = told.unwrap_or_else(|_| {
                         evaluator = Evaluator::new(set);
@@ -362,7 +357,6 @@ fn one<'e>(
     artifact: Artifact,
     store: &Store,
     set: &'e RuleSet,
-    deferred: &[bool],
     options: &Options,
     evaluator: &mut Evaluator<'e>,
 ) -> Told {
@@ -383,7 +377,7 @@ fn one<'e>(
         Err(error) => return unread(error),
     };
     let id = artifact.id();
-    let ledger = artifact::ledger(&id);
+    let ledger = ledger(&id);
     match store.has(&ledger) {
         Ok(true) => return Told::Known,
         Ok(false) => {}
@@ -393,8 +387,7 @@ fn one<'e>(
         Ok(opened) => opened,
         Err(error) => return unread(error),
     };
-    let mut reading =
-        reading::Reading::new(store, set, deferred, options, evaluator, &artifact, &id);
+    let mut reading = reading::Reading::new(store, set, options, evaluator, &artifact, &id);
     let opened =
         ingest::open(Arc::clone(&name), Box::new(reader) as Box<dyn Read>, &options.limits);
     let counts = match opened {

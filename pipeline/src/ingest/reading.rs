@@ -81,7 +81,6 @@ pub(super) struct Written {
 pub(super) struct Reading<'a, 'e> {
     store: &'a Store,
     set: &'e RuleSet,
-    deferred: &'a [bool],
     options: &'a Options,
     examiner: Examiner<'a, 'e>,
     artifact: &'a Identified,
@@ -104,7 +103,6 @@ impl<'a, 'e> Reading<'a, 'e> {
     pub(super) fn new(
         store: &'a Store,
         set: &'e RuleSet,
-        deferred: &'a [bool],
         options: &'a Options,
         evaluator: &'a mut Evaluator<'e>,
         artifact: &'a Identified,
@@ -113,7 +111,6 @@ impl<'a, 'e> Reading<'a, 'e> {
         Self {
             store,
             set,
-            deferred,
             options,
             examiner: Examiner::new(set, evaluator, options.masker),
             artifact,
@@ -305,10 +302,10 @@ impl Sink for Reading<'_, '_> {
         let session = Arc::new(session_of(head, &BTreeMap::new()));
         let time = command.time.or(head.first_event);
         let mut found = Vec::new();
-        let deferred = self.deferred;
-        let began = self.time();
+        let (set, began) = (self.set, self.time());
         self.examiner.command(head, &command, &session, time, |judged| {
-            if !deferred[judged.rule] {
+            // What asks about the session waits for the sweep, which knows it.
+            if !set.names_added(judged.rule) {
                 found.push(judged);
             }
         });
@@ -326,9 +323,10 @@ impl Sink for Reading<'_, '_> {
         let session = Arc::new(session_of(head, &BTreeMap::new()));
         let time = head.first_event.or(head.ended);
         let mut found = Vec::new();
-        let deferred = self.deferred;
+        let set = self.set;
         self.examiner.transcript(head, &session, time, |judged| {
-            if !deferred[judged.rule] {
+            // What asks about the session waits for the sweep, which knows it.
+            if !set.names_added(judged.rule) {
                 found.push(judged);
             }
         });

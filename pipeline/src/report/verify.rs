@@ -287,10 +287,10 @@ fn facts(
         found.others.push(Checked { name: "facts.csv".to_owned(), state });
     }
     let notes = [
-        store.compacted::<Activity>()?.0,
-        store.compacted::<CommandRow>()?.0,
-        store.compacted::<FindingRow>()?.0,
-        store.compacted::<Transcript>()?.0,
+        store.compacted::<Activity>(None)?.0,
+        store.compacted::<CommandRow>(None)?.0,
+        store.compacted::<FindingRow>(None)?.0,
+        store.compacted::<Transcript>(None)?.0,
     ];
     let notes: Vec<Compacted> = notes.into_iter().flatten().collect();
     let mut compacted: BTreeMap<&str, (&str, &Compacted)> = BTreeMap::new();

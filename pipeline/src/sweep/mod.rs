@@ -33,7 +33,7 @@ use serde::Serialize;
 
 use crate::examine::{Examiner, Judged};
 use crate::finding::{self, Kept};
-use crate::ingest::{OF_THE_SESSION, finding_row, match_row};
+use crate::ingest::{finding_row, match_row};
 use crate::scan::session_of;
 
 pub(crate) use facts::session as session_of_row;
@@ -92,8 +92,7 @@ pub fn sweep(store: &Store, set: &RuleSet, options: &Options) -> Result<Summary,
     let reach = reach.unwrap_or_default().saturating_mul(2);
     let from = options.since.map(|since| since.checked_sub(reach).unwrap_or(Timestamp::MIN));
     let range = Range { since: from, until: None };
-    let deferred =
-        (0..set.rules().len()).map(|rule| set.names_any(rule, &OF_THE_SESSION)).collect();
+    let deferred = (0..set.rules().len()).map(|rule| set.names_added(rule)).collect();
     let mut sweep = Sweep::new(set, options, deferred, opened(store, range)?);
     sweep.transcripts(store, range)?;
     sweep.views(store, range)?;
@@ -283,7 +282,7 @@ impl<'a> Sweep<'a> {
                 // What a sweep found it finds again, and perhaps knows better: see below.
                 let is_swept = match row.kind.as_str() {
                     "session" | "coverage" => true,
-                    "command" | "transcript" => set.names_any(rule, &OF_THE_SESSION),
+                    "command" | "transcript" => set.names_added(rule),
                     _ => false,
                 };
                 let Ok(event) = u128::from_str_radix(&row.event, 16) else { continue };

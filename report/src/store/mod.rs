@@ -9,6 +9,7 @@
 //! An object is created once and never changed. Its name is derived from the identity of what it was made of, and so
 //! are its bytes: to write it again is to find it there. The ledger's entry is written last; what has none is read again.
 
+mod near;
 mod objects;
 mod parquet;
 mod rows;

@@ -17,6 +17,7 @@ use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::near::Near;
 use super::parquet;
 use super::rows::{Activity, CommandRow, FindingRow, Transcript};
 use super::table::Row;
@@ -82,6 +83,8 @@ pub struct Store {
     witness: Option<Mutex<BTreeMap<String, Witnessed>>>,
     /// The files of tables as they were listed first, where all is to be read as of one moment.
     listed: BTreeMap<&'static str, Vec<Entry>>,
+    /// Files of a bucket that were read before.
+    near: Option<Near>,
 }
 
 /// A file of facts that was read.
@@ -132,6 +135,9 @@ type Open<'a> =
 /// Objects of a bucket that are created at once.
 const AT_ONCE: usize = 8;
 
+/// Objects of a bucket that are asked for at once.
+const ASKED_AT_ONCE: usize = 32;
+
 /// Bytes of a part of a large upload.
 const UPLOAD: u64 = 8 << 20;
 
@@ -171,6 +177,7 @@ impl Store {
                 directory: None,
                 witness: None,
                 listed: BTreeMap::new(),
+                near: None,
             });
         }
         if root.contains("://") {
@@ -186,6 +193,7 @@ impl Store {
             directory,
             witness: None,
             listed: BTreeMap::new(),
+            near: None,
         })
     }
 
@@ -200,6 +208,33 @@ impl Store {
         self.listed = listed;
         self.witness = Some(Mutex::default());
         Ok(self)
+    }
+
+    /// From now on it keeps files of facts that were read from a bucket in the directory for temporary files, `most` bytes
+    /// of them, as long as it lives. To be used with [`Store::forget_unread`].
+    #[must_use]
+    pub fn keeping(mut self, most: u64) -> Self {
+        self.near = (self.directory.is_none() && most > 0).then(|| Near::new(most));
+        self
+    }
+
+    /// Drops of the files that are kept those that were not read since the last call. Fails if the disk took none any more
+    /// or lost some: they come from the bucket then, as they did before.
+    pub fn forget_unread(&self) -> std::io::Result<()> {
+        self.near.as_ref().map_or(Ok(()), Near::forget_unread)
+    }
+
+    /// What never changes once it is there; `None` if it is not.
+    fn get_kept(&self, path: &str) -> Result<Option<Bytes>, StoreError> {
+        let Some(near) = &self.near else { return self.get(path) };
+        if let Some(bytes) = near.get(path) {
+            return Ok(Some(bytes));
+        }
+        let bytes = self.get(path)?;
+        if let Some(bytes) = &bytes {
+            near.keep(path, bytes);
+        }
+        Ok(bytes)
     }
 
     /// The files of facts that were read since [`Store::witnessed`], by their paths.
@@ -306,6 +341,23 @@ impl Store {
         }
     }
 
+    /// Those of the objects that are there. In a bucket many are asked for at a time.
+    pub fn having(&self, paths: BTreeSet<String>) -> Result<BTreeSet<String>, StoreError> {
+        use futures_util::{StreamExt as _, TryStreamExt as _};
+        if let Some(directory) = &self.directory {
+            return Ok(paths.into_iter().filter(|path| directory.join(path).is_file()).collect());
+        }
+        let has = |path: String| async move {
+            match self.objects.head(&Path::from(path.as_str())).await {
+                Ok(_) => Ok(Some(path)),
+                Err(object_store::Error::NotFound { .. }) => Ok(None),
+                Err(source) => Err(StoreError::Object { path, source }),
+            }
+        };
+        let asked = futures_util::stream::iter(paths).map(has).buffer_unordered(ASKED_AT_ONCE);
+        aws::runtime().block_on(asked.try_filter_map(|path| async { Ok(path) }).try_collect())
+    }
+
     /// An object's bytes; `None` if there is none.
     pub fn get(&self, path: &str) -> Result<Option<Bytes>, StoreError> {
         if let Some(directory) = &self.directory {
@@ -332,8 +384,22 @@ impl Store {
 
     /// What lies below, in a fixed order.
     pub fn list(&self, prefix: &str) -> Result<Vec<Entry>, StoreError> {
+        self.list_since(prefix, None)
+    }
+
+    /// The same below `prefix/date=D/`, from this day on, and what has none. A store is years old; who asks about three days does not
+    /// go through its pages.
+    fn list_since(&self, prefix: &str, since: Option<Date>) -> Result<Vec<Entry>, StoreError> {
         use futures_util::TryStreamExt as _;
-        let list = self.objects.list(Some(&Path::from(prefix)));
+        let below = Path::from(prefix);
+        let list = match since {
+            // Who has no date comes behind all digits.
+            Some(since) => {
+                let day = Path::from(format!("{prefix}/date={since}"));
+                self.objects.list_with_offset(Some(&below), &day)
+            }
+            None => self.objects.list(Some(&below)),
+        };
         let entries = list.map_ok(|meta| Entry { path: meta.location.into(), size: meta.size });
         let mut entries: Vec<Entry> = aws::runtime()
             .block_on(entries.try_collect())
@@ -387,21 +453,24 @@ impl Store {
     }
 
     /// What was compacted of a table and counts: the new file is there, or what has replaced it in turn. And which files the table
-    /// has.
-    pub fn compacted<R: Row>(&self) -> Result<(Vec<Compacted>, BTreeSet<String>), StoreError> {
+    /// has. Both from this day on.
+    pub fn compacted<R: Row>(
+        &self,
+        since: Option<Date>,
+    ) -> Result<(Vec<Compacted>, BTreeSet<String>), StoreError> {
         // In this order: who has seen a new file sees its note.
-        let there = self.list(&format!("facts/{}", R::TABLE))?;
+        let there = self.list_since(&format!("facts/{}", R::TABLE), since)?;
         let there = there.into_iter().map(|entry| entry.path).collect();
-        Ok((counting(self.notes::<R>()?, &there), there))
+        Ok((counting(self.notes::<R>(since)?, &there), there))
     }
 
-    fn notes<R: Row>(&self) -> Result<Vec<Compacted>, StoreError> {
+    fn notes<R: Row>(&self, since: Option<Date>) -> Result<Vec<Compacted>, StoreError> {
         let mut notes = Vec::new();
-        for entry in self.list(&format!("compacted/{}", R::TABLE))? {
+        for entry in self.list_since(&format!("compacted/{}", R::TABLE), since)? {
             if entry.path.contains("/claims/") {
                 continue;
             }
-            let Some(bytes) = self.get(&entry.path)? else { continue };
+            let Some(bytes) = self.get_kept(&entry.path)? else { continue };
             let note = serde_json::from_slice(&bytes)
                 .map_err(|source| StoreError::Json { path: entry.path, source })?;
             notes.push(note);
@@ -426,7 +495,7 @@ impl Store {
         let is_listed = self.listed.get(R::TABLE);
         let mut files = match is_listed {
             Some(listed) => listed.clone(),
-            None => self.list(&format!("facts/{}", R::TABLE))?,
+            None => self.list_since(&format!("facts/{}", R::TABLE), since)?,
         };
         // Whatever else lies there is no fact.
         files.retain(|file| file.path.ends_with(".parquet"));
@@ -437,7 +506,7 @@ impl Store {
         });
         // Files that another one replaces, if that is there.
         if is_listed.is_none() && files.iter().any(|file| file.path.contains("/c-")) {
-            let notes = self.notes::<R>()?;
+            let notes = self.notes::<R>(since)?;
             let into: BTreeSet<String> = notes.iter().map(|note| note.into.clone()).collect();
             let there = files.iter().map(|file| file.path.clone()).collect();
             let done = counting(notes, &there);
@@ -482,7 +551,8 @@ impl Store {
         mut each: impl FnMut(&RecordBatch),
     ) -> Result<(), StoreError> {
         let one = |file: &Entry| {
-            let bytes = self.get(&file.path)?.ok_or_else(|| StoreError::Gone(file.path.clone()))?;
+            let bytes =
+                self.get_kept(&file.path)?.ok_or_else(|| StoreError::Gone(file.path.clone()))?;
             let failed = |source| StoreError::Parquet { path: file.path.clone(), source };
             let batches = open(bytes.clone()).map_err(failed)?;
             let batches = batches.collect::<Result<Vec<_>, _>>().map_err(failed)?;
@@ -640,6 +710,56 @@ mod tests {
         store.create(&format!("{}0500-1.parquet", partition::<FindingRow>(None)), "PAR1").unwrap();
         let error = store.rows::<FindingRow>(None, None).unwrap_err();
         assert!(error.to_string().contains("0500-1.parquet"), "{error}");
+    }
+
+    #[test]
+    fn what_was_read_of_a_bucket_is_not_fetched_again() {
+        let place = tempfile::TempDir::new().unwrap();
+        let store = Store::open(place.path().to_str().unwrap()).unwrap();
+        let objects = Arc::new(object_store::memory::InMemory::new());
+        let store = Store { objects, directory: None, ..store }.keeping(1 << 20);
+        for at in 0..3 {
+            let row = FindingRow { finding_id: at.to_string(), ..FindingRow::default() };
+            store.write(None, &at.to_string(), vec![row]).unwrap();
+        }
+        let files = store.files::<FindingRow>(None, None).unwrap();
+        let ids = || {
+            let mut ids = Vec::new();
+            store
+                .read::<FindingRow>(&files, &[], |batch| {
+                    ids.extend(FindingRow::read(batch).into_iter().map(|row| row.finding_id));
+                })
+                .map(|()| ids)
+        };
+        assert_eq!(ids().unwrap(), ["0", "1", "2"]);
+        // Were they fetched, it would be seen now.
+        store.remove(&files[1].path).unwrap();
+        assert_eq!(ids().unwrap(), ["0", "1", "2"]);
+        store.forget_unread().unwrap();
+        assert_eq!(ids().unwrap(), ["0", "1", "2"]);
+        store.forget_unread().unwrap();
+        store.forget_unread().unwrap();
+        assert!(matches!(ids(), Err(StoreError::Gone(path)) if path == files[1].path));
+    }
+
+    #[test]
+    fn files_are_those_of_the_days_that_are_asked_about() {
+        let place = tempfile::TempDir::new().unwrap();
+        let store = Store::open(place.path().to_str().unwrap()).unwrap();
+        let day = |day| jiff::civil::date(2026, 10, day);
+        for at in 1..=4 {
+            store.write(Some(day(at)), "a", vec![FindingRow::default()]).unwrap();
+        }
+        store.write(None, "a", vec![FindingRow::default()]).unwrap();
+        let days = |since: i8, until: i8| {
+            let files = store.files::<FindingRow>(Some(day(since)), Some(day(until))).unwrap();
+            let day = |file: &Entry| {
+                file.path.split("date=").nth(1).unwrap().split('/').next().unwrap().to_owned()
+            };
+            files.iter().map(day).collect::<Vec<_>>()
+        };
+        assert_eq!(days(2, 3), ["2026-10-02", "2026-10-03", NO_DATE]);
+        assert_eq!(days(5, 9), [NO_DATE]);
     }
 
     #[test]

@@ -54,10 +54,15 @@ impl Default for FieldTable {
 /// What the fields begin with that the engine adds to an event: they do not stand in it.
 const ADDED: [&str; 2] = ["calendar.", "session."];
 
+/// Is this such a field?
+pub(super) fn is_added(name: &str) -> bool {
+    ADDED.iter().any(|added| name.starts_with(added))
+}
+
 impl FieldTable {
     /// Is this the field of a record, with a value that stands in it?
     pub(crate) fn is_of_record(&self, slot: SlotId) -> bool {
-        slot != SlotId::KEYWORDS && !ADDED.iter().any(|added| self.name(slot).starts_with(added))
+        slot != SlotId::KEYWORDS && !is_added(self.name(slot))
     }
 
     /// Number of slots.

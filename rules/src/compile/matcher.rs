@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use foldhash::{HashMap, HashMapExt as _};
 
@@ -25,9 +26,11 @@ const ALL_REGEXES: usize = 4 << 20;
 /// Lazy DFA cache of all expressions of a field. The default thrashes with a few hundred of them.
 const REGEX_CACHE: usize = 16 << 20;
 
-/// Bytes of the literals of a field up to which their automaton is a plain table: faster, and some hundred bytes for
+/// Bytes of the literals of a field up to which their automaton becomes a plain table: faster, and some hundred bytes for
 /// each of theirs.
 const TABLE: usize = 8 << 10;
+/// Values of a field after which the table is worth the time that it takes to make it.
+const WORTH_IT: u32 = 256;
 
 /// The predicates of one field.
 #[derive(Debug, Default)]
@@ -96,10 +99,44 @@ struct Texts {
     /// Bit per length in bytes: is a text of it there? The last bit is for all longer ones.
     lengths: u64,
     literals: Option<AhoCorasick>,
+    table: Table,
     /// By literal: the predicates it may decide, and how.
     owners: Vec<Vec<(PredicateId, Check)>>,
     /// No automaton could be built (there are limits far away): every owner is checked.
     scan: bool,
+}
+
+/// The automaton of the literals as a table, made when many values have come.
+#[derive(Debug, Default)]
+struct Table {
+    /// What it is made of; nothing, if it would be too large.
+    needles: Vec<String>,
+    folded: bool,
+    values: AtomicU32,
+    made: OnceLock<Option<AhoCorasick>>,
+}
+
+impl Table {
+    fn get(&self) -> Option<&AhoCorasick> {
+        if let Some(made) = self.made.get() {
+            return made.as_ref();
+        }
+        if self.needles.is_empty() || self.values.fetch_add(1, Ordering::Relaxed) < WORTH_IT {
+            return None;
+        }
+        let make = || automaton(&self.needles, self.folded, AhoCorasickKind::DFA);
+        self.made.get_or_init(make).as_ref()
+    }
+}
+
+/// An automaton that finds each of these wherever they stand. Of ASCII text no folded copy is needed: it reads both cases.
+fn automaton(needles: &[String], folded: bool, kind: AhoCorasickKind) -> Option<AhoCorasick> {
+    AhoCorasick::builder()
+        .kind(Some(kind))
+        .match_kind(LiteralMatchKind::Standard)
+        .ascii_case_insensitive(folded)
+        .build(needles)
+        .ok()
 }
 
 /// What makes a hit of a literal a match of its pattern.
@@ -254,14 +291,7 @@ impl Texts {
             });
             self.owners[at].push((id, check));
         }
-        let states: usize = needles.iter().map(String::len).sum();
-        // Of ASCII text no folded copy is needed: the automaton reads both cases.
-        self.literals = AhoCorasick::builder()
-            .kind((states <= TABLE).then_some(AhoCorasickKind::DFA))
-            .match_kind(LiteralMatchKind::Standard)
-            .ascii_case_insensitive(folded)
-            .build(&needles)
-            .ok();
+        self.literals = automaton(&needles, folded, AhoCorasickKind::ContiguousNFA);
         if self.literals.is_none() {
             self.scan = true;
             for (owners, needle) in self.owners.iter_mut().zip(&needles) {
@@ -277,6 +307,8 @@ impl Texts {
                     *check = Check::Pattern(pattern);
                 }
             }
+        } else if needles.iter().map(String::len).sum::<usize>() <= TABLE {
+            self.table = Table { needles, folded, ..Table::default() };
         }
     }
 
@@ -310,7 +342,7 @@ impl Texts {
                 }
             }
         }
-        let Some(literals) = &self.literals else { return };
+        let Some(literals) = self.table.get().or(self.literals.as_ref()) else { return };
         *value += 1;
         if checked.len() < self.owners.len() {
             checked.resize(self.owners.len(), 0);

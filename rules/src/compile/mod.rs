@@ -24,6 +24,7 @@ use std::sync::OnceLock;
 use model::EventKind;
 
 pub(crate) use anchor::{Anchors, Leaf, necessary};
+use fields::is_added;
 pub use fields::{FieldTable, SlotId};
 pub(crate) use matcher::{Matcher, Scratch};
 pub(crate) use program::{Op, compile as compile_program, run as run_program};
@@ -91,6 +92,8 @@ pub struct RuleSet {
     /// By `EventKind as usize`; compiled when an event of the kind is first met.
     partitions: Vec<OnceLock<Option<Partition>>>,
     calendars: Calendars,
+    /// By rule; known when it is first asked.
+    names_added: OnceLock<Vec<bool>>,
 }
 
 impl RuleSet {
@@ -124,7 +127,8 @@ impl RuleSet {
         for (at, linked) in correlations.iter().enumerate() {
             told[1][at] &= !unusable(&linked.correlation.meta);
         }
-        Self { rules, correlations, plan, told, partitions, calendars }
+        let names_added = OnceLock::new();
+        Self { rules, correlations, plan, told, partitions, calendars, names_added }
     }
 
     /// All correlations, each behind those that it is made of.
@@ -152,10 +156,16 @@ impl RuleSet {
         self.plan.captures(rule)
     }
 
-    /// Does a rule, or a correlation that is made of it, name a field that begins with one of these?
-    pub fn names_any(&self, rule: usize, prefixes: &[&str]) -> bool {
-        let begins = |name: &str| prefixes.iter().any(|prefix| name.starts_with(prefix));
-        self.captures(rule).iter().any(|name| begins(name))
+    /// Does a rule, or a correlation that is made of it, name a field that does not stand in the event, `calendar.…` or
+    /// `session.…`?
+    pub fn names_added(&self, rule: usize) -> bool {
+        let each = || (0..self.rules.len()).map(|rule| self.does_name_added(rule)).collect();
+        let names: &Vec<bool> = self.names_added.get_or_init(each);
+        names.get(rule).copied().unwrap_or(false)
+    }
+
+    fn does_name_added(&self, rule: usize) -> bool {
+        self.captures(rule).iter().any(|name| is_added(name))
             || self.rules.get(rule).is_some_and(|rule| {
                 let mut items = Vec::new();
                 rule.selections.iter().for_each(|selection| selection.search.items(&mut items));
@@ -164,7 +174,7 @@ impl RuleSet {
                         Test::SameAs { field, .. } => Some(field.as_str()),
                         _ => None,
                     };
-                    item.field.as_deref().into_iter().chain(other).any(begins)
+                    item.field.as_deref().into_iter().chain(other).any(is_added)
                 })
             })
     }

@@ -330,7 +330,8 @@ impl<'a> Evaluator<'a> {
             .filter(|(_, compiled)| possible(&compiled.expr, &holds) != Some(false))
             .map(|(at, _)| at)
             .collect();
-        let screen = self.screens.of(partition, &rules, &holds);
+        // Of what is no record there are no bytes to look at.
+        let screen = pivot.record.and_then(|_| self.screens.of(partition, &rules, &holds));
         let mut bits = vec![0_u64; partition.rules.len().div_ceil(64)];
         for &rule in &rules {
             bits[rule as usize / 64] |= 1 << (rule % 64);
