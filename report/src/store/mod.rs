@@ -9,14 +9,16 @@
 //! An object is created once and never changed. Its name is derived from the identity of what it was made of, and so
 //! are its bytes: to write it again is to find it there. The ledger's entry is written last; what has none is read again.
 
+mod facts;
 mod near;
 mod objects;
 mod parquet;
 mod rows;
 mod table;
 
-pub(crate) use objects::NO_DATE;
-pub use objects::{Compacted, Entry, Replaced, Store, StoreError, Witnessed, Writing};
+pub(crate) use facts::NO_DATE;
+pub use facts::{Compacted, Replaced, Witnessed};
+pub use objects::{Entry, Store, StoreError, Writing};
 pub use parquet::{Batches, decode, encode};
 pub use rows::{Activity, CommandRow, FindingRow, MatchRow, Transcript};
 pub(crate) use table::{Column, MaybeFlag, MaybeText, Number, Text, Texts, Time, table};
