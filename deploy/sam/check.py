@@ -25,7 +25,7 @@ DOCS = DEPLOY.parent / "docs"
 VARIABLES = {
     "SSM_AUDIT_STORE", "SSM_AUDIT_RULES", "SSM_AUDIT_ROUTES",
     "SSM_AUDIT_TOPIC_ARN", "SSM_AUDIT_TOPIC_LEVEL", "SSM_AUDIT_TOPIC_FORMAT", "SSM_AUDIT_OPERATOR_TOPIC_ARN",
-    "SSM_AUDIT_GRACE", "SSM_AUDIT_SWEEP_SINCE", "SSM_AUDIT_MAX_INFLATED",
+    "SSM_AUDIT_GRACE", "SSM_AUDIT_SWEEP_SINCE", "SSM_AUDIT_MAX_INFLATED", "SSM_AUDIT_CACHE",
     "SSM_AUDIT_LOG", "SSM_AUDIT_METRICS_NAMESPACE", "SSM_AUDIT_TIMEZONE",
 }
 METRICS = {
@@ -39,6 +39,7 @@ ANY_RESOURCE = {
     "AlarmsPublish": "in a key policy it means this key",
     "ListTrails": "CloudTrail's DescribeTrails knows no resources",
     "LookUpEvents": "CloudTrail's LookupEvents knows no resources",
+    "ReadPublicKeys": "CloudTrail's ListPublicKeys knows no resources",
     "DescribeAlarms": "DescribeAlarms with a list of names asks for all",
     "FindNodes": "DescribeInstanceInformation knows no resources",
 }
@@ -47,13 +48,22 @@ ANY_ACTION = {
     "AccountDecidesByIam": "the account's administrators keep the key",
     "AlarmsPublish": "GenerateDataKey and its form without plaintext",
 }
+# The one statement that may delete: by policy and Sid, with all that it may delete, and what. Another is a mistake.
+DELETES = {
+    ("CompactRole compact", "RemoveReplaced"): (
+        ["s3:DeleteObject"], ["arn:${AWS::Partition}:s3:::${Bucket}/${StorePrefix}/facts/*"]),
+}
+# The same in Terraform.
+TERRAFORM_DELETES = {
+    ("compact", "RemoveReplaced"): (["s3:DeleteObject"], ["${local.store_arn}/${var.store_prefix}/facts/*"]),
+}
 # What the two ways of deployment do not share: CloudFormation takes the program from a bucket and its name from the
 # stack, and tags from the stack as well.
 ONLY_SAM = {"CodeBucket", "CodeKey"}
 ONLY_TERRAFORM = {"name", "package_path", "tags"}
 ALARMS = {
-    "dead-letters", "failed-invocations", "ingest-errors", "sweep-errors", "report-errors", "throttles", "queue-age",
-    "silence", "sweep-silence", "quarantine", "alerts-failed",
+    "dead-letters", "failed-invocations", "ingest-errors", "sweep-errors", "report-errors", "compact-errors",
+    "throttles", "queue-age", "silence", "sweep-silence", "quarantine", "alerts-failed",
 }
 # Alarms for which no news is bad news.
 BREACHING = {"silence", "sweep-silence"}
@@ -112,8 +122,21 @@ def chosen(value):
     return value
 
 
+def named(resource):
+    """What a resource is called, as far as the template says."""
+    if isinstance(resource, dict) and "Fn::Sub" in resource:
+        return listed(resource["Fn::Sub"])[0]
+    return resource
+
+
 def statements(document):
     return [chosen(statement) for statement in listed(document["Statement"])]
+
+
+def may_delete(action):
+    """Whatever an action of S3 is called that removes something, or may stand for one that does. IAM sees no case."""
+    service, _, name = action.lower().partition(":")
+    return service == "*" or service == "s3" and (name.startswith("delete") or "*" in name or "?" in name)
 
 
 def suffix(name):
@@ -202,7 +225,7 @@ functions = {
 
 
 def check_functions():
-    check("there are three functions", set(functions) == {"ingest", "sweep", "report"}, set(functions))
+    check("there are four functions", set(functions) == {"ingest", "sweep", "report", "compact"}, set(functions))
     logs = {suffix(log["LogGroupName"]["Fn::Sub"].removeprefix("/aws/lambda/")): log
             for log in of("AWS::Logs::LogGroup").values()}
     for name, function in functions.items():
@@ -220,6 +243,11 @@ def check_functions():
     check("every variable is set somewhere", used == VARIABLES, VARIABLES - used)
     check("sweep: one at a time", functions["sweep"].get("ReservedConcurrentExecutions") == 1)
     check("sweep: no longer than the pause between two", functions["sweep"]["Timeout"] <= 300)
+    near = int(functions["sweep"]["Environment"]["Variables"].get("SSM_AUDIT_CACHE", 0))
+    disk = functions["sweep"]["EphemeralStorage"]["Size"] << 20
+    check("sweep: what it keeps takes half of its disk at most", near * 2 <= disk, (near, disk))
+    check("compact: one at a time", functions["compact"].get("ReservedConcurrentExecutions") == 1)
+    check("compact: no longer than the pause between two", functions["compact"]["Timeout"] <= 3600)
 
 
 def check_queues():
@@ -259,9 +287,9 @@ def documents(parts):
             yield name, {"Statement": [properties["Statement"]]}
 
 
-def check_statements(where, parts):
-    """What holds for each statement, wherever it is."""
-    sids, any_resource, any_action, deletes, unconditional = [], [], [], [], []
+def check_statements(where, parts, allowed=None):
+    """What holds for each statement, wherever it is. What may delete is what `allowed` says, and all of that."""
+    sids, any_resource, any_action, deletes, unconditional = [], [], [], {}, []
     for name, document in parts:
         for statement in statements(document):
             sid, allow = statement.get("Sid"), statement["Effect"] == "Allow"
@@ -272,14 +300,14 @@ def check_statements(where, parts):
             actions = [a for a in listed(statement["Action"]) if isinstance(a, str)]
             if allow and any("*" in a for a in actions) and sid not in ANY_ACTION:
                 any_action.append(f"{name} {sid}")
-            if allow and any(a.startswith(("s3:Delete", "s3:*")) for a in actions):
-                deletes.append(f"{name} {sid}")
+            if allow and any(may_delete(a) for a in actions):
+                deletes[name, sid] = (actions, [named(r) for r in listed(statement["Resource"])])
             if allow and statement.get("Principal") in ("*", {"AWS": "*"}) and "Condition" not in statement:
                 unconditional.append(f"{name} {sid}")
     check(f"{where}: every statement has a Sid", not sids, sids)
     check(f"{where}: `*` as a resource only where it has a reason", not any_resource, any_resource)
     check(f"{where}: no wildcard in actions", not any_action, any_action)
-    check(f"{where}: nothing may delete", not deletes, deletes)
+    check(f"{where}: {'only what has to' if allowed else 'nothing'} may delete", deletes == (allowed or {}), deletes)
     check(f"{where}: nobody is let in without a condition", not unconditional, unconditional)
 
 
@@ -304,7 +332,7 @@ def check_permissions():
         stars = [s.get("Sid") for s in statements(document) if s["Effect"] == "Allow" and s.get("Resource") == "*"]
         if not key:
             check(f"{name}: `*` is not a key policy's", set(stars) <= {"SendTraces"}, stars)
-    check_statements("template.yaml", documents(resources))
+    check_statements("template.yaml", documents(resources), DELETES)
     check_statements("member.yaml", documents(member["Resources"]))
     for name in ("template.yaml", "member.yaml"):
         check_reasons(SAM / name, r"^\s*(?:- )?Sid: (\S+)", r"^\s*(- !If|- [A-Z]\w+|Statement:)$")
@@ -314,9 +342,17 @@ def check_permissions():
     clear = [name for name, r in resources.items() if r["Type"] in tls and not any(
         s["Effect"] == "Deny" and s["Sid"] == "DenyWithoutTls" for s in statements(r["Properties"]["PolicyDocument"]))]
     check("buckets, queues and topics refuse plain HTTP", not clear, clear)
-    responses = ("AllowTerminateSession", "AllowSecurityHub", "RespondRoleArn")
-    off = {p: template["Parameters"][p]["Default"] for p in responses}
-    check("responses are off unless somebody says so", set(off.values()) == {"false", ""}, off)
+    options = ("AllowTerminateSession", "AllowSecurityHub", "RespondRoleArn", "Compact")
+    off = {p: template["Parameters"][p]["Default"] for p in options}
+    check("responses and deletion are off unless somebody says so", set(off.values()) == {"false", ""}, off)
+    # And off means: not there, and nobody else has it.
+    says_so = {c for c, v in template["Conditions"].items() if v == {"Fn::Equals": [{"Ref": "Compact"}, "true"]}}
+    for name in {policy.split()[0] for policy, _ in DELETES}:
+        check(f"{name}: it is there only if somebody says so", resources[name].get("Condition") in says_so)
+        roles = {n for n, f in functions.items() if f["Role"] == {"Fn::GetAtt": [name, "Arn"]}}
+        check(f"{name}: it is one function's", roles == {"compact"}, roles)
+        attached = resources[name]["Properties"]["ManagedPolicyArns"]
+        check(f"{name}: beside its own it has what reads the store", attached == [{"Ref": "StorePolicy"}], attached)
 
 
 def check_store():
@@ -375,6 +411,8 @@ def compare_functions():
         text = json.dumps(block(ours[name], "environment"))
         same(f"{name}: environment", set(function["Environment"]["Variables"]),
              set(re.findall(r"(SSM_AUDIT_\w+) =", text)))
+        same(f"{name}: disk", function.get("EphemeralStorage", {}).get("Size"),
+             block(ours[name], "ephemeral_storage").get("size"))
         for key, theirs in [("Timeout", "timeout"), ("MemorySize", "memory_size"), ("Description", "description"),
                             ("ReservedConcurrentExecutions", "reserved_concurrent_executions"),
                             ("Runtime", "runtime"), ("Handler", "handler")]:
@@ -423,6 +461,7 @@ def compare_schedules():
             retry(block(target, "retry_policy"), "maximum_retry_attempts", "maximum_event_age_in_seconds"))
     same("schedules", sam, ours)
     same("sweep is due every five minutes", sam["sweep"][0], "rate(5 minutes)")
+    same("compact is due every hour", sam["compact"][0], "rate(1 hour)")
     same("report is due on the 3rd at 06:00", sam["report"][:2], ("cron(0 6 3 * ? *)", "<time_zone>"))
 
 
@@ -486,9 +525,10 @@ def compare_alarms():
 # Where the same policy is in each.
 POLICIES = {
     "StorePolicy PolicyDocument": "store", "TellPolicy PolicyDocument": "tell", "IngestRole ingest": "ingest",
-    "SweepRole sweep": "sweep", "ReportRole report": "report", "SchedulerRole scheduler": "scheduler",
+    "SweepRole sweep": "sweep", "ReportRole report": "report", "CompactRole compact": "compact",
+    "SchedulerRole scheduler": "scheduler",
     "IngestRole AssumeRolePolicyDocument": "lambda_assumes", "SweepRole AssumeRolePolicyDocument": "lambda_assumes",
-    "ReportRole AssumeRolePolicyDocument": "lambda_assumes",
+    "ReportRole AssumeRolePolicyDocument": "lambda_assumes", "CompactRole AssumeRolePolicyDocument": "lambda_assumes",
     "SchedulerRole AssumeRolePolicyDocument": "scheduler_assumes", "Key KeyPolicy": "key",
     "StorePolicyDocument PolicyDocument": "store_bucket", "IngestQueuePolicy PolicyDocument": "ingest_queue",
     "DeadLetterQueuePolicy PolicyDocument": "dead_letters",
@@ -498,7 +538,7 @@ POLICIES = {
 
 
 def compare_policies():
-    ours = {}
+    ours, deletes = {}, {}
     for name, document in tf["data"]["aws_iam_policy_document"].items():
         own = list(document.get("statement", []))
         own += [block(block(d, "statement"), "content") for d in document.get("dynamic", [])]
@@ -509,6 +549,19 @@ def compare_policies():
         }
         stars = [s["sid"] for s in own if s.get("resources") == ["*"] and s["sid"] not in ANY_RESOURCE]
         check(f"Terraform {name}: `*` as a resource only where it has a reason", not stars, stars)
+        deletes |= {(name, s["sid"]): (s["actions"], s["resources"]) for s in own
+                    if s.get("effect", "Allow") == "Allow" and any(map(may_delete, s["actions"]))}
+    check("Terraform: only what has to may delete", deletes == TERRAFORM_DELETES, deletes)
+    for name, _ in TERRAFORM_DELETES:
+        who = {n for t in ("aws_iam_role_policy", "aws_iam_policy") for n, v in tf["resource"][t].items()
+               if f"aws_iam_policy_document.{name}[" in v["policy"]}
+        check(f"Terraform {name}: its policy is that role's alone", who == {name}, who)
+        who = {n for n, f in tf["resource"]["aws_lambda_function"].items() if f"aws_iam_role.{name}[" in f["role"]}
+        check(f"Terraform {name}: its role is one function's", who == {name}, who)
+        for type_ in ("aws_iam_role", "aws_iam_role_policy", "aws_iam_role_policy_attachment"):
+            own = {n: v.get("count") for n, v in tf["resource"][type_].items() if n.split("_")[0] == name}
+            check(f"Terraform {type_} {name}: it is there only if somebody says so",
+                  own and set(own.values()) == {"${var.compact ? 1 : 0}"}, own)
     known = set()
     for name, document in documents(resources):
         if name == "OrganizationMaySend":

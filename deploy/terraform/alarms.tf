@@ -19,7 +19,7 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
 
 resource "aws_cloudwatch_metric_alarm" "failed_invocations" {
   alarm_name          = "${var.name}-failed-invocations"
-  alarm_description   = "An API call, a log batch, a sweep or a report failed to the end, or could not be delivered."
+  alarm_description   = "An API call, a log batch or a task by the clock failed to the end, or could not be delivered."
   namespace           = "AWS/SQS"
   metric_name         = "ApproximateNumberOfMessagesVisible"
   dimensions          = { QueueName = aws_sqs_queue.failed_invocations.name }
@@ -77,6 +77,25 @@ resource "aws_cloudwatch_metric_alarm" "report_errors" {
   namespace           = "AWS/Lambda"
   metric_name         = "Errors"
   dimensions          = { FunctionName = aws_lambda_function.report.function_name }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [local.alarm_topic_arn]
+  ok_actions          = [local.alarm_topic_arn]
+  tags                = var.tags
+}
+
+resource "aws_cloudwatch_metric_alarm" "compact_errors" {
+  count = var.compact ? 1 : 0
+
+  alarm_name          = "${var.name}-compact-errors"
+  alarm_description   = "A compaction failed. No fact is lost, but files stay small and sweeps fetch more of them."
+  namespace           = "AWS/Lambda"
+  metric_name         = "Errors"
+  dimensions          = { FunctionName = aws_lambda_function.compact[0].function_name }
   statistic           = "Sum"
   period              = 300
   evaluation_periods  = 1

@@ -1,10 +1,11 @@
 # Who may do what. Every statement has a sid and a line that says what it is for. The statements are those of
 # deploy/sam/template.yaml, which deploy/sam/check.py checks.
 
-# ── What all three functions do with the store and with rules ───────────────────────────────────────────────────────
+# ── What all functions do with the store and with rules ─────────────────────────────────────────────────────────────
 
-# Nothing here deletes, and nothing ever should: the store is append-only, a deleted fact is lost evidence, and what
-# cannot delete cannot be made to.
+# Nothing here deletes, and nothing here ever should: the store is append-only, a deleted fact is lost evidence, and
+# what cannot delete cannot be made to. The role of compact, which is only there if somebody says so, is the one
+# exception.
 data "aws_iam_policy_document" "store" {
   # Facts, ledger and alerts are read back: what is there is not done twice.
   statement {
@@ -438,6 +439,97 @@ data "aws_iam_policy_document" "report" {
   }
 }
 
+# ── Compact, opted in: it writes facts again, in fewer files, and is the one that deletes ───────────────────────────
+
+resource "aws_iam_role" "compact" {
+  count = var.compact ? 1 : 0
+
+  name_prefix        = "${var.name}-compact-"
+  assume_role_policy = data.aws_iam_policy_document.lambda_assumes.json
+  tags               = var.tags
+}
+
+resource "aws_iam_role_policy_attachment" "compact_store" {
+  count = var.compact ? 1 : 0
+
+  role       = aws_iam_role.compact[0].name
+  policy_arn = aws_iam_policy.store.arn
+}
+
+resource "aws_iam_role_policy" "compact" {
+  count = var.compact ? 1 : 0
+
+  name   = "compact"
+  role   = aws_iam_role.compact[0].id
+  policy = data.aws_iam_policy_document.compact[0].json
+}
+
+data "aws_iam_policy_document" "compact" {
+  count = var.compact ? 1 : 0
+
+  # Its own log.
+  statement {
+    sid       = "WriteLog"
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["${aws_cloudwatch_log_group.compact[0].arn}:*"]
+  }
+
+  # X-Ray knows no resources for these two.
+  statement {
+    sid       = "SendTraces"
+    actions   = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
+    resources = ["*"]
+  }
+
+  # Where Lambda puts a compaction that failed to the end.
+  statement {
+    sid       = "KeepFailures"
+    actions   = ["sqs:SendMessage"]
+    resources = [aws_sqs_queue.failed_invocations.arn]
+  }
+
+  # Fewer files with the same rows, and notes which files they replace. Puts are conditional.
+  statement {
+    sid     = "WriteTogether"
+    actions = ["s3:PutObject"]
+    resources = [
+      "${local.store_arn}/${var.store_prefix}/facts/*",
+      "${local.store_arn}/${var.store_prefix}/compacted/*",
+    ]
+  }
+
+  # Files of facts that were replaced an hour ago or more. Never their versions: where the bucket has them, they stay.
+  statement {
+    sid       = "RemoveReplaced"
+    actions   = ["s3:DeleteObject"]
+    resources = ["${local.store_arn}/${var.store_prefix}/facts/*"]
+  }
+
+  # As report. It takes the rules that ship, so there should be nothing to tell.
+  statement {
+    sid       = "PublishTrouble"
+    actions   = ["sns:Publish"]
+    resources = [local.alarm_topic_arn]
+  }
+
+  # That topic's key, if it is not ours.
+  dynamic "statement" {
+    for_each = length(var.topic_kms_key_arns) > 0 ? [1] : []
+
+    content {
+      sid       = "UseTopicKeys"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = var.topic_kms_key_arns
+
+      condition {
+        test     = "StringLike"
+        variable = "kms:ViaService"
+        values   = ["sns.*.${local.suffix}"]
+      }
+    }
+  }
+}
+
 # ── Scheduler ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 data "aws_iam_policy_document" "scheduler_assumes" {
@@ -478,11 +570,14 @@ resource "aws_iam_role_policy" "scheduler" {
 }
 
 data "aws_iam_policy_document" "scheduler" {
-  # The two that run by the clock.
+  # Those that run by the clock.
   statement {
-    sid       = "InvokeTasks"
-    actions   = ["lambda:InvokeFunction"]
-    resources = [aws_lambda_function.sweep.arn, aws_lambda_function.report.arn]
+    sid     = "InvokeTasks"
+    actions = ["lambda:InvokeFunction"]
+    resources = concat(
+      [aws_lambda_function.sweep.arn, aws_lambda_function.report.arn],
+      aws_lambda_function.compact[*].arn,
+    )
   }
 
   # What it could not deliver.
@@ -555,14 +650,16 @@ data "aws_iam_policy_document" "store_bucket" {
     }
   }
 
-  # Facts are created and never replaced, whoever writes: a put has to say `If-None-Match`. Parts of a multipart
-  # upload cannot say it, its completion can; s3:ObjectCreationOperation tells the two apart.
+  # Facts, and notes which files of facts became which, are created and never replaced, whoever writes: a put has to say
+  # `If-None-Match`. Parts of a multipart upload cannot say it, its completion can; s3:ObjectCreationOperation tells the
+  # two apart.
   statement {
     sid     = "DenyReplacing"
     effect  = "Deny"
     actions = ["s3:PutObject"]
     resources = [
       "${local.store_arn}/${var.store_prefix}/facts/*",
+      "${local.store_arn}/${var.store_prefix}/compacted/*",
       "${local.store_arn}/${var.store_prefix}/ledger/*",
       "${local.store_arn}/${var.store_prefix}/alerts/*",
       "${local.store_arn}/${var.store_prefix}/quarantine/*",

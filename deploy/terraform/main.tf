@@ -1,4 +1,4 @@
-# ssm-audit on AWS: three functions of one binary, their queues, topics and, if you like, the store. iam.tf has the
+# ssm-audit on AWS: functions of one binary, their queues, topics and, if you like, the store. iam.tf has the
 # permissions, alarms.tf the alarms. The same as deploy/sam/template.yaml, whose drawing says how it hangs together;
 # deploy/sam/check.py compares the two.
 
@@ -186,8 +186,8 @@ resource "aws_sqs_queue_redrive_allow_policy" "dead_letters" {
   })
 }
 
-# What was invoked directly and failed to the end: API calls, log batches, sweeps, reports. Such messages are not those
-# of the other queue and must not be moved there.
+# What was invoked directly and failed to the end: API calls, log batches, sweeps, reports, compactions. Such messages
+# are not those of the other queue and must not be moved there.
 resource "aws_sqs_queue" "failed_invocations" {
   name                      = "${var.name}-failed-invocations"
   sqs_managed_sse_enabled   = true
@@ -281,6 +281,14 @@ resource "aws_cloudwatch_log_group" "report" {
   tags              = var.tags
 }
 
+resource "aws_cloudwatch_log_group" "compact" {
+  count = var.compact ? 1 : 0
+
+  name              = "/aws/lambda/${var.name}-compact"
+  retention_in_days = var.log_retention_days
+  tags              = var.tags
+}
+
 resource "aws_lambda_function" "ingest" {
   function_name    = "${var.name}-ingest"
   description      = "Log objects, log batches and API calls become facts; what they show by themselves is told at once"
@@ -342,6 +350,11 @@ resource "aws_lambda_function" "sweep" {
   reserved_concurrent_executions = 1
   tags                           = var.tags
 
+  # For SSM_AUDIT_CACHE, and as much again.
+  ephemeral_storage {
+    size = 1024
+  }
+
   tracing_config {
     mode = "Active"
   }
@@ -362,8 +375,10 @@ resource "aws_lambda_function" "sweep" {
       SSM_AUDIT_OPERATOR_TOPIC_ARN = local.alarm_topic_arn
       SSM_AUDIT_GRACE              = var.grace
       SSM_AUDIT_SWEEP_SINCE        = var.sweep_since
-      SSM_AUDIT_LOG                = var.log_level
-      SSM_AUDIT_METRICS_NAMESPACE  = var.metrics_namespace
+      # Files of facts do not change: what one sweep has read the next one need not fetch from the bucket. In bytes.
+      SSM_AUDIT_CACHE             = "536870912"
+      SSM_AUDIT_LOG               = var.log_level
+      SSM_AUDIT_METRICS_NAMESPACE = var.metrics_namespace
     } : name => value if value != "" }
   }
 
@@ -416,6 +431,46 @@ resource "aws_lambda_function" "report" {
   depends_on = [aws_iam_role_policy.report, aws_iam_role_policy_attachment.report_store]
 }
 
+resource "aws_lambda_function" "compact" {
+  count = var.compact ? 1 : 0
+
+  function_name    = "${var.name}-compact"
+  description      = "Many small files of facts become few with the same rows; what they replaced goes an hour later"
+  role             = aws_iam_role.compact[0].arn
+  runtime          = "provided.al2023"
+  handler          = "bootstrap"
+  architectures    = [var.architecture]
+  filename         = var.package_path
+  source_code_hash = filebase64sha256(var.package_path)
+  memory_size      = var.sweep_memory
+  # What is not done by then the next one does. One at a time: a second would leave the first one's days alone.
+  timeout                        = 900
+  reserved_concurrent_executions = 1
+  tags                           = var.tags
+
+  tracing_config {
+    mode = "Active"
+  }
+
+  logging_config {
+    log_format = "Text"
+    log_group  = aws_cloudwatch_log_group.compact[0].name
+  }
+
+  environment {
+    variables = { for name, value in {
+      SSM_AUDIT_STORE              = "s3://${local.store_bucket}/${var.store_prefix}"
+      SSM_AUDIT_OPERATOR_TOPIC_ARN = local.alarm_topic_arn
+      # What a sweep reads, and a day.
+      SSM_AUDIT_SWEEP_SINCE       = var.sweep_since
+      SSM_AUDIT_LOG               = var.log_level
+      SSM_AUDIT_METRICS_NAMESPACE = var.metrics_namespace
+    } : name => value if value != "" }
+  }
+
+  depends_on = [aws_iam_role_policy.compact, aws_iam_role_policy_attachment.compact_store]
+}
+
 resource "aws_lambda_event_source_mapping" "ingest" {
   function_name    = aws_lambda_function.ingest.arn
   event_source_arn = aws_sqs_queue.ingest.arn
@@ -459,6 +514,21 @@ resource "aws_lambda_function_event_invoke_config" "report" {
   function_name                = aws_lambda_function.report.function_name
   maximum_retry_attempts       = 2
   maximum_event_age_in_seconds = 21600
+
+  destination_config {
+    on_failure {
+      destination = aws_sqs_queue.failed_invocations.arn
+    }
+  }
+}
+
+resource "aws_lambda_function_event_invoke_config" "compact" {
+  count = var.compact ? 1 : 0
+
+  function_name          = aws_lambda_function.compact[0].function_name
+  maximum_retry_attempts = 2
+  # Later the next one does it anyway.
+  maximum_event_age_in_seconds = 3600
 
   destination_config {
     on_failure {
@@ -520,6 +590,35 @@ resource "aws_scheduler_schedule" "report" {
     retry_policy {
       maximum_retry_attempts       = 10
       maximum_event_age_in_seconds = 21600
+    }
+
+    dead_letter_config {
+      arn = aws_sqs_queue.failed_invocations.arn
+    }
+  }
+
+  depends_on = [aws_iam_role_policy.scheduler]
+}
+
+resource "aws_scheduler_schedule" "compact" {
+  count = var.compact ? 1 : 0
+
+  name                = "${var.name}-compact"
+  group_name          = aws_scheduler_schedule_group.this.name
+  schedule_expression = "rate(1 hour)"
+
+  flexible_time_window {
+    mode = "OFF"
+  }
+
+  target {
+    arn      = aws_lambda_function.compact[0].arn
+    role_arn = aws_iam_role.scheduler.arn
+    input    = "{\"task\":\"compact\"}"
+
+    retry_policy {
+      maximum_retry_attempts       = 2
+      maximum_event_age_in_seconds = 3600
     }
 
     dead_letter_config {

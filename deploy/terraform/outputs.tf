@@ -66,6 +66,11 @@ output "report_function_name" {
   value       = aws_lambda_function.report.function_name
 }
 
+output "compact_function_name" {
+  description = "Compact, if it is on"
+  value       = one(aws_lambda_function.compact[*].function_name)
+}
+
 output "ingest_role_arn" {
   description = "Role that bucket and key policies of other accounts have to let in"
   value       = aws_iam_role.ingest.arn

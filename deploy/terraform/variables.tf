@@ -45,7 +45,7 @@ variable "ingest_memory" {
 }
 
 variable "sweep_memory" {
-  description = "MB of sweep and report, which hold the sessions of their period. 1769 is one whole processor"
+  description = "MB of sweep and report, which hold the sessions of their period, and of compact. 1769 is one processor"
   type        = number
   default     = 1769
 }
@@ -320,6 +320,14 @@ variable "allow_security_hub" {
   default     = false
 }
 
+# The one thing that deletes: files of facts that others with the same rows have replaced. Worth it from some 10,000
+# sessions a month. With a lock on the store: docs/deploying.md.
+variable "compact" {
+  description = "Put many small files of facts together each hour, and an hour later delete those that were replaced"
+  type        = bool
+  default     = false
+}
+
 # Behaviour
 
 variable "grace" {
@@ -329,7 +337,7 @@ variable "grace" {
 }
 
 variable "sweep_since" {
-  description = "How far back each sweep looks"
+  description = "How far back each sweep looks. Compact looks a day further"
   type        = string
   default     = "3d"
 }

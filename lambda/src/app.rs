@@ -110,10 +110,7 @@ impl App {
         for notice in &summary.notices {
             log.line(Severity::Warn, notice, json!({}));
         }
-        if let Err(error) = self.store.forget_unread() {
-            let what = "facts are not kept in /tmp: the next sweep reads them from the bucket";
-            log.line(Severity::Warn, what, json!({"reason": error.to_string()}));
-        }
+        self.forget_unread(log);
         #[expect(clippy::cast_precision_loss, reason = "counts are small")]
         let count = |count: u64| vec![count as f64];
         self.measure(&[
@@ -126,6 +123,14 @@ impl App {
         answer["alerts"] = serde_json::to_value(&told).unwrap_or_default();
         log.line(Severity::Info, "swept", answer.clone());
         Ok(answer)
+    }
+
+    /// What this task did not read the next one will not either.
+    fn forget_unread(&self, log: &Log) {
+        if let Err(error) = self.store.forget_unread() {
+            let what = "facts are not kept in /tmp: the next sweep reads them from the bucket";
+            log.line(Severity::Warn, what, json!({"reason": error.to_string()}));
+        }
     }
 
     fn compact(
@@ -147,10 +152,12 @@ impl App {
             remove_since: since(back.saturating_add(DAY * 7)),
             now,
             min_files: min_files.unwrap_or(8),
-            keep: SignedDuration::from_hours(1),
+            // An hour, but for what a schedule of each hour may come early.
+            keep: SignedDuration::from_mins(55),
             is_trial: false,
         };
         let summary = compact::compact(&self.store, &options)?;
+        self.forget_unread(log);
         let answer = serde_json::to_value(summary).unwrap_or_default();
         log.line(Severity::Info, "compacted", answer.clone());
         Ok(answer)
