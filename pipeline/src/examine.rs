@@ -1,5 +1,6 @@
 //! Rules on one event after another: what a decoder tells becomes matches, and these become findings.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use ingest::command::simple::Splitter;
@@ -68,12 +69,18 @@ impl<'a, 'e> Examiner<'a, 'e> {
             event.record();
         }
         let (set, masker) = (self.set, self.masker);
+        // What the record says is made out once, however many rules match it.
+        let (of, identity) = (OnceCell::new(), OnceCell::new());
         let result = self.evaluator.evaluate(EventKind::CloudTrail, pivot, &event, |found| {
             let record = event.record();
+            let of = of.get_or_init(|| finding::OfRecord::new(raw, record, artifact));
             let Match { index: rule, captures, evidence, .. } = found;
-            let info = found.rule.info();
-            let finding = finding::of_record(info, evidence, raw, record, masker, artifact);
-            let event = if set.is_correlated(rule) { finding::record_id(raw, record) } else { 0 };
+            let finding = of.finding(found.rule.info(), evidence, masker);
+            let event = if set.is_correlated(rule) {
+                *identity.get_or_init(|| finding::record_id(raw, record))
+            } else {
+                0
+            };
             on(Judged { kind: "cloudtrail", rule, event, captures, finding, is_again: false });
         });
         (event.into_record(), result)

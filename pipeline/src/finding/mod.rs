@@ -8,8 +8,8 @@ use ingest::decode::Record;
 use ingest::{RawRecord, TranscriptHead};
 use jiff::Timestamp;
 use model::{
-    Command, Correlated, EventKind, Evidence, Finding, FindingId, Place, RuleInfo, Session,
-    SessionId,
+    Command, Correlated, EventKind, Evidence, Finding, FindingId, Place, Principal, RuleInfo,
+    Session, SessionId,
 };
 use report::mask::Masker;
 use report::view::SessionRow;
@@ -36,15 +36,20 @@ fn number(parts: &[&[u8]]) -> u128 {
 }
 
 /// What makes a record the same as another.
-fn record_identity<'a>(raw: &'a RawRecord<'_>, record: &'a Record) -> [&'a [u8]; 3] {
+fn record_identity<'a>(raw: &'a RawRecord<'_>, record: Option<&'a Record>) -> [&'a [u8]; 3] {
     // A copy of a record has the same id; without one, the record itself has to do.
-    let identity = record.event_id.as_deref().map_or(raw.bytes, str::as_bytes);
-    [b"cloudtrail", identity, record.account.as_deref().unwrap_or_default().as_bytes()]
+    let identity = record.and_then(|record| record.event_id.as_deref());
+    let account = record.and_then(|record| record.account.as_deref());
+    [
+        b"cloudtrail",
+        identity.map_or(raw.bytes, str::as_bytes),
+        account.unwrap_or_default().as_bytes(),
+    ]
 }
 
 /// The identity of a record.
 pub(crate) fn record_id(raw: &RawRecord<'_>, record: Option<&Record>) -> u128 {
-    number(&record_identity(raw, record.unwrap_or(&Record::default())))
+    number(&record_identity(raw, record))
 }
 
 /// What a session's transcript is known by: one session may be there in two forms. The commands of a part are counted
@@ -75,41 +80,65 @@ pub(crate) fn transcript_id(head: &TranscriptHead, session: &Session) -> u128 {
     number(&[b"transcript", transcript_name(head, session)])
 }
 
-/// A finding about a CloudTrail record.
-pub(crate) fn of_record(
-    rule: &Arc<RuleInfo>,
-    mut evidence: Vec<Evidence>,
-    raw: &RawRecord<'_>,
-    record: Option<&Record>,
-    masker: Masker,
-    artifact: &Arc<str>,
-) -> Finding {
-    masker.evidence(&mut evidence);
-    let unread = Record::default();
-    let record = record.unwrap_or(&unread);
-    let session = record
-        .opened_session()
-        .or_else(|| record.session_id.clone().map(Session::unknown))
-        .map(Arc::new);
-    Finding {
-        id: id(&[&[rule.id.as_bytes()], record_identity(raw, record).as_slice()].concat()),
-        rule: Arc::clone(rule),
-        time: record.time,
-        time_end: record.time,
-        session,
-        principal: record.principal.label().is_some().then(|| Arc::new(record.principal.clone())),
-        account: record.account.clone(),
-        region: record.region.clone(),
-        target: record.target.clone(),
-        event_id: record.event_id.clone(),
-        event_name: record.event_name.clone(),
-        command: None,
-        source_ip: record.source_ip.clone(),
-        error_code: record.error_code.clone(),
-        evidence,
-        place: Place::new(Arc::clone(artifact), raw.offset),
-        correlated: Vec::new(),
-        correlated_count: 0,
+/// What findings about one CloudTrail record have in common.
+pub(crate) struct OfRecord<'a> {
+    identity: [&'a [u8]; 3],
+    record: Option<&'a Record>,
+    session: Option<Arc<Session>>,
+    principal: Option<Arc<Principal>>,
+    place: Place,
+}
+
+impl<'a> OfRecord<'a> {
+    pub(crate) fn new(
+        raw: &'a RawRecord<'_>,
+        record: Option<&'a Record>,
+        artifact: &Arc<str>,
+    ) -> Self {
+        let session = record.and_then(|record| {
+            record.opened_session().or_else(|| record.session_id.clone().map(Session::unknown))
+        });
+        let principal = record.map(|record| &record.principal);
+        let principal = principal.filter(|principal| principal.label().is_some());
+        Self {
+            identity: record_identity(raw, record),
+            record,
+            session: session.map(Arc::new),
+            principal: principal.cloned().map(Arc::new),
+            place: Place::new(Arc::clone(artifact), raw.offset),
+        }
+    }
+
+    /// That a rule matched it.
+    pub(crate) fn finding(
+        &self,
+        rule: &Arc<RuleInfo>,
+        mut evidence: Vec<Evidence>,
+        masker: Masker,
+    ) -> Finding {
+        masker.evidence(&mut evidence);
+        let text = |of: fn(&Record) -> &Option<String>| self.record.and_then(|r| of(r).clone());
+        let time = self.record.and_then(|record| record.time);
+        Finding {
+            id: id(&[&[rule.id.as_bytes()], self.identity.as_slice()].concat()),
+            rule: Arc::clone(rule),
+            time,
+            time_end: time,
+            session: self.session.clone(),
+            principal: self.principal.clone(),
+            account: text(|record| &record.account),
+            region: text(|record| &record.region),
+            target: text(|record| &record.target),
+            event_id: text(|record| &record.event_id),
+            event_name: text(|record| &record.event_name),
+            command: None,
+            source_ip: text(|record| &record.source_ip),
+            error_code: text(|record| &record.error_code),
+            evidence,
+            place: self.place.clone(),
+            correlated: Vec::new(),
+            correlated_count: 0,
+        }
     }
 }
 

@@ -18,14 +18,14 @@ impl Opened {
         format!("opened/{}/{hash}", &hash[..2])
     }
 
-    /// Notes the record that opened a session.
-    pub(super) fn note(store: &Store, row: &Activity) -> Result<(), StoreError> {
-        let Some(session) = &row.session_id else { return Ok(()) };
+    /// The note of a record that opened a session: where it lies, and what it says.
+    pub(super) fn note(row: &Activity) -> Option<(String, Vec<u8>)> {
+        let session = row.session_id.as_ref()?;
         let event = row.event_id.as_deref().unwrap_or_default();
         let event = crate::finding::id(&[b"event", event.as_bytes()]).0;
         let row = Activity { record: None, ..row.clone() };
         let json = serde_json::to_vec(&row).expect("plain rows are JSON");
-        store.create(&format!("{}/{event}.json", Self::folder(session)), json).map(|_| ())
+        Some((format!("{}/{event}.json", Self::folder(session)), json))
     }
 
     /// The session of this id, as whoever opened it first says.

@@ -22,6 +22,9 @@ use crate::scan::{opens_session, session_of};
 const PART: usize = 64 << 10;
 const PART_BYTES: usize = 16 << 20;
 
+/// Notes of sessions that are written at once.
+const NOTES: usize = 1 << 10;
+
 /// The rows of one table that have gathered.
 struct Gathered<R> {
     days: BTreeMap<Option<Date>, Vec<R>>,
@@ -92,6 +95,8 @@ pub(super) struct Reading<'a, 'e> {
     findings: Gathered<FindingRow>,
     levels: [u64; 5],
     files: Vec<String>,
+    /// Whose sessions they are, for who looks them up by their ids.
+    notes: Vec<(String, Vec<u8>)>,
     problems: Vec<Problem>,
     failure: Option<StoreError>,
     days: BTreeSet<Option<Date>>,
@@ -122,6 +127,7 @@ impl<'a, 'e> Reading<'a, 'e> {
             findings: Gathered::new(),
             levels: [0; 5],
             files: Vec::new(),
+            notes: Vec::new(),
             problems: Vec::new(),
             failure: None,
             days: BTreeSet::new(),
@@ -146,6 +152,9 @@ impl<'a, 'e> Reading<'a, 'e> {
         }
         write!(activity transcripts commands matches findings);
         self.files.extend(files.iter().map(|(path, _)| path.clone()));
+        if !only_full || self.notes.len() >= NOTES {
+            files.append(&mut self.notes);
+        }
         self.store.create_all(files)
     }
 
@@ -280,11 +289,8 @@ impl Sink for Reading<'_, '_> {
                 .json(&String::from_utf8_lossy(raw.bytes), &ENVELOPE)
                 .into_owned();
             let row = rows::activity(&record, &place, opened.as_ref(), written);
-            if self.options.index_sessions
-                && opened.is_some()
-                && let Err(error) = Opened::note(self.store, &row)
-            {
-                self.failure.get_or_insert(error);
+            if self.options.index_sessions && opened.is_some() {
+                self.notes.extend(Opened::note(&row));
             }
             let bytes = row.record.as_ref().map_or(0, String::len);
             self.activity.add(day, row, bytes);
