@@ -236,6 +236,8 @@ fn three_times_to_three_functions_in_any_order_is_once() {
     assert!(
         functions.iter().map(|function| function.metric("Artifacts")).sum::<f64>() >= 3.0 * 79.0
     );
+    let objects = functions.iter().map(|function| function.metric("Objects")).sum::<f64>();
+    assert!(objects >= 3.0 * 79.0, "{objects}");
 }
 
 /// What begins like a transcript and goes on with `size` zeros, as gzip.
@@ -361,6 +363,9 @@ fn a_call_is_told_at_once_and_a_stream_as_it_comes() {
     assert!(told.iter().all(|text| text.contains("arn:aws:iam::111122223333:root")), "{told:#?}");
     let rows: Value = serde_json::from_str(&account.does(&["facts", "audit", "store/"])).unwrap();
     assert_eq!((&rows["transcripts"], &rows["activity"]), (&json!(2), &json!(1)));
+    // Nobody has stored an object: what tells of silence has to see that.
+    assert!(function.metric("Objects") < 1.0);
+    assert!(function.metric("Artifacts") > 0.0);
 }
 
 #[test]

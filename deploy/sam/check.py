@@ -29,7 +29,7 @@ VARIABLES = {
     "SSM_AUDIT_LOG", "SSM_AUDIT_METRICS_NAMESPACE", "SSM_AUDIT_TIMEZONE",
 }
 METRICS = {
-    "Artifacts", "Events", "Findings", "Alerts", "AlertsFailed", "Quarantined", "Failed", "LagSeconds",
+    "Artifacts", "Objects", "Events", "Findings", "Alerts", "AlertsFailed", "Quarantined", "Failed", "LagSeconds",
     "RuleMilliseconds",
 }
 # Statements that may say `Resource: '*'`, and why.

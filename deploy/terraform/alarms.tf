@@ -256,7 +256,7 @@ resource "aws_cloudwatch_metric_alarm" "silence" {
 
     metric {
       namespace   = var.metrics_namespace
-      metric_name = "Artifacts"
+      metric_name = "Objects"
       dimensions  = { Function = aws_lambda_function.ingest.function_name }
       period      = 3600
       stat        = "Sum"

@@ -229,7 +229,8 @@ impl App {
         let mut artifacts = Vec::new();
         for (at, item) in items.iter().enumerate() {
             for what in &item.what {
-                let part = Part { item: at, etag: None, state: PartState::Waiting };
+                let state = PartState::Waiting;
+                let part = Part { item: at, etag: None, is_object: false, state };
                 let number = watch.parts.len();
                 match what {
                     What::Nothing(why) => {
@@ -244,7 +245,7 @@ impl App {
                         artifacts.push(Artifact::delivered(name, bytes.clone()).numbered(number));
                     }
                     What::Object { bucket, key, version_id, etag } => {
-                        watch.parts.push(Part { etag: etag.clone(), ..part });
+                        watch.parts.push(Part { etag: etag.clone(), is_object: true, ..part });
                         match self.bucket(bucket) {
                             Ok(bucket) => {
                                 let object = bucket.object(key, version_id.as_deref());
@@ -296,11 +297,13 @@ impl App {
         }
         #[expect(clippy::cast_precision_loss, reason = "counts are small")]
         let count = |count: u64| vec![count as f64];
+        let objects = parts.iter().filter(|part| part.is_object && part.state.is_done()).count();
         let given_back = failed.iter().flatten().count() as u64;
         #[expect(clippy::cast_precision_loss, reason = "milliseconds")]
         let rule_ms = Duration::from_nanos(summary.rule_nanos).as_micros() as f64 / 1e3;
         self.measure(&[
             ("Artifacts", "Count", count(summary.read + summary.known)),
+            ("Objects", "Count", count(objects as u64)),
             ("Events", "Count", count(summary.records + summary.rows.commands)),
             ("Findings", "Count", count(summary.rows.findings)),
             ("Alerts", "Count", count(told.sent)),
@@ -392,6 +395,8 @@ fn respond(
 struct Part {
     item: usize,
     etag: Option<String>,
+    /// Is it an object of a bucket of logs?
+    is_object: bool,
     state: PartState,
 }
 
@@ -405,6 +410,10 @@ enum PartState {
 }
 
 impl PartState {
+    const fn is_done(&self) -> bool {
+        matches!(self, Self::Done)
+    }
+
     fn reason(&self) -> Option<&str> {
         match self {
             Self::Done => None,
