@@ -3,6 +3,7 @@
 //! Credentials are those of the SDKs' own chain: the environment, profiles, IAM Identity Center, web identity, the
 //! container's and the instance's. `AWS_ENDPOINT_URL` leads elsewhere.
 
+use std::error::Error;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -11,6 +12,7 @@ use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
+use aws_smithy_types::error::ErrorMetadata;
 use object_store::aws::{AmazonS3Builder, AwsCredential, Checksum, S3ConditionalPut};
 use object_store::client::CredentialProvider;
 use object_store::path::Path;
@@ -56,6 +58,26 @@ pub fn config() -> &'static SdkConfig {
 /// Waits.
 pub fn pause(time: Duration) {
     runtime().block_on(async { tokio::time::sleep(time).await });
+}
+
+/// What an SDK says of an error, for people: the service's code and message, or the causes of what kept it from answering. The SDKs' own
+/// text ends in a dump of request and answer.
+pub fn told(error: &(dyn Error + 'static)) -> String {
+    let mut causes = Vec::new();
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        if let Some(meta) = cause.downcast_ref::<ErrorMetadata>()
+            && let Some(code) = meta.code()
+        {
+            return meta
+                .message()
+                .map_or_else(|| code.to_owned(), |text| format!("{code}: {text}"));
+        }
+        causes.push(cause.to_string());
+        next = cause.source();
+    }
+    causes.dedup();
+    causes.join(": ")
 }
 
 /// The credentials of a role, assumed when they are needed.
@@ -171,5 +193,15 @@ mod tests {
         assert_eq!(s3_uri("s3://b/a/c/"), Some(("b", "a/c")));
         assert_eq!(s3_uri("s3:///a"), None);
         assert_eq!(s3_uri("./b"), None);
+    }
+
+    #[test]
+    fn an_error_is_told_by_its_code_and_message() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("service error")]
+        struct Outer(#[source] ErrorMetadata);
+        let meta = ErrorMetadata::builder().code("NoSuchBucket").message("There is none").build();
+        assert_eq!(told(&Outer(meta)), "NoSuchBucket: There is none");
+        assert_eq!(told(&std::io::Error::other("no way")), "no way");
     }
 }

@@ -163,15 +163,14 @@ impl Athena<'_> {
             let context = QueryExecutionContext::builder().database(database).build();
             start = start.query_execution_context(context);
         }
-        let said = |error| failed(aws_sdk_athena::error::DisplayErrorContext(&error).to_string());
-        let started = aws::runtime().block_on(start.send()).map_err(said)?;
+        let started = aws::runtime().block_on(start.send());
+        let started = started.map_err(|error| failed(aws::told(&error)))?;
         let id = started.query_execution_id().unwrap_or_default().to_owned();
         let mut wait = Duration::from_millis(100);
         loop {
             let ask = self.client.get_query_execution().query_execution_id(&id).send();
-            let asked = aws::runtime().block_on(ask).map_err(|error| {
-                failed(aws_sdk_athena::error::DisplayErrorContext(&error).to_string())
-            })?;
+            let asked = aws::runtime().block_on(ask);
+            let asked = asked.map_err(|error| failed(aws::told(&error)))?;
             let status = asked.query_execution().and_then(|query| query.status().cloned());
             let reason = || {
                 let reason = status.as_ref().and_then(|status| status.state_change_reason());

@@ -130,10 +130,9 @@ impl Sending<'_> {
             let entries = waiting.iter().enumerate().map(entry).collect();
             let send = self.client.send_message_batch().queue_url(self.queue);
             let sent = send.set_entries(Some(entries)).send();
-            let sent = aws::runtime().block_on(sent).map_err(|error| {
-                let reason = aws_sdk_sqs::error::DisplayErrorContext(&error).to_string();
-                failed(format!("{}: {reason}", self.queue))
-            })?;
+            let sent = aws::runtime()
+                .block_on(sent)
+                .map_err(|error| failed(format!("{}: {}", self.queue, aws::told(&error))))?;
             self.messages += sent.successful().len() as u64;
             if let Some(refused) = sent.failed().iter().find(|failed| failed.sender_fault()) {
                 let reason = refused.message().unwrap_or(refused.code());

@@ -75,16 +75,18 @@ impl Checks {
     }
 
     /// The service did not answer, or not this caller.
-    pub(crate) fn unknown(&mut self, subject: impl Into<String>, error: impl std::error::Error) {
-        let found = aws_sdk_s3::error::DisplayErrorContext(&error).to_string();
+    pub(crate) fn unknown(
+        &mut self,
+        subject: impl Into<String>,
+        error: impl std::error::Error + 'static,
+    ) {
+        let found = aws::told(&error);
         if found.contains("no credentials found") {
             let mend = "`aws sso login` with AWS_PROFILE set, or AWS_ACCESS_KEY_ID and its like; `aws sts get-caller-identity` tells";
             let found = "could not be looked at: there are no AWS credentials here";
             self.note(State::Unknown, subject, found, Some(mend.to_owned()));
             return;
         }
-        // The innermost cause comes last and says what it is; the request's own dump behind it says nothing.
-        let found = found.split(" (").next().unwrap_or_default().to_owned();
         let mend = "deploy/iam/doctor.json has the permissions that this takes".to_owned();
         self.note(State::Unknown, subject, format!("could not be looked at: {found}"), Some(mend));
     }

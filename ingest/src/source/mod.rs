@@ -14,9 +14,7 @@ pub use log_group::{LogGroup, Stream, Streams};
 pub use lookup::{Hour, Lookup};
 pub use trail::{Copied, public_keys};
 
-use aws_sdk_s3::error::DisplayErrorContext;
-
-/// What an SDK says of an error, with its causes.
-fn service_error(error: impl std::error::Error) -> std::io::Error {
-    std::io::Error::other(DisplayErrorContext(&error).to_string())
+/// What an SDK says of an error.
+fn service_error(error: impl std::error::Error + 'static) -> std::io::Error {
+    std::io::Error::other(aws::told(&error))
 }

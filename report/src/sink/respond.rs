@@ -6,7 +6,6 @@ use std::sync::{Mutex, PoisonError};
 
 use aws_sdk_ssm::Client;
 use aws_sdk_ssm::config::{Builder, Region};
-use aws_sdk_ssm::error::DisplayErrorContext;
 use jiff::{SignedDuration, Timestamp};
 use model::Level;
 use serde_json::json;
@@ -114,7 +113,7 @@ impl Sink for Respond {
                         Some("there is no such session any more".to_owned()),
                     ));
                 }
-                Err(SinkError(DisplayErrorContext(&error).to_string()))
+                Err(SinkError(aws::told(&error)))
             }
         }
     }

@@ -2,7 +2,6 @@
 
 use aws_sdk_securityhub::Client;
 use aws_sdk_securityhub::config::{Builder, Region};
-use aws_sdk_securityhub::error::DisplayErrorContext;
 use aws_sdk_securityhub::types::{
     AwsSecurityFinding, FindingProviderFields, FindingProviderSeverity, Recommendation,
     RecordState, Remediation, Resource, Severity, SeverityLabel,
@@ -111,9 +110,8 @@ impl SecurityHub {
 impl Sink for SecurityHub {
     fn send(&self, alert: &Alert, now: Timestamp) -> Result<Receipt, SinkError> {
         let import = self.client.batch_import_findings().findings(self.finding(alert, now));
-        let answer = aws::runtime()
-            .block_on(import.send())
-            .map_err(|error| SinkError(DisplayErrorContext(&error).to_string()))?;
+        let answer =
+            aws::runtime().block_on(import.send()).map_err(|error| SinkError(aws::told(&error)))?;
         // The call succeeds where the finding does not: what was refused is tried again.
         match answer.failed_findings().first() {
             None => Ok(Receipt::default()),

@@ -6,7 +6,6 @@ use std::time::Duration;
 use aws_sdk_sns::Client;
 use aws_sdk_sns::config::timeout::TimeoutConfig;
 use aws_sdk_sns::config::{Builder, Region};
-use aws_sdk_sns::error::DisplayErrorContext;
 use aws_sdk_sns::types::MessageAttributeValue;
 
 use jiff::Timestamp;
@@ -58,7 +57,7 @@ impl Sink for Sns {
         }
         match aws::runtime().block_on(publish.send()) {
             Ok(_) => Ok(Receipt::default()),
-            Err(error) => Err(SinkError(DisplayErrorContext(&error).to_string())),
+            Err(error) => Err(SinkError(aws::told(&error))),
         }
     }
 }
