@@ -239,6 +239,14 @@ data "aws_iam_policy_document" "ingest" {
     resources = ["${local.store_arn}/${var.store_prefix}/*"]
   }
 
+  # A note there says which facts are replaced by others: only compact, which makes those, may write one.
+  statement {
+    sid       = "LeaveNotes"
+    effect    = "Deny"
+    actions   = ["s3:PutObject"]
+    resources = ["${local.store_arn}/${var.store_prefix}/compacted/*"]
+  }
+
   # Transcripts; a notification from a versioned bucket names the version.
   dynamic "statement" {
     for_each = var.session_bucket == "" ? [] : [1]
@@ -364,6 +372,14 @@ data "aws_iam_policy_document" "sweep" {
     actions   = ["s3:PutObject"]
     resources = ["${local.store_arn}/${var.store_prefix}/*"]
   }
+
+  # A note there says which facts are replaced by others: only compact, which makes those, may write one.
+  statement {
+    sid       = "LeaveNotes"
+    effect    = "Deny"
+    actions   = ["s3:PutObject"]
+    resources = ["${local.store_arn}/${var.store_prefix}/compacted/*"]
+  }
 }
 
 # ── Report: it reads facts, writes reports, and tells nobody but those who run the pipeline ─────────────────────────
@@ -412,6 +428,16 @@ data "aws_iam_policy_document" "report" {
     sid       = "WriteReports"
     actions   = ["s3:PutObject"]
     resources = ["${local.store_arn}/${var.store_prefix}/reports/*"]
+  }
+
+  # The last good rules of the bucket, and what the operator was told of: once, whoever sees it first.
+  statement {
+    sid     = "KeepRules"
+    actions = ["s3:PutObject"]
+    resources = [
+      "${local.store_arn}/${var.store_prefix}/rules/*",
+      "${local.store_arn}/${var.store_prefix}/operator/*",
+    ]
   }
 
   # Rules that do not compile.
