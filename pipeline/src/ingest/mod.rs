@@ -23,11 +23,13 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 use ingest::{Counts, Limits, Problem, ProblemKind};
 use jiff::civil::Date;
-use model::Level;
+use model::{Level, ShellFamily};
 use report::mask::Masker;
 use report::store::{FindingRow, Store, StoreError};
 use rules::{Evaluator, RuleSet};
 use serde::Serialize;
+
+use crate::cases::Happening;
 
 pub(crate) use self::artifact::ledger;
 pub use self::artifact::{Artifact, local};
@@ -159,6 +161,17 @@ pub(crate) enum Told {
     Failed(Problem),
     /// The store does not take it.
     Store(StoreError),
+}
+
+/// Makes what the first transcript needs, beforehand: the rules for commands, the engines of the expressions that every command is
+/// asked about, those that find secrets. That takes as long as some requests to a bucket, during which nothing else is done.
+pub fn warm_up(set: &RuleSet) {
+    let mut evaluator = Evaluator::new(set);
+    Happening::of_line("sudo -i", ShellFamily::Posix, None).see(set, &mut |seen| {
+        // What comes of it is nobody's.
+        let _ = evaluator.evaluate(seen.kind, seen.pivot, seen.event, |_| {});
+    });
+    let _ = Masker::default().text("--password x");
 }
 
 /// Ingests. Fails if the store does: what was not acknowledged is read again by the next run.
