@@ -1,9 +1,12 @@
-//! Embeds the rules that ship: every file below `rules.d/` but the tests, as text and as nodes.
+//! Embeds the rules that ship: every file below `rules.d/` but the tests, as text and as nodes; and what can be made of their
+//! expressions beforehand.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
+
+use rules::{Pack, PackFile};
 
 fn main() -> io::Result<()> {
     // At run time: a checkout may have been moved since this script was built.
@@ -15,9 +18,10 @@ fn main() -> io::Result<()> {
     files.sort();
     let out = told("OUT_DIR")?;
     let mut code = String::from("&[\n");
+    let mut pack = Vec::new();
     for (nth, file) in files.iter().enumerate() {
         let below = file.strip_prefix(&root).map_err(io::Error::other)?;
-        let name = below.to_string_lossy().replace('\\', "/");
+        let path = below.to_string_lossy().replace('\\', "/");
         let text = fs::read_to_string(file)?;
         // What cannot be parsed is told when it is read: the tests hold that there is none.
         let nodes = yaml::documents(&text).map(|nodes| yaml::pack(&nodes)).unwrap_or_default();
@@ -25,12 +29,15 @@ fn main() -> io::Result<()> {
         fs::write(&place, nodes)?;
         writeln!(
             code,
-            "    ({name:?}, include_str!({:?}), include_bytes!({:?})),",
+            "    ({path:?}, include_str!({:?}), include_bytes!({:?})),",
             file.display().to_string(),
             place.display().to_string()
         )
         .map_err(io::Error::other)?;
+        pack.push(PackFile { path, text });
     }
+    let expressions = rules::known::expressions(&Pack::read(pack));
+    fs::write(Path::new(&out).join("expressions"), expressions)?;
     code.push_str("]\n");
     fs::write(Path::new(&out).join("pack.rs"), code)
 }

@@ -4,16 +4,18 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rules::sigma::yaml::{Known, know};
+use rules::known::{Known, know};
 use rules::{Pack, PackFile};
 
 /// The pack that ships, embedded when this was built: paths, texts, and what the parser made of the texts.
 const EMBEDDED: &[(&str, &str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/pack.rs"));
+/// What was made of their expressions.
+const EXPRESSIONS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/expressions"));
 
 /// The files of the embedded pack. Whoever reads them, or others of the same text, need not parse them again.
 pub fn embedded() -> Vec<PackFile> {
     let known = EMBEDDED.iter().filter(|(.., nodes)| !nodes.is_empty());
-    know(Known::new(known.map(|(_, text, nodes)| (*text, *nodes))));
+    know(Known::new(known.map(|(_, text, nodes)| (*text, *nodes)), EXPRESSIONS));
     EMBEDDED
         .iter()
         .map(|(path, text, _)| PackFile { path: (*path).to_owned(), text: (*text).to_owned() })

@@ -7,6 +7,7 @@
 //! correlate/ matches ──▶ correlations: how many, which, in what order, within a timespan
 //! check/     what is probably not meant as it is written
 //! link       documents that speak of one another: filters, correlations
+//! known      what was made out of the rules that ship when the program was built
 //! calendar   the calendars that `calendar.<name>` fields are answered from
 //! ```
 //!
@@ -18,6 +19,7 @@ pub mod compile;
 pub mod correlate;
 mod diagnostic;
 pub mod evaluate;
+pub mod known;
 mod link;
 mod pack;
 pub mod sigma;

@@ -8,7 +8,10 @@
 //! ```
 
 use std::collections::HashSet;
+use std::io;
+use std::num::NonZero;
 use std::sync::Arc;
+use std::thread;
 
 use crate::calendar::{self, Calendars};
 use crate::diagnostic::{Diagnostic, Source};
@@ -85,12 +88,11 @@ impl Pack {
             }
         }
         let mut read = Documents::default();
-        for source in &rules {
-            let Documents { rules, correlations, filters } =
-                sigma::parse(source, &pack.lists, &mut pack.problems);
+        for (Documents { rules, correlations, filters }, problems) in parse(&rules, &pack.lists) {
             read.rules.extend(rules);
             read.correlations.extend(correlations);
             read.filters.extend(filters);
+            pack.problems.extend(problems);
         }
         let linked = link::link(read, &mut pack.problems);
         for rule in &linked.rules {
@@ -103,6 +105,40 @@ impl Pack {
             ..pack
         }
     }
+}
+
+/// Fewer files are read as fast by one thread.
+const WORTH_A_THREAD: usize = 64;
+
+/// Reads files of rules, in parts side by side; in their order.
+fn parse(sources: &[Arc<Source>], lists: &Lists) -> Vec<(Documents, Vec<Diagnostic>)> {
+    let one = |part: &[Arc<Source>]| {
+        let mut problems = Vec::new();
+        let (mut rules, mut correlations, mut filters) = (Vec::new(), Vec::new(), Vec::new());
+        for source in part {
+            let read = sigma::parse(source, lists, &mut problems);
+            rules.extend(read.rules);
+            correlations.extend(read.correlations);
+            filters.extend(read.filters);
+        }
+        (Documents { rules, correlations, filters }, problems)
+    };
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let threads = threads.min(sources.len() / WORTH_A_THREAD).max(1);
+    let mut parts = sources.chunks(sources.len().div_ceil(threads).max(1));
+    let Some(first) = parts.next() else { return Vec::new() };
+    thread::scope(|scope| {
+        let spawn = |part| (part, thread::Builder::new().spawn_scoped(scope, move || one(part)));
+        let others: Vec<_> = parts.map(spawn).collect();
+        let first = one(first);
+        // Where there is no thread it is done here.
+        let join =
+            |(part, other): (&[Arc<Source>], io::Result<thread::ScopedJoinHandle<'_, _>>)| {
+                other.ok().and_then(|thread| thread.join().ok()).unwrap_or_else(|| one(part))
+            };
+        let others = others.into_iter().map(join);
+        std::iter::once(first).chain(others).collect()
+    })
 }
 
 /// Fields of this product's own that the rule names and that do not exist: it could never fire on them.

@@ -7,30 +7,23 @@
 
 use std::borrow::Cow;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use foldhash::{HashMap, HashMapExt as _};
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind as LiteralMatchKind};
 use regex_automata::meta;
 use regex_automata::nfa::thompson::WhichCaptures;
 use regex_automata::{Input, MatchKind, PatternSet};
 use regex_syntax::hir::Hir;
 
+use super::needles::Needles;
 use super::{Predicate, PredicateId};
-use crate::sigma::{Expression, Part, Pattern, Shape, Test, fold};
+use crate::sigma::{Expression, Part, Pattern, Runner, Shape, Test, fold};
 
 /// Size limit of the expressions of a field that are run together. Beyond it an engine is slower than they are one by
 /// one: its states do not fit its cache.
 const ALL_REGEXES: usize = 4 << 20;
 /// Lazy DFA cache of all expressions of a field. The default thrashes with a few hundred of them.
 const REGEX_CACHE: usize = 16 << 20;
-
-/// Bytes of the literals of a field up to which their automaton becomes a plain table: faster, and some hundred bytes for
-/// each of theirs.
-const TABLE: usize = 8 << 10;
-/// Values of a field after which the table is worth the time that it takes to make it.
-const WORTH_IT: u32 = 256;
 
 /// The predicates of one field.
 #[derive(Debug, Default)]
@@ -98,45 +91,9 @@ struct Texts {
     whole: HashMap<Box<str>, Vec<PredicateId>>,
     /// Bit per length in bytes: is a text of it there? The last bit is for all longer ones.
     lengths: u64,
-    literals: Option<AhoCorasick>,
-    table: Table,
+    literals: Needles,
     /// By literal: the predicates it may decide, and how.
     owners: Vec<Vec<(PredicateId, Check)>>,
-    /// No automaton could be built (there are limits far away): every owner is checked.
-    scan: bool,
-}
-
-/// The automaton of the literals as a table, made when many values have come.
-#[derive(Debug, Default)]
-struct Table {
-    /// What it is made of; nothing, if it would be too large.
-    needles: Vec<String>,
-    folded: bool,
-    values: AtomicU32,
-    made: OnceLock<Option<AhoCorasick>>,
-}
-
-impl Table {
-    fn get(&self) -> Option<&AhoCorasick> {
-        if let Some(made) = self.made.get() {
-            return made.as_ref();
-        }
-        if self.needles.is_empty() || self.values.fetch_add(1, Ordering::Relaxed) < WORTH_IT {
-            return None;
-        }
-        let make = || automaton(&self.needles, self.folded, AhoCorasickKind::DFA);
-        self.made.get_or_init(make).as_ref()
-    }
-}
-
-/// An automaton that finds each of these wherever they stand. Of ASCII text no folded copy is needed: it reads both cases.
-fn automaton(needles: &[String], folded: bool, kind: AhoCorasickKind) -> Option<AhoCorasick> {
-    AhoCorasick::builder()
-        .kind(Some(kind))
-        .match_kind(LiteralMatchKind::Standard)
-        .ascii_case_insensitive(folded)
-        .build(needles)
-        .ok()
 }
 
 /// What makes a hit of a literal a match of its pattern.
@@ -169,13 +126,19 @@ fn length_bit(length: usize) -> u64 {
 }
 
 /// Expressions that need no text, run together where that is faster.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Regexes {
     expressions: Vec<(PredicateId, Expression)>,
-    /// Built when it is first asked about a text that is ASCII; `None` inside: they are too many for one engine.
-    for_ascii: OnceLock<Option<meta::Regex>>,
-    /// The same for any other text.
+    for_ascii: Runner,
+    /// Built when it is first asked about any other text; `None` inside: they are too many for one engine.
     for_any: OnceLock<Option<meta::Regex>>,
+}
+
+impl Default for Regexes {
+    fn default() -> Self {
+        let for_ascii = Runner::new(ALL_REGEXES, REGEX_CACHE);
+        Self { expressions: Vec::new(), for_ascii, for_any: OnceLock::new() }
+    }
 }
 
 impl Matcher {
@@ -291,25 +254,7 @@ impl Texts {
             });
             self.owners[at].push((id, check));
         }
-        self.literals = automaton(&needles, folded, AhoCorasickKind::ContiguousNFA);
-        if self.literals.is_none() {
-            self.scan = true;
-            for (owners, needle) in self.owners.iter_mut().zip(&needles) {
-                let literal = Pattern::literal(needle);
-                for (_, check) in owners {
-                    let pattern = match &*check {
-                        Check::Found => literal.clone().open_start().open_end(),
-                        Check::Start => literal.clone().open_end(),
-                        Check::End => literal.clone().open_start(),
-                        Check::Pattern(pattern) => pattern.clone(),
-                        Check::Regex(_) => continue,
-                    };
-                    *check = Check::Pattern(pattern);
-                }
-            }
-        } else if needles.iter().map(String::len).sum::<usize>() <= TABLE {
-            self.table = Table { needles, folded, ..Table::default() };
-        }
+        self.literals = Needles::new(needles, folded);
     }
 
     /// `folded`: without regard to case.
@@ -330,19 +275,9 @@ impl Texts {
         {
             ids.iter().copied().for_each(&mut *hit);
         }
-        if self.scan {
-            for (id, check) in self.owners.iter().flatten() {
-                let holds = match check {
-                    Check::Pattern(pattern) => pattern.matches(compared.text()),
-                    Check::Regex(expression) => expression.is_match(original),
-                    Check::Found | Check::Start | Check::End => false,
-                };
-                if holds {
-                    hit(*id);
-                }
-            }
+        if self.owners.is_empty() {
+            return;
         }
-        let Some(literals) = self.table.get().or(self.literals.as_ref()) else { return };
         *value += 1;
         if checked.len() < self.owners.len() {
             checked.resize(self.owners.len(), 0);
@@ -351,15 +286,14 @@ impl Texts {
         let searched =
             if is_ascii { Cow::Borrowed(original) } else { Cow::Owned(compared.text().to_owned()) };
         let length = searched.len();
-        for found in literals.find_overlapping_iter(&*searched) {
-            let at = found.pattern().as_usize();
+        self.literals.each(&searched, |at, start, end| {
             // A literal may be found thousands of times; whether its patterns fit is asked once.
             let first = std::mem::replace(&mut checked[at], *value) != *value;
             for (id, check) in &self.owners[at] {
                 let holds = match check {
                     Check::Found => first,
-                    Check::Start => found.start() == 0,
-                    Check::End => found.end() == length,
+                    Check::Start => start == 0,
+                    Check::End => end == length,
                     Check::Pattern(pattern) => first && pattern.matches(compared.text()),
                     Check::Regex(expression) => first && expression.is_match(original),
                 };
@@ -367,7 +301,7 @@ impl Texts {
                     hit(*id);
                 }
             }
-        }
+        });
     }
 }
 
@@ -376,12 +310,7 @@ impl Regexes {
         if self.expressions.is_empty() {
             return;
         }
-        let is_ascii = text.is_ascii();
-        let together = if is_ascii { &self.for_ascii } else { &self.for_any };
-        if let Some(engine) = together.get_or_init(|| self.build(is_ascii)) {
-            let mut found = PatternSet::new(engine.pattern_len());
-            engine.which_overlapping_matches(&Input::new(text), &mut found);
-            found.iter().for_each(|pattern| hit(self.expressions[pattern.as_usize()].0));
+        if self.together(text, hit).is_some() {
             return;
         }
         for (id, expression) in &self.expressions {
@@ -391,22 +320,33 @@ impl Regexes {
         }
     }
 
-    fn build(&self, for_ascii: bool) -> Option<meta::Regex> {
+    /// Tells which of them are found, as one engine says; `None` where there is none.
+    fn together(&self, text: &str, hit: &mut impl FnMut(PredicateId)) -> Option<()> {
         if self.expressions.len() == 1 {
             return None;
         }
-        let expressions = self.expressions.iter();
-        let parsed: Vec<Hir> =
-            expressions.map(|(_, expression)| expression.hir(for_ascii)).collect::<Option<_>>()?;
+        if text.is_ascii() {
+            let programs = || self.expressions.iter().map(|(_, own)| own.program()).collect();
+            return self.for_ascii.each(text, programs, |at| hit(self.expressions[at].0));
+        }
+        let engine = self.for_any.get_or_init(|| self.build_for_any()).as_ref()?;
+        let mut found = PatternSet::new(engine.pattern_len());
+        engine.which_overlapping_matches(&Input::new(text), &mut found);
+        found.iter().for_each(|pattern| hit(self.expressions[pattern.as_usize()].0));
+        Some(())
+    }
+
+    fn build_for_any(&self) -> Option<meta::Regex> {
+        let parsed = self.expressions.iter().map(|(_, expression)| expression.hir());
+        let parsed: Vec<Hir> = parsed.collect::<Option<_>>()?;
         meta::Regex::builder()
             .configure(
                 meta::Config::new()
                     // Every expression that matches is wanted, not the leftmost first.
                     .match_kind(MatchKind::All)
-                    .utf8_empty(!for_ascii)
                     .hybrid_cache_capacity(REGEX_CACHE)
-                    // Where a text is not ASCII and an expression asks for the border of a word, the engine of last resort
-                    // runs; it keeps room for what each group has captured in each of its states: 200 MB, for nothing.
+                    // Where an expression asks for the border of a word, the engine of last resort runs; it keeps room for what
+                    // each group has captured in each of its states: 200 MB, for nothing.
                     .which_captures(WhichCaptures::None)
                     .nfa_size_limit(Some(ALL_REGEXES)),
             )

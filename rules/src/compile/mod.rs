@@ -16,6 +16,7 @@
 mod anchor;
 mod fields;
 mod matcher;
+mod needles;
 mod program;
 
 use std::collections::HashMap;

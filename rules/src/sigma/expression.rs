@@ -11,32 +11,36 @@ use std::sync::{Arc, OnceLock};
 
 use regex_automata::meta;
 use regex_automata::nfa::thompson::pikevm::PikeVM;
-use regex_automata::nfa::thompson::{self, BuildError, NFA, WhichCaptures};
+use regex_automata::nfa::thompson::{self, BuildError, NFA};
 use regex_automata::util::syntax;
 use regex_syntax::ast;
 use regex_syntax::hir::translate::Translator;
 use regex_syntax::hir::{Class, Hir, HirKind};
 
+use super::automaton::Runner;
 use super::literals;
+use super::program::Program;
+use crate::known;
 
 /// Upper bound on what a compiled expression may take, in bytes: a repetition such as `(a{1000}){1000}`
 /// is refused, not tried.
 pub(crate) const REGEX_SIZE: usize = 8 << 20;
+/// States that are kept of one expression, in bytes, for each thread.
+const CACHE: usize = 2 << 20;
 
 /// A regular expression. Two are equal if they are written alike.
 #[derive(Clone, Debug)]
 pub struct Expression {
     source: Arc<str>,
     engines: Arc<Engines>,
-    /// Texts of which one has to stand, folded, in whatever it is found in. Known when it is first asked.
-    required: Arc<OnceLock<Option<Vec<String>>>>,
+    required: Option<Arc<[String]>>,
 }
 
 /// Each built when it is first needed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Engines {
-    /// For text that is ASCII; `None` if such text needs the other one as well.
-    ascii: OnceLock<Option<meta::Regex>>,
+    /// For text that is ASCII.
+    ascii: Runner,
     any: OnceLock<Engine>,
 }
 
@@ -58,6 +62,9 @@ pub(super) enum BadExpression {
 
 impl Expression {
     pub(super) fn new(source: &str) -> Result<Self, BadExpression> {
+        if let Some(needed) = known::needed(source) {
+            return Ok(Self::with(source, Some(needed).filter(|needed| !needed.is_empty())));
+        }
         let bad = |error: regex_syntax::Error| BadExpression::Syntax(Box::new(error));
         let ast = ast::parse::Parser::new().parse(source).map_err(|error| bad(error.into()))?;
         let hir = Translator::new().translate(source, &ast).map_err(|error| bad(error.into()))?;
@@ -68,22 +75,20 @@ impl Expression {
                 None => BadExpression::Other(error),
             })?;
         }
-        let this = Self::known(source);
-        let _ = this.required.set(literals::required(&ast));
-        Ok(this)
+        Ok(Self::with(source, literals::required(&ast)))
     }
 
-    /// One that has been parsed before, of a rule that ships: to parse the five hundred of the pack takes as long as all else that a
-    /// function does to begin.
-    pub(super) fn known(source: &str) -> Self {
-        Self { source: source.into(), engines: Arc::default(), required: Arc::default() }
+    fn with(source: &str, required: Option<Vec<String>>) -> Self {
+        let required = required.map(Arc::from);
+        let ascii = Runner::new(4 * REGEX_SIZE, CACHE);
+        let engines = Arc::new(Engines { ascii, any: OnceLock::new() });
+        Self { source: source.into(), engines, required }
     }
 
     /// Texts of which one has to stand, folded, in any folded text that it is found in; `None`: none that are
     /// worth looking for.
     pub fn required(&self) -> Option<&[String]> {
-        let needed = || literals::required(&ast::parse::Parser::new().parse(&self.source).ok()?);
-        self.required.get_or_init(needed).as_deref()
+        self.required.as_deref()
     }
 
     /// The same, where it does not matter what is wrong with it.
@@ -95,9 +100,9 @@ impl Expression {
     /// Is it found in the text?
     pub fn is_match(&self, text: &str) -> bool {
         if text.is_ascii()
-            && let Some(regex) = self.engines.ascii.get_or_init(|| self.build_for_ascii())
+            && let Some(is_found) = self.engines.ascii.is_match(text, || self.program())
         {
-            return regex.is_match(text);
+            return is_found;
         }
         match self.engines.any.get_or_init(|| self.build()) {
             Engine::Fast(regex) => regex.is_match(text),
@@ -105,32 +110,19 @@ impl Expression {
         }
     }
 
-    /// It parsed, for text that is ASCII or for any.
-    pub(crate) fn hir(&self, for_ascii: bool) -> Option<Hir> {
-        let unicode = syntax::Config::new().utf8(true);
-        if for_ascii && is_plain(&self.source) {
-            let plain = syntax::Config::new().unicode(false).utf8(false);
-            if let Ok(hir) = syntax::parse_with(&self.source, &plain) {
-                return Some(hir);
-            }
-        }
-        syntax::parse_with(&self.source, &unicode).ok()
+    /// It parsed.
+    pub(crate) fn hir(&self) -> Option<Hir> {
+        syntax::parse_with(&self.source, &syntax::Config::new().utf8(true)).ok()
     }
 
-    fn build_for_ascii(&self) -> Option<meta::Regex> {
-        if !is_plain(&self.source) {
-            return None;
+    /// What it does with text that is ASCII.
+    pub(crate) fn program(&self) -> Option<Program> {
+        if let Some(program) = known::program(&self.source) {
+            return Some(program);
         }
-        meta::Regex::builder()
-            .configure(
-                meta::Config::new()
-                    .utf8_empty(false)
-                    .which_captures(WhichCaptures::None)
-                    .nfa_size_limit(Some(4 * REGEX_SIZE)),
-            )
-            .syntax(syntax::Config::new().unicode(false).utf8(false))
-            .build(&self.source)
-            .ok()
+        let plain = syntax::Config::new().unicode(false).utf8(false);
+        let plain = is_plain(&self.source).then(|| syntax::parse_with(&self.source, &plain).ok());
+        Program::new(&plain.flatten().or_else(|| self.hir())?, 4 * REGEX_SIZE)
     }
 
     fn build(&self) -> Engine {

@@ -10,7 +10,7 @@ use super::expression::{BadExpression, Expression, REGEX_SIZE};
 use super::pattern::Pattern;
 use super::rule::Lists;
 use super::test::{Comparison, Number, Shape, Test, TimePart};
-use super::yaml::{self, Node, Value};
+use super::yaml::{Node, Value};
 use crate::diagnostic::Source;
 
 /// An item's key, taken apart and understood.
@@ -270,9 +270,6 @@ impl Modifiers {
                 };
                 if !flags.is_empty() {
                     expression = format!("(?{flags}){expression}");
-                }
-                if yaml::is_known(source) {
-                    return Ok(vec![Test::Regex(Expression::known(&expression))]);
                 }
                 match Expression::new(&expression) {
                     Ok(expression) => Ok(vec![Test::Regex(expression)]),
@@ -560,7 +557,7 @@ mod tests {
         let words: Vec<&str> = modifiers.split('|').filter(|word| !word.is_empty()).collect();
         let modifiers = Modifiers::parse(&words).map_err(|(message, _)| message)?;
         let source = Arc::new(Source { name: "x".into(), text: format!("v: {yaml}\n") });
-        let documents = yaml::documents(&source).unwrap();
+        let documents = crate::sigma::yaml::documents(&source).unwrap();
         let lists = Lists::from([("ok".to_owned(), vec!["one".to_owned(), "t*o".to_owned()])]);
         modifiers
             .tests(documents[0].get("v").unwrap(), &source, &lists)

@@ -1,28 +1,15 @@
 //! YAML text → nodes that know where they were written.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-pub use yaml::{Known, Node, Value, pack};
+pub use yaml::{Node, Packed, Value, pack};
 
 use crate::diagnostic::{Diagnostic, Source};
-
-/// Texts whose nodes are known: those that ship.
-static KNOWN: OnceLock<Known> = OnceLock::new();
-
-/// Tells of texts whose nodes are known, so that they need not be parsed. To be called before the first is read; what is told later is
-/// not heard.
-pub fn know(known: Known) {
-    let _ = KNOWN.set(known);
-}
-
-/// Is it one of those? Then it has been read before, and nothing is wrong with it.
-pub fn is_known(source: &Source) -> bool {
-    KNOWN.get().is_some_and(|known| known.has(&source.text))
-}
+use crate::known;
 
 /// Reads all documents of a source.
 pub fn documents(source: &Arc<Source>) -> Result<Vec<Node>, Box<Diagnostic>> {
-    if let Some(nodes) = KNOWN.get().and_then(|known| known.get(&source.text)) {
+    if let Some(nodes) = known::documents(&source.text) {
         return Ok(nodes);
     }
     yaml::documents(&source.text).map_err(|broken| {

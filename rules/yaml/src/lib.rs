@@ -2,7 +2,7 @@
 //!
 //! The parser and its budgets (aliases, depth, size) are `serde-saphyr`'s; this only keeps the spans. To parse two hundred rules takes
 //! 40 ms, which is most of what a function needs to begin: so the rules that ship are parsed when the program is built, and
-//! [`Known`] has their nodes, packed.
+//! [`Packed`] has their nodes, packed.
 
 mod packed;
 
@@ -12,7 +12,7 @@ use std::ops::Range;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 
-pub use packed::{Known, pack};
+pub use packed::{Packed, pack};
 
 /// What nodes were written in.
 pub trait Written {

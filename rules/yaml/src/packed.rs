@@ -1,13 +1,13 @@
 //! Nodes as bytes, and back.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Node, Value};
 
 #[derive(Serialize, Deserialize)]
-struct Packed<'a> {
+struct PackedNode<'a> {
     span: (u32, u32),
     /// Where it is written out, if that is elsewhere.
     written: Option<(u32, u32)>,
@@ -22,9 +22,9 @@ enum Content<'a> {
     Number(f64),
     Text(&'a str),
     #[serde(borrow)]
-    List(Vec<Packed<'a>>),
+    List(Vec<PackedNode<'a>>),
     #[serde(borrow)]
-    Map(Vec<(Packed<'a>, Packed<'a>)>),
+    Map(Vec<(PackedNode<'a>, PackedNode<'a>)>),
 }
 
 fn short(span: &std::ops::Range<usize>) -> (u32, u32) {
@@ -32,7 +32,7 @@ fn short(span: &std::ops::Range<usize>) -> (u32, u32) {
     (end(span.start), end(span.end))
 }
 
-impl<'a> From<&'a Node> for Packed<'a> {
+impl<'a> From<&'a Node> for PackedNode<'a> {
     fn from(node: &'a Node) -> Self {
         let span = short(&node.span);
         let written = Some(short(&node.written)).filter(|written| *written != span);
@@ -50,8 +50,8 @@ impl<'a> From<&'a Node> for Packed<'a> {
     }
 }
 
-impl From<Packed<'_>> for Node {
-    fn from(packed: Packed<'_>) -> Self {
+impl From<PackedNode<'_>> for Node {
+    fn from(packed: PackedNode<'_>) -> Self {
         let long = |(start, end): (u32, u32)| start as usize..end as usize;
         let value = match packed.value {
             Content::Null => Value::Null,
@@ -71,28 +71,23 @@ impl From<Packed<'_>> for Node {
 
 /// The documents of a text, as bytes.
 pub fn pack(nodes: &[Node]) -> Vec<u8> {
-    let packed: Vec<Packed<'_>> = nodes.iter().map(Packed::from).collect();
+    let packed: Vec<PackedNode<'_>> = nodes.iter().map(PackedNode::from).collect();
     postcard::to_stdvec(&packed).expect("nodes are plain values")
 }
 
 /// Texts whose documents were packed beforehand. A text has to be the same to the byte.
 #[derive(Debug, Default)]
-pub struct Known(HashMap<&'static str, &'static [u8]>);
+pub struct Packed(BTreeMap<&'static str, &'static [u8]>);
 
-impl Known {
+impl Packed {
     /// Each text, and what [`pack`] made of its documents.
     pub fn new(all: impl IntoIterator<Item = (&'static str, &'static [u8])>) -> Self {
         Self(all.into_iter().collect())
     }
 
-    /// Is the text one of them?
-    pub fn has(&self, text: &str) -> bool {
-        self.0.contains_key(text)
-    }
-
     /// The documents of a text, if they are known.
     pub fn get(&self, text: &str) -> Option<Vec<Node>> {
-        let packed: Vec<Packed<'_>> = postcard::from_bytes(self.0.get(text)?).ok()?;
+        let packed: Vec<PackedNode<'_>> = postcard::from_bytes(self.0.get(text)?).ok()?;
         Some(packed.into_iter().map(Node::from).collect())
     }
 }
@@ -106,8 +101,8 @@ mod tests {
         let text = "a: &x [1, 'two', ~, true]\nb: *x\n---\nc: {d: 1.5}\n";
         let nodes = crate::documents(text).unwrap();
         let bytes: &'static [u8] = Box::leak(pack(&nodes).into_boxed_slice());
-        let known = Known::new([(text, bytes)]);
-        assert_eq!(known.get(text).unwrap(), nodes);
-        assert!(known.get("a: 1").is_none());
+        let packed = Packed::new([(text, bytes)]);
+        assert_eq!(packed.get(text).unwrap(), nodes);
+        assert!(packed.get("a: 1").is_none());
     }
 }
