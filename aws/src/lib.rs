@@ -3,6 +3,8 @@
 //! Credentials are those of the SDKs' own chain: the environment, profiles, IAM Identity Center, web identity, the
 //! container's and the instance's. `AWS_ENDPOINT_URL` leads elsewhere.
 
+mod http;
+
 use std::error::Error;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -20,6 +22,8 @@ use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, RetryConfig};
 use tokio::runtime::Runtime;
 
+pub use self::http::prepare;
+
 /// The runtime on which everything waits. Connections live on the one that they were made on, so there is one.
 pub fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
@@ -36,19 +40,11 @@ pub fn runtime() -> &'static Runtime {
 pub fn config() -> &'static SdkConfig {
     static CONFIG: OnceLock<SdkConfig> = OnceLock::new();
     CONFIG.get_or_init(|| {
-        let http = aws_smithy_http_client::Builder::new()
-            .tls_provider(aws_smithy_http_client::tls::Provider::Rustls(
-                aws_smithy_http_client::tls::rustls_provider::CryptoMode::Ring,
-            ))
-            .build_https();
-        // Without these a service that says nothing is waited for without end.
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(Duration::from_secs(5))
-            .read_timeout(Duration::from_secs(20))
-            .operation_attempt_timeout(Duration::from_secs(30))
-            .build();
+        // Without it a service that says nothing is waited for without end.
+        let timeouts =
+            TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(30)).build();
         let load = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http)
+            .http_client(http::Http)
             .timeout_config(timeouts)
             .load();
         runtime().block_on(load)
@@ -110,6 +106,7 @@ pub fn bucket(bucket: &str, prefix: &str) -> Result<Arc<dyn ObjectStore>, object
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(bucket)
         .with_region(region().as_ref())
+        .with_http_connector(http::Http)
         .with_conditional_put(S3ConditionalPut::ETagMatch)
         // A bucket with a default retention takes nothing without one.
         .with_checksum_algorithm(Checksum::SHA256)
