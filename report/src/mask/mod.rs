@@ -5,13 +5,11 @@
 //! are the same wherever the secret is, so that two uses can be told to be of one. The evidence stays in the
 //! recording itself.
 
-use std::borrow::Cow;
-use std::ops::Range;
-use std::sync::LazyLock;
+mod places;
 
-use aho_corasick::AhoCorasick;
+use std::borrow::Cow;
+
 use model::{Command, Evidence};
-use regex_automata::meta::Regex;
 use sha2::{Digest as _, Sha256};
 
 /// Masks secrets, or does not.
@@ -19,256 +17,6 @@ use sha2::{Digest as _, Sha256};
 pub struct Masker {
     /// Leave everything as it is.
     pub reveal: bool,
-}
-
-/// A word of a shell, its quotes left outside.
-const WORD: &str = r#"(?:\$?"((?:[^"\\]|\\.)+)"|\$?'([^']+)'|([^ \t\r\n"'|&;<>()]+))"#;
-/// The same, behind a blank: nothing that begins like an option.
-const VALUE: &str =
-    r#"(?:\$?"((?:[^"\\]|\\.)+)"|\$?'([^']+)'|([^ \t\r\n"'|&;<>()-][^ \t\r\n"'|&;<>()]*))"#;
-/// What may stand between a program and its option.
-const GAP: &str = r"[^|;&\n]*?[ \t]";
-/// How names of secrets end.
-const SECRET: &str = r"(?:pass|pass(?:word|wd|phrase|code|in|out)|pwd|pw|pat|auth|auth[-_]?key|authtoken|secret[-_]?key[-_]?base|secret|secret[-_]?string|token|token[-_]?code|(?:api|secret|access|account|shared|encryption|private|master|license|signing)[-_]?key|credentials?|sas)";
-
-/// Where secrets stand: each expression's first group that matched is one. `{w}`, `{v}`, `{gap}` and `{secret}` stand for
-/// the pieces above.
-const PLACES: &[&str] = &[
-    // Options of any program: `--password x`, `--client-secret=x`, `-Password x`.
-    r"(?i)(?:^|[ \t\n])--?[a-z0-9_-]*{secret}={w}",
-    r"(?i)(?:^|[ \t\n])--?[a-z0-9_-]*{secret}[ \t]+{v}",
-    // Assignments, keys of JSON, YAML and ini files, parts of connection strings.
-    r#"(?i)(?:^|[ \t\n;&|({"'`,?.:\[$@])[a-z0-9_.-]*{secret}["'\])]*[ \t]*(?:=>|:=|==?|:)[ \t]*{w}"#,
-    // Headers.
-    r#"(?i)authorization["']?[ \t]*[:=][ \t]*["']?(?:(?:bearer|basic|token|digest|negotiate|apikey|splunk|key)[ \t]+)?([^ \t\r\n"'][^"'\r\n]*)"#,
-    r#"(?i)(?:x-[a-z0-9-]*(?:token|key|secret|auth)|private-token|job-token|api-key|cookie)["']?[ \t]*:[ \t]*([^ \t\r\n"'][^"'\r\n]*)"#,
-    // In addresses: `scheme://user:secret@host`, `https://token@host`, signatures.
-    r#"[a-zA-Z][a-zA-Z0-9+.-]*://[^ \t\r\n/:@"']*:([^ \t\r\n/@"']+)@"#,
-    r#"(?:postgres(?:ql)?|mysql|mariadb|mongodb(?:\+srv)?|rediss?|amqps?|mssql|oracle|jdbc:[a-z]+)://[^ \t\r\n/:@"']*:([^ \t\r\n"']+)@"#,
-    r"[a-zA-Z][a-zA-Z0-9+.-]*://([A-Za-z0-9_-]{16,})@",
-    r#"(?i)[?&](?:sig|signature|x-amz-signature|x-amz-security-token|access_token|auth|token|apikey|api_key|client_secret)=([^& \t\r\n"']+)"#,
-    r#"(?i)[?&](?:key|code)=([^& \t\r\n"']{16,})"#,
-    r"api\.telegram\.org/bot([0-9]+:[A-Za-z0-9_-]+)",
-    r"discord(?:app)?\.com/api/webhooks/[0-9]+/([A-Za-z0-9_-]+)",
-    // Keys.
-    r"(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----(.+?)(?:-----END|\z)",
-    // Tokens that can be told by their form.
-    r"(?-u:\b)((?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{16,}|xox[abposr]-[A-Za-z0-9-]{10,}|[sr]k_(?:live|test)_[A-Za-z0-9]{10,}|sk-[A-Za-z0-9_-]{20,}|AIza[A-Za-z0-9_-]{30,}|hv[sb]\.[A-Za-z0-9_-]{8,}|npm_[A-Za-z0-9]{30,}|dop_v1_[a-f0-9]{20,}|SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}|ya29\.[A-Za-z0-9_-]{20,}|AGE-SECRET-KEY-1[A-Z0-9]{20,}|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?|(?:FwoG|IQoJ)[A-Za-z0-9+/=]{60,}))",
-    r"hooks\.slack\.com/services/([A-Za-z0-9/]+)",
-    // Programs with short options of their own.
-    r"(?-u:\b)(?:mysql(?:dump|admin|import|check)?|mariadb(?:-dump|-admin)?|7z[ar]?|unrar|mongo(?:sh|dump|restore)?){gap}-p{w}",
-    r#"(?-u:\b)(?:mysql(?:dump|admin|import|check)?|mariadb(?:-dump|-admin)?|7z[ar]?){gap}['"]-p([^'"]+)['"]"#,
-    r"(?-u:\b)mysqladmin{gap}password[ \t]+{v}",
-    r"(?-u:\b)(?:useradd|usermod|adduser){gap}-p[ \t]*{v}",
-    r"(?-u:\b)openssl[ \t]+passwd(?:[ \t]+-[^ \t]+)*[ \t]+{v}",
-    r"(?-u:\b)ssh-keygen{gap}-[NP][ \t]*{v}",
-    r"(?-u:\b)(?:snmp[a-z]+|snmpwalk){gap}-[AXc][ \t]*{v}",
-    r"(?i)(?-u:\b)redis-cli{gap}auth[ \t]+{v}",
-    r"(?-u:\b)lftp{gap}-u[ \t]*[^ \t,]+,([^ \t\r\n]+)",
-    r"(?i)(?-u:\b)setenv[ \t]+[a-z0-9_]*{secret}[ \t]+{v}",
-    r"(?i)(?:^|[ \t\n])(?:[a-z0-9_./:-]*_authtoken|secret_access_key)[ \t]+{v}",
-    r"(?-u:\b)curl{gap}(?:-b|--cookie|--oauth2-bearer)[= \t]*(?:[^ \t=]+=)?{v}",
-    r"(?m)^[ \t]*password[ \t]+([^ \t\r\n=:]+)[ \t]*$",
-    r"(?-u:\b)mongo(?:sh|dump|restore)?{gap}-p[ \t]+{v}",
-    r"(?-u:\b)sshpass[ \t]+-p[ \t]*{v}",
-    r#"(?-u:\b)(?:curl|wget|https?|xh|lwp-request){gap}(?:-[a-zA-Z]*u|-U|--user|--proxy-user)[= \t]*(?:"[^:"]*:([^"]+)"|'[^:']*:([^']+)'|[^ \t\r\n:"']*:([^ \t\r\n"']+))"#,
-    r"(?-u:\b)(?:docker|podman|nerdctl|helm|az|oc|cf|ibmcloud|skopeo|buildah|crane){gap}login{gap}-p[ \t]*{v}",
-    r"(?-u:\b)redis-cli{gap}-a[ \t]+{v}",
-    r"(?-u:\b)ldap[a-z]+{gap}-w[ \t]*{v}",
-    r"(?-u:\b)(?:zip|unzip|sqlcmd|bcp|osql|tsql|ipmitool){gap}-P[ \t]*{v}",
-    r#"(?-u:\b)(?:smbclient|rpcclient|winexe|net){gap}-U[ \t]*["']?[^ \t\r\n%"']+%([^ \t\r\n"']+)"#,
-    r"(?i)(?-u:\b)net1?(?:\.exe)?[ \t]+user[ \t]+[^ \t/]+[ \t]+([^ \t\r\n/][^ \t\r\n]*)",
-    r"(?-u:\b)(?:echo|printf|yes)[ \t]+(?:-[neE]+[ \t]+|'%s[^']*'[ \t]+)?{v}[ \t]*\|[ \t]*(?:sudo[ \t][^|;&\n]*-S|(?:sudo[ \t]+)?(?:passwd|chpasswd|kinit|cryptsetup|gpg|su)(?-u:\b)|(?:docker|podman|helm|gh)[ \t][^|;&\n]*login)",
-    r"(?-u:\b)(?:sudo[ \t][^|;&\n]*-S|passwd|chpasswd|kinit|cryptsetup|gpg)[^|;&\n]*<<<[ \t]*{w}",
-    r"--from-literal[= \t]+[^= \t]+={w}",
-    r"(?-u:\b)put-parameter{gap}--value(?:=|[ \t]+){w}",
-    r"(?-u:\b)configure[ \t]+set[ \t]+[a-z0-9_.]*(?:secret_access_key|session_token)[ \t]+{v}",
-    r"(?-u:\b)vault[ \t]+login[ \t]+{v}",
-    r"(?-u:\b)htpasswd[ \t]+-[A-Za-z]*b[A-Za-z]*[ \t]+[^ \t]+[ \t]+[^ \t]+[ \t]+{v}",
-    r"(?-u:\b)openssl{gap}-k[ \t]+{v}",
-    r"(?-u:\b)(?:nmcli{gap}password|wpa_passphrase[ \t]+[^ \t]+)[ \t]+{v}",
-    r"(?i)convertto-securestring[ \t]+(?:-string[ \t]+)?{v}",
-    // SQL.
-    r"(?i)identified[ \t]+(?:with[ \t]+[^ \t]+[ \t]+)?(?:by|as)[ \t]+(?:password[ \t]+)?{w}",
-    r"(?i)password[ \t]*\(?[ \t]*'([^']+)'",
-];
-
-/// No secret is in a text that has none of these, in any case.
-const TELLTALES: &[&str] = &[
-    "pass",
-    "pwd",
-    "secret",
-    "token",
-    "key",
-    "cred",
-    "auth",
-    "cookie",
-    "://",
-    "sig",
-    "code",
-    "sas",
-    "gh",
-    "glpat",
-    "xox",
-    "k_",
-    "sk-",
-    "aiza",
-    "hv",
-    "npm_",
-    "dop_",
-    "sg.",
-    "ya29",
-    "eyj",
-    "fwog",
-    "iqoj",
-    "slack",
-    "mysql",
-    "maria",
-    "mongo",
-    "7z",
-    "curl",
-    "wget",
-    "http",
-    "xh",
-    "lwp",
-    "login",
-    "redis",
-    "ldap",
-    "zip",
-    "sql",
-    "bcp",
-    "ipmi",
-    "smb",
-    "rpcclient",
-    "winexe",
-    "net",
-    "sudo",
-    "kinit",
-    "cryptsetup",
-    "gpg",
-    "su",
-    "--from-literal",
-    "put-parameter",
-    "useradd",
-    "usermod",
-    "adduser",
-    "unrar",
-    "snmp",
-    "lftp",
-    "pw",
-    "pat",
-    "webhooks",
-    "telegram",
-    "openssl",
-    "nmcli",
-    "wpa_",
-    "identified",
-];
-
-struct Finder {
-    telltales: AhoCorasick,
-    places: Vec<Regex>,
-}
-
-static FINDER: LazyLock<Finder> = LazyLock::new(|| {
-    let telltales = AhoCorasick::builder()
-        .ascii_case_insensitive(true)
-        .build(TELLTALES)
-        .expect("the list is short");
-    let places = PLACES.iter().map(|place| {
-        let place = place
-            .replace("{secret}", SECRET)
-            .replace("{w}", WORD)
-            .replace("{v}", VALUE)
-            .replace("{gap}", GAP);
-        Regex::new(&place).expect("the expressions are constant, and a test compiles them")
-    });
-    Finder { telltales, places: places.collect() }
-});
-
-impl Finder {
-    /// Where the secrets of a text are, in order and apart.
-    fn find(&self, text: &str) -> Vec<Range<usize>> {
-        if !self.telltales.is_match(text) {
-            return Vec::new();
-        }
-        let mut found: Vec<Range<usize>> = Vec::new();
-        for place in &self.places {
-            let mut captures = place.create_captures();
-            let mut from = 0;
-            while from < text.len() {
-                let input = regex_automata::Input::new(text).range(from..);
-                place.search_captures(&input, &mut captures);
-                let Some(whole) = captures.get_match() else { break };
-                let secret = (1..captures.group_len()).find_map(|group| captures.get_group(group));
-                let Some(secret) = secret.map(|span| span.start..span.end) else { break };
-                from = secret.end.max(from + 1);
-                while !text.is_char_boundary(from) {
-                    from += 1;
-                }
-                let begin =
-                    text[..whole.start()].rfind(['|', ';', '&', '\n']).map_or(0, |at| at + 1);
-                let first = text[begin..].split_whitespace().next().unwrap_or_default();
-                if is_secret(first, &text[whole.start()..secret.start], &text[secret.clone()]) {
-                    found.push(secret);
-                }
-            }
-        }
-        found.sort_by_key(|span| (span.start, std::cmp::Reverse(span.end)));
-        // What overlaps is one.
-        let mut apart: Vec<Range<usize>> = Vec::new();
-        for span in found {
-            match apart.last_mut() {
-                Some(last) if span.start < last.end => last.end = last.end.max(span.end),
-                _ => apart.push(span),
-            }
-        }
-        apart
-    }
-}
-
-/// Can this value, found behind `front` in a command of the program `first`, be a secret at all?
-fn is_secret(first: &str, front: &str, value: &str) -> bool {
-    let front = front.to_ascii_lowercase();
-    let asks = ["--no-", "--ask-", "--prompt-"].iter().any(|option| front.contains(option));
-    // `PWD=/srv` is a directory.
-    let directory = (front.trim_start().starts_with("pwd=") || front.ends_with("oldpwd="))
-        && value.starts_with(['/', '~']);
-    // A variable is none, nor is what a program prints.
-    let refers = value.starts_with('$') || (value.starts_with('%') && value.ends_with('%'));
-    // What is looked for is no secret, and a token of a page is none.
-    let sought =
-        matches!(first, "grep" | "egrep" | "fgrep" | "rg" | "ag" | "ack" | "find" | "locate");
-    let named = value.starts_with("id=")
-        || ["--next-token", "--starting-token", "--continuation-token"]
-            .iter()
-            .any(|o| front.contains(o));
-    let plain = front.contains("put-parameter")
-        && !front.contains("securestring")
-        && front.contains("--type string");
-    let word = sought
-        || named
-        || plain
-        || matches!(
-            value.to_ascii_lowercase().as_str(),
-            "true"
-                | "false"
-                | "yes"
-                | "no"
-                | "null"
-                | "none"
-                | "on"
-                | "off"
-                | "0"
-                | "1"
-                | "prompt"
-                | "stdin"
-        );
-    let masked = value.starts_with("[secret:")
-        || front.ends_with("[secret:")
-        || value == "HIDDEN_DUE_TO_SECURITY_REASONS"
-        || value.chars().all(|c| c == '*');
-    !(asks || directory || refers || word || masked)
 }
 
 /// Six hexadecimal digits that are the same for the same secret. Too few to tell the secret from, of all that
@@ -287,7 +35,7 @@ impl Masker {
         if self.reveal {
             return Cow::Borrowed(text);
         }
-        let secrets = FINDER.find(text);
+        let secrets = places::secrets(text);
         if secrets.is_empty() {
             return Cow::Borrowed(text);
         }
@@ -347,7 +95,7 @@ impl Masker {
     fn named(self, field: &str, value: &str) -> Option<String> {
         let named = format!(" {field}=");
         let whole = format!("{named}{value}");
-        let all = FINDER.find(&whole).first().is_some_and(|span| span.start == named.len());
+        let all = places::secrets(&whole).first().is_some_and(|span| span.start == named.len());
         if all && !value.contains(' ') {
             return Some(masked(value));
         }
@@ -375,8 +123,7 @@ impl Masker {
         if self.reveal {
             return;
         }
-        let mut secrets: Vec<&str> = FINDER
-            .find(command)
+        let mut secrets: Vec<&str> = places::secrets(command)
             .into_iter()
             .map(|span| &command[span])
             .filter(|secret| secret.len() > 2)
