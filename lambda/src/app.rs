@@ -34,8 +34,6 @@ pub(crate) struct App {
     store: Store,
     desk: Desk,
     buckets: Mutex<HashMap<String, Bucket>>,
-    /// Has a transcript come, or what may be one?
-    is_warm: AtomicBool,
 }
 
 /// An invocation failed.
@@ -71,8 +69,7 @@ impl App {
     pub(crate) fn open(config: Config, log: &Log) -> Result<Self, DeskError> {
         let store = Store::open(&config.store)?.keeping(config.cache);
         let desk = Desk::open(&config, &store, log)?;
-        let (buckets, is_warm) = (Mutex::default(), AtomicBool::new(false));
-        Ok(Self { config, store, desk, buckets, is_warm })
+        Ok(Self { config, store, desk, buckets: Mutex::default() })
     }
 
     /// Does what an event asks for. What is not done when `stop` becomes true is given back.
@@ -263,17 +260,6 @@ impl App {
             }
         }
         let orders = self.desk.orders(&self.config, &self.store, log);
-        let may_be_transcript = |what: &What| match what {
-            What::Object { key, .. } => !key.ends_with(".json.gz"),
-            _ => false,
-        };
-        if items.iter().flat_map(|item| &item.what).any(may_be_transcript)
-            && !self.is_warm.swap(true, Ordering::Relaxed)
-        {
-            // While the first one is on its way.
-            let set = Arc::clone(&orders.set);
-            std::thread::spawn(move || pipeline::ingest::warm_up(&set));
-        }
         let options = Options {
             masker: Masker::default(),
             jobs: artifacts.len().clamp(1, JOBS),

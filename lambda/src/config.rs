@@ -184,7 +184,8 @@ impl Config {
             }
         };
         let zone = get(TIME_ZONE).unwrap_or_else(|| "UTC".to_owned());
-        let zone = TimeZone::get(&zone).unwrap_or_else(|_| {
+        let known = if zone == "UTC" { Ok(TimeZone::UTC) } else { TimeZone::get(&zone) };
+        let zone = known.unwrap_or_else(|_| {
             let what = "which is no IANA time zone such as Europe/Berlin";
             wrong.push(format!("{TIME_ZONE} is `{zone}`, {what}"));
             TimeZone::UTC

@@ -23,6 +23,7 @@ use crate::log::{Log, Severity};
 const RESERVE: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
+    aws::prepare();
     #[expect(clippy::disallowed_methods, reason = "the shells read the environment")]
     let config = Config::read(|name| std::env::var(name).ok());
     let config = match config {

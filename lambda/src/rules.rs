@@ -74,6 +74,9 @@ impl Desk {
             }
             RulesFrom::Bucket(uri) => first_rules(config, uri, store, log)?,
         };
+        let set = Arc::clone(&compiled.set);
+        // While the rest is made ready and the first event is on its way; without a thread it is made when it is needed.
+        let _ = std::thread::Builder::new().spawn(move || pipeline::ingest::warm_up(&set));
         let (routing, routes_version) = match &config.routes {
             RoutesFrom::Object(uri) => {
                 let (text, version) = object_text(uri).map_err(DeskError::Routes)?;
