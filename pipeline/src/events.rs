@@ -130,7 +130,7 @@ impl<'a> RecordEvent<'a> {
 
     /// The record, parsed at the first call.
     pub(crate) fn record(&self) -> Option<&Record> {
-        self.record.get_or_init(|| Record::parse(self.raw.bytes).ok()).as_ref()
+        self.record.get_or_init(|| Record::read(self.raw).ok()).as_ref()
     }
 
     /// The record, if it was parsed.
@@ -141,14 +141,7 @@ impl<'a> RecordEvent<'a> {
 
 impl Event for RecordEvent<'_> {
     fn fill(&self, wanted: &Wanted<'_>, slots: &mut Slots) -> Result<(), BadJson> {
-        let members = self.raw.members;
-        let find = |name: &str| match members.map_or(Member::Unknown, |members| members.find(name))
-        {
-            Member::At(at) => Place::At(at),
-            Member::Absent => Place::Absent,
-            Member::Unknown => Place::Unknown,
-        };
-        fill_from_members(self.raw.bytes, &find, wanted, slots)?;
+        fill_from_members(self.raw.bytes, &|name| self.member(name), wanted, slots)?;
         if self.added.is_wanted(wanted)
             && let Some(record) = self.record()
         {
@@ -159,6 +152,14 @@ impl Event for RecordEvent<'_> {
             self.added.fill(slots, record.time, session.as_ref());
         }
         Ok(())
+    }
+
+    fn member(&self, name: &str) -> Place {
+        match self.raw.members.map_or(Member::Unknown, |members| members.find(name)) {
+            Member::At(start, end) => Place::At(start, end),
+            Member::Absent => Place::Absent,
+            Member::Unknown => Place::Unknown,
+        }
     }
 }
 

@@ -10,74 +10,270 @@ use std::fmt;
 use jiff::Timestamp;
 use model::{Principal, PrincipalType, Session, SessionId, SessionKind};
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{
+    DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 use serde_json::value::RawValue;
 
 use super::time::parse_time;
+use super::{Member, Members, RawRecord};
 
-/// A JSON object, one level opened; values stay as they were written.
-#[derive(Debug, Default)]
-struct Object<'a>(Vec<(Key<'a>, &'a RawValue)>);
+/// What is read of a record: all of it in one pass, the rest is passed over.
+#[derive(Clone, Copy)]
+#[repr(usize)]
+enum Text {
+    EventId,
+    EventName,
+    EventSource,
+    EventTime,
+    Region,
+    Recipient,
+    SourceIp,
+    UserAgent,
+    ErrorCode,
+    ErrorMessage,
+    Type,
+    Arn,
+    AccountId,
+    PrincipalId,
+    UserName,
+    AccessKeyId,
+    InvokedBy,
+    SourceIdentity,
+    MfaAuthenticated,
+    IssuerArn,
+    IssuerName,
+    OnBehalfOf,
+    Target,
+    InstanceId,
+    InstanceIdUpper,
+    Document,
+    Reason,
+    SessionAsked,
+    SessionOpened,
+    SessionOfTask,
+    TaskArn,
+}
 
-/// A key: borrowed where it is written without escapes.
+const TEXTS: usize = Text::TaskArn as usize + 1;
+
+/// Members of an object that are read.
+struct Wanted {
+    texts: &'static [(&'static str, Text)],
+    objects: &'static [(&'static str, &'static Wanted)],
+}
+
+const RECORD: Wanted = Wanted {
+    texts: &[
+        ("eventID", Text::EventId),
+        ("eventName", Text::EventName),
+        ("eventSource", Text::EventSource),
+        ("eventTime", Text::EventTime),
+        ("awsRegion", Text::Region),
+        ("recipientAccountId", Text::Recipient),
+        ("sourceIPAddress", Text::SourceIp),
+        ("userAgent", Text::UserAgent),
+        ("errorCode", Text::ErrorCode),
+        ("errorMessage", Text::ErrorMessage),
+    ],
+    objects: &[
+        ("userIdentity", &IDENTITY),
+        ("requestParameters", &REQUEST),
+        ("responseElements", &RESPONSE),
+    ],
+};
+
+const IDENTITY: Wanted = Wanted {
+    texts: &[
+        ("type", Text::Type),
+        ("arn", Text::Arn),
+        ("accountId", Text::AccountId),
+        ("principalId", Text::PrincipalId),
+        ("userName", Text::UserName),
+        ("accessKeyId", Text::AccessKeyId),
+        ("invokedBy", Text::InvokedBy),
+    ],
+    objects: &[
+        (
+            "sessionContext",
+            &Wanted {
+                texts: &[("sourceIdentity", Text::SourceIdentity)],
+                objects: &[
+                    (
+                        "attributes",
+                        &Wanted {
+                            texts: &[("mfaAuthenticated", Text::MfaAuthenticated)],
+                            objects: &[],
+                        },
+                    ),
+                    (
+                        "sessionIssuer",
+                        &Wanted {
+                            texts: &[("arn", Text::IssuerArn), ("userName", Text::IssuerName)],
+                            objects: &[],
+                        },
+                    ),
+                ],
+            },
+        ),
+        ("onBehalfOf", &Wanted { texts: &[("userId", Text::OnBehalfOf)], objects: &[] }),
+    ],
+};
+
+const REQUEST: Wanted = Wanted {
+    texts: &[
+        ("target", Text::Target),
+        ("instanceId", Text::InstanceId),
+        ("InstanceId", Text::InstanceIdUpper),
+        ("documentName", Text::Document),
+        ("reason", Text::Reason),
+        ("sessionId", Text::SessionAsked),
+    ],
+    objects: &[],
+};
+
+const RESPONSE: Wanted = Wanted {
+    texts: &[("sessionId", Text::SessionOpened), ("taskArn", Text::TaskArn)],
+    objects: &[("session", &Wanted { texts: &[("sessionId", Text::SessionOfTask)], objects: &[] })],
+};
+
+/// The texts of a record, borrowed where they are written without escapes.
+struct Texts<'a>([Option<Cow<'a, str>>; TEXTS]);
+
+impl<'a> Texts<'a> {
+    fn read(record: &'a [u8]) -> serde_json::Result<Self> {
+        let mut texts = Self([const { None }; TEXTS]);
+        let mut json = serde_json::Deserializer::from_slice(record);
+        let is_object =
+            ReadObject { members: &RECORD, texts: &mut texts }.deserialize(&mut json)?;
+        json.end()?;
+        if is_object { Ok(texts) } else { Err(serde_json::Error::custom("it is no object")) }
+    }
+
+    /// The same, where it is known where the values of the record's own keys stand; `None`: it is not.
+    fn read_members(record: &'a [u8], members: Members<'_>) -> Option<Self> {
+        let mut texts = Self([const { None }; TEXTS]);
+        let value = |name: &str| match members.find(name) {
+            Member::At(start, end) => Some(record.get(start..end.min(record.len()))),
+            Member::Absent => Some(None),
+            Member::Unknown => None,
+        };
+        for (name, at) in RECORD.texts {
+            let Some(value) = value(name)? else { continue };
+            let mut json = serde_json::Deserializer::from_slice(value);
+            texts.0[*at as usize] = text(<&RawValue>::deserialize(&mut json).ok()?);
+        }
+        for (name, members) in RECORD.objects {
+            let Some(value) = value(name)? else { continue };
+            let mut json = serde_json::Deserializer::from_slice(value);
+            ReadObject { members, texts: &mut texts }.deserialize(&mut json).ok()?;
+        }
+        Some(texts)
+    }
+
+    fn get(&self, text: Text) -> Option<&str> {
+        self.0[text as usize].as_deref()
+    }
+
+    fn string(&self, text: Text) -> Option<String> {
+        self.get(text).filter(|text| !text.is_empty()).map(str::to_owned)
+    }
+
+    /// `true`/`false`, or the same as text, which is how CloudTrail writes `mfaAuthenticated`.
+    fn flag(&self, text: Text) -> Option<bool> {
+        self.get(text)?.to_ascii_lowercase().parse().ok()
+    }
+
+    /// Of a member that is there twice the last one is the one.
+    fn forget(&mut self, members: &Wanted) {
+        for (_, text) in members.texts {
+            self.0[*text as usize] = None;
+        }
+        for (_, members) in members.objects {
+            self.forget(members);
+        }
+    }
+}
+
+/// A key, or another text: borrowed where it is written without escapes.
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
 struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
-impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
-        impl<'de> Visitor<'de> for Members {
-            type Value = Object<'de>;
+/// Reads the members of an object. Is it one?
+struct ReadObject<'t, 'a> {
+    members: &'static Wanted,
+    texts: &'t mut Texts<'a>,
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
+impl<'de> DeserializeSeed<'de> for ReadObject<'_, 'de> {
+    type Value = bool;
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
-                let mut members = Vec::with_capacity(24);
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Object(members))
-            }
-        }
-        deserializer.deserialize_map(Members)
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_any(self)
     }
 }
 
-impl<'a> Object<'a> {
-    fn parse(raw: &'a str) -> Self {
-        serde_json::from_str(raw).unwrap_or_default()
+impl<'de> Visitor<'de> for ReadObject<'_, 'de> {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
     }
 
-    /// The value under `key`: of several the last.
-    fn get(&self, key: &str) -> Option<&'a RawValue> {
-        self.0.iter().rev().find(|(name, _)| name.0 == key).map(|(_, value)| *value)
-    }
-
-    /// The object under `key`; empty where there is none.
-    fn object(&self, key: &str) -> Self {
-        self.get(key).map(|raw| Self::parse(raw.get())).unwrap_or_default()
-    }
-
-    /// Text, or a number or boolean as written; `None` for null, objects and arrays.
-    fn text(&self, key: &str) -> Option<Cow<'a, str>> {
-        let raw = self.get(key)?.get();
-        match raw.as_bytes().first()? {
-            b'"' => serde_json::from_str::<Cow<'a, str>>(raw).ok(),
-            b'{' | b'[' | b'n' => None,
-            _ => Some(Cow::Borrowed(raw)),
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
+        let Self { members, texts } = self;
+        texts.forget(members);
+        while let Some(Key(key)) = map.next_key()? {
+            if let Some((_, at)) = members.texts.iter().find(|(name, _)| *name == key) {
+                texts.0[*at as usize] = text(map.next_value()?);
+            } else if let Some((_, members)) = members.objects.iter().find(|(name, _)| *name == key)
+            {
+                texts.forget(members);
+                map.next_value_seed(ReadObject { members, texts: &mut *texts })?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
         }
+        Ok(true)
     }
 
-    fn string(&self, key: &str) -> Option<String> {
-        self.text(key).filter(|text| !text.is_empty()).map(Cow::into_owned)
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<bool, A::Error> {
+        IgnoredAny.visit_seq(seq).map(|_| false)
     }
 
-    /// `true`/`false`, or the same as text, which is how CloudTrail writes `mfaAuthenticated`.
-    fn flag(&self, key: &str) -> Option<bool> {
-        self.text(key)?.to_ascii_lowercase().parse().ok()
+    fn visit_str<E>(self, _: &str) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_unit<E>(self) -> Result<bool, E> {
+        Ok(false)
+    }
+}
+
+/// Text, or a number or boolean as written; `None` for null, objects and arrays.
+fn text(value: &RawValue) -> Option<Cow<'_, str>> {
+    let raw = value.get();
+    match raw.as_bytes().first()? {
+        b'"' => serde_json::from_str(raw).ok().map(|Key(text)| text),
+        b'{' | b'[' | b'n' => None,
+        _ => Some(Cow::Borrowed(raw)),
     }
 }
 
@@ -124,34 +320,41 @@ pub struct BadRecord(serde_json::Error);
 impl Record {
     /// Reads a record.
     pub fn parse(bytes: &[u8]) -> Result<Self, BadRecord> {
-        let top: Object<'_> = serde_json::from_slice(bytes).map_err(BadRecord)?;
-        let request = top.object("requestParameters");
-        let response = top.object("responseElements");
-        let principal = principal(&top.object("userIdentity"));
-        let error_message = top.string("errorMessage");
-        let session_id = response
-            .string("sessionId")
-            .or_else(|| response.object("session").string("sessionId"))
-            .or_else(|| request.string("sessionId"))
+        Texts::read(bytes).map(|texts| Self::of(&texts)).map_err(BadRecord)
+    }
+
+    /// Reads what a decoder tells of: only those of its values that are asked for, where it is known where they stand.
+    pub fn read(raw: &RawRecord<'_>) -> Result<Self, BadRecord> {
+        let noted = raw.members.and_then(|members| Texts::read_members(raw.bytes, members));
+        noted.map_or_else(|| Self::parse(raw.bytes), |texts| Ok(Self::of(&texts)))
+    }
+
+    fn of(texts: &Texts<'_>) -> Self {
+        let principal = principal(texts);
+        let error_message = texts.string(Text::ErrorMessage);
+        let session_id = texts
+            .string(Text::SessionOpened)
+            .or_else(|| texts.string(Text::SessionOfTask))
+            .or_else(|| texts.string(Text::SessionAsked))
             .map(SessionId::new);
-        let target = target(&request, &response, error_message.as_deref());
-        Ok(Self {
-            event_id: top.string("eventID"),
-            event_name: top.string("eventName"),
-            event_source: top.string("eventSource"),
-            time: top.text("eventTime").and_then(|text| parse_time(&text)),
-            region: top.string("awsRegion"),
-            account: top.string("recipientAccountId").or_else(|| principal.account.clone()),
-            source_ip: top.string("sourceIPAddress"),
-            user_agent: top.string("userAgent"),
-            error_code: top.string("errorCode"),
+        let target = target(texts, error_message.as_deref());
+        Self {
+            event_id: texts.string(Text::EventId),
+            event_name: texts.string(Text::EventName),
+            event_source: texts.string(Text::EventSource),
+            time: texts.get(Text::EventTime).and_then(parse_time),
+            region: texts.string(Text::Region),
+            account: texts.string(Text::Recipient).or_else(|| principal.account.clone()),
+            source_ip: texts.string(Text::SourceIp),
+            user_agent: texts.string(Text::UserAgent),
+            error_code: texts.string(Text::ErrorCode),
             error_message,
             principal,
             target,
             session_id,
-            document: request.string("documentName"),
-            reason: request.string("reason"),
-        })
+            document: texts.string(Text::Document),
+            reason: texts.string(Text::Reason),
+        }
     }
 
     /// Did the call fail?
@@ -188,30 +391,27 @@ impl Record {
     }
 }
 
-fn principal(identity: &Object<'_>) -> Principal {
-    let context = identity.object("sessionContext");
-    let attributes = context.object("attributes");
-    let issuer = context.object("sessionIssuer");
-    let kind = match identity.text("type") {
-        Some(word) => PrincipalType::from(&*word),
+fn principal(texts: &Texts<'_>) -> Principal {
+    let kind = match texts.get(Text::Type) {
+        Some(word) => PrincipalType::from(word),
         // Service events carry `invokedBy` and no type (FORMATS B2).
-        None if identity.text("invokedBy").is_some() => PrincipalType::AwsService,
+        None if texts.get(Text::InvokedBy).is_some() => PrincipalType::AwsService,
         None => PrincipalType::Unknown,
     };
     let mut principal = Principal {
         kind,
-        arn: identity.string("arn"),
-        account: identity.string("accountId"),
-        principal_id: identity.string("principalId"),
-        user_name: identity.string("userName"),
-        issuer_arn: issuer.string("arn"),
-        issuer_name: issuer.string("userName"),
+        arn: texts.string(Text::Arn),
+        account: texts.string(Text::AccountId),
+        principal_id: texts.string(Text::PrincipalId),
+        user_name: texts.string(Text::UserName),
+        issuer_arn: texts.string(Text::IssuerArn),
+        issuer_name: texts.string(Text::IssuerName),
         claimed_name: None,
-        source_identity: context.string("sourceIdentity"),
-        access_key_id: identity.string("accessKeyId"),
-        mfa: attributes.flag("mfaAuthenticated"),
-        invoked_by: identity.string("invokedBy"),
-        on_behalf_of: identity.object("onBehalfOf").string("userId"),
+        source_identity: texts.string(Text::SourceIdentity),
+        access_key_id: texts.string(Text::AccessKeyId),
+        mfa: texts.flag(Text::MfaAuthenticated),
+        invoked_by: texts.string(Text::InvokedBy),
+        on_behalf_of: texts.string(Text::OnBehalfOf),
     };
     principal.claim_name_from_arn();
     principal
@@ -219,16 +419,12 @@ fn principal(identity: &Object<'_>) -> Principal {
 
 /// The node, from wherever this call keeps it. A refused call has no parameters at all: its target stands
 /// only in the message (FORMATS B3).
-fn target(
-    request: &Object<'_>,
-    response: &Object<'_>,
-    error_message: Option<&str>,
-) -> Option<String> {
-    request
-        .string("target")
-        .or_else(|| request.string("instanceId"))
-        .or_else(|| request.string("InstanceId"))
-        .or_else(|| response.string("taskArn"))
+fn target(texts: &Texts<'_>, error_message: Option<&str>) -> Option<String> {
+    texts
+        .string(Text::Target)
+        .or_else(|| texts.string(Text::InstanceId))
+        .or_else(|| texts.string(Text::InstanceIdUpper))
+        .or_else(|| texts.string(Text::TaskArn))
         .or_else(|| error_message.and_then(target_of_refusal))
 }
 
@@ -242,6 +438,10 @@ fn target_of_refusal(message: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::super::json::{Head, Scan, scan_object};
     use super::*;
 
     #[test]
@@ -281,6 +481,26 @@ mod tests {
     }
 
     #[test]
+    fn of_what_is_there_twice_the_last_is_the_one() {
+        let record = Record::parse(
+            br#"{"eventName":"A","eventName":"B","awsRegion":"x","awsRegion":null,"recipientAccountId":111122223333,"errorCode":1e999,"userAgent":{"a":[]},
+            "userIdentity":{"arn":"a","type":"IAMUser","sessionContext":{"sourceIdentity":"s"}},
+            "userIdentity":{"type":"Root","\u0061rn":"\u0062","more":[{"arn":"c"}]}} "#,
+        )
+        .unwrap();
+        assert_eq!(record.event_name.as_deref(), Some("B"));
+        assert_eq!((record.region, record.account.as_deref()), (None, Some("111122223333")));
+        assert_eq!((record.error_code.as_deref(), record.user_agent), (Some("1e999"), None));
+        assert_eq!(record.principal.arn.as_deref(), Some("b"));
+        assert_eq!(record.principal.source_identity, None);
+        let twice = br#"{"userIdentity":{"arn":"a"},"userIdentity":"none"}"#;
+        assert_eq!(Record::parse(twice).unwrap().principal.arn, None);
+        for broken in ["", "[]", "1", "{", r#"{"a":1}}"#, r#"{"a" 1}"#] {
+            assert!(Record::parse(broken.as_bytes()).is_err(), "{broken}");
+        }
+    }
+
+    #[test]
     fn a_refused_call_names_its_node_in_the_message() {
         let record = Record::parse(
             br#"{"eventSource":"ssm.amazonaws.com","eventName":"StartSession","errorCode":"AccessDenied",
@@ -300,5 +520,49 @@ mod tests {
         )
         .unwrap();
         assert!(record.opened_session().is_none());
+    }
+
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            "[a-c\\\\\"{}:,]{0,4}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 24, 6, |inner| {
+            let keys = "type|arn|userName|sessionContext|sessionIssuer|attributes|mfaAuthenticated|target|sessionId|session|a.b";
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+                prop::collection::btree_map(keys, inner, 0..6)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        /// Law 3: what is read where it stands is what is read in all.
+        #[test]
+        fn a_record_is_the_same_however_it_is_read(
+            members in prop::collection::vec((
+                "eventName|eventTime|errorCode|userIdentity|requestParameters|responseElements|awsRegion|x|a\\.b", value()
+            ), 0..8),
+        ) {
+            let members = members.iter().map(|(key, value)| format!("\"{key}\": {value}"));
+            let text = format!("{{{}}}", members.collect::<Vec<_>>().join(" ,"));
+            let mut head = Head::default();
+            let end = scan_object::<false>(text.as_bytes(), &mut head);
+            prop_assert_eq!(end, Scan::End(text.len()));
+            let raw = RawRecord {
+                bytes: text.as_bytes(),
+                offset: 0,
+                event_source: None,
+                event_name: None,
+                event_id: None,
+                account: None,
+                members: Some(Members(&head)),
+            };
+            let (one, other) = (Record::read(&raw).unwrap(), Record::parse(raw.bytes).unwrap());
+            prop_assert_eq!(format!("{one:?}"), format!("{other:?}"), "{}", text);
+        }
     }
 }

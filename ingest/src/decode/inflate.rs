@@ -7,6 +7,7 @@
 //! all time was spent in the streaming one, measured on a gigabyte of CloudTrail); `zlib-rs` streams
 //! everything else, in bounded memory.
 
+use std::cell::Cell;
 use std::io::{self, BufReader, Cursor, Read};
 
 #[expect(clippy::disallowed_types, reason = "this is the room for it")]
@@ -109,14 +110,59 @@ fn inflate_whole(data: &[u8], max: u64) -> Option<Vec<u8>> {
     if data.len() >= WHOLE || !alone || u64::from(size) > max {
         return None;
     }
-    let mut out = vec![0; size as usize];
+    let mut out = room(size as usize);
     #[expect(clippy::disallowed_types, reason = "this is the room for it")]
-    let len = libdeflater::Decompressor::new().gzip_decompress(data, &mut out).ok()?;
+    let len =
+        libdeflater::Decompressor::new().deflate_decompress(deflated(data)?, &mut out).ok()?;
     // The object has to end where the member does: its last bytes are this text's checksum and size.
     let sum = data.get(data.len() - 8..data.len() - 4)?;
     let mut crc = libdeflater::Crc::new();
     crc.update(&out);
     (len == out.len() && crc.sum().to_le_bytes() == sum).then_some(out)
+}
+
+/// What a member holds between its header and its last eight bytes (RFC 1952).
+fn deflated(data: &[u8]) -> Option<&[u8]> {
+    const FHCRC: u8 = 2;
+    const FEXTRA: u8 = 4;
+    const FNAME: u8 = 8;
+    const FCOMMENT: u8 = 16;
+    let (flags, mut rest) = (*data.get(3)?, data.get(10..data.len().checked_sub(8)?)?);
+    if flags & FEXTRA != 0 {
+        let length = u16::from_le_bytes(*rest.first_chunk()?);
+        rest = rest.get(2 + usize::from(length)..)?;
+    }
+    for text in [FNAME, FCOMMENT] {
+        if flags & text != 0 {
+            rest = rest.get(memchr::memchr(0, rest)? + 1..)?;
+        }
+    }
+    if flags & FHCRC != 0 {
+        rest = rest.get(2..)?;
+    }
+    Some(rest)
+}
+
+thread_local! {
+    /// Memory for the next object that is taken whole: to get it anew each time takes as long as to find the records in it.
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// So many bytes, whatever they are.
+fn room(size: usize) -> Vec<u8> {
+    let mut room = SPARE.take();
+    if room.capacity() < size {
+        return vec![0; size];
+    }
+    room.resize(size, 0);
+    room
+}
+
+/// Gives memory back that is not needed any more.
+pub(super) fn give_back(room: Vec<u8>) {
+    let kept = SPARE.take();
+    let is_better = room.capacity() > kept.capacity() && room.capacity() as u64 <= WHOLE_INFLATED;
+    SPARE.set(if is_better { room } else { kept });
 }
 
 impl<R: Read> Read for Inflated<R> {
@@ -174,6 +220,38 @@ mod tests {
         assert_eq!(read(&[gzip(b"one"), gzip(b"two")].concat(), 100).unwrap(), b"onetwo");
         assert_eq!(read(&[gzip(b"one"), gzip(b"one")].concat(), 100).unwrap(), b"oneone");
         assert_eq!(read(b"", 100).unwrap(), b"");
+    }
+
+    #[test]
+    fn whatever_a_header_says_the_text_is_the_same() {
+        let text = b"0123456789".repeat(50);
+        let plain = gzip(&text);
+        for flags in 0..32_u8 {
+            let mut member = plain[..10].to_vec();
+            member[3] = flags;
+            let parts: [(u8, &[u8]); 4] =
+                [(4, b"\x03\0abc"), (8, b"name.json\0"), (16, b"comment\0"), (2, b"\x12\x34")];
+            for (flag, part) in parts {
+                member.extend(part.iter().filter(|_| flags & flag != 0));
+            }
+            member.extend(&plain[10..]);
+            assert_eq!(deflated(&member), Some(&plain[10..plain.len() - 8]));
+            assert_eq!(inflate_whole(&member, 1000), Some(text.clone()));
+            assert_eq!(inflate_whole(&[&member[..], b"x"].concat(), 1000), None);
+            for cut in 0..member.len() {
+                assert_eq!(inflate_whole(&member[..cut], 1 << 20), None);
+            }
+        }
+    }
+
+    #[test]
+    fn memory_that_was_used_before_holds_nothing_of_it() {
+        for len in [100, 10, 50, 0, 120] {
+            let text = vec![b'a'; len];
+            let whole = inflate_whole(&gzip(&text), 1000).unwrap();
+            assert_eq!(whole, text);
+            give_back(whole);
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 use std::io::{self, Read};
 
+use super::inflate::give_back;
 use super::json::{Head, Key, Scan, scan_object, skip_space};
 
 /// Bytes read at a time.
@@ -59,7 +60,7 @@ enum State {
 
 /// Splits a stream.
 pub(crate) struct Items<R> {
-    reader: R,
+    reader: Option<R>,
     buf: Vec<u8>,
     /// First byte not yet consumed.
     start: usize,
@@ -74,16 +75,22 @@ pub(crate) struct Items<R> {
     max_item: usize,
 }
 
+impl<R> Drop for Items<R> {
+    fn drop(&mut self) {
+        give_back(std::mem::take(&mut self.buf));
+    }
+}
+
 impl<R: Read> Items<R> {
-    /// Begins at `start` of what there is of the artifact, and goes on with what `reader` has of it. Single items over
-    /// `max_item` bytes are refused.
-    pub(crate) fn new(there: Vec<u8>, start: usize, reader: R, max_item: usize) -> Self {
+    /// Begins at `start` of what there is of the artifact, and goes on with what `reader` has of it, if it has
+    /// anything. Single items over `max_item` bytes are refused.
+    pub(crate) fn new(there: Vec<u8>, start: usize, reader: Option<R>, max_item: usize) -> Self {
         Self {
+            eof: reader.is_none(),
             reader,
             buf: there,
             start,
             base: 0,
-            eof: false,
             failed: None,
             state: State::Top,
             head: Head::default(),
@@ -297,9 +304,7 @@ impl<R: Read> Items<R> {
             self.state = State::Done;
             return Err((self.base + self.buf.len() as u64, ItemError::Read(error)));
         }
-        if self.eof {
-            return Ok(false);
-        }
+        let Some(reader) = self.reader.as_mut().filter(|_| !self.eof) else { return Ok(false) };
         // One consumed byte is kept in front, for `skip_tail`.
         let keep = self.start.saturating_sub(1);
         if keep > 0 {
@@ -310,7 +315,7 @@ impl<R: Read> Items<R> {
         }
         let len = self.buf.len();
         self.buf.reserve(want);
-        match self.reader.by_ref().take(want as u64).read_to_end(&mut self.buf) {
+        match reader.by_ref().take(want as u64).read_to_end(&mut self.buf) {
             Ok(read) => self.eof = read < want,
             Err(error) => {
                 self.eof = true;
@@ -361,7 +366,7 @@ mod tests {
     }
 
     fn split(text: &str) -> Vec<String> {
-        let mut items = Items::new(Vec::new(), 0, Trickle(text.as_bytes()), 1 << 20);
+        let mut items = Items::new(Vec::new(), 0, Some(Trickle(text.as_bytes())), 1 << 20);
         let mut out = Vec::new();
         while let Some(item) = items.next() {
             out.push(match item {
@@ -437,7 +442,7 @@ mod tests {
     #[test]
     fn an_item_larger_than_the_limit_is_refused() {
         let text = format!("{{\"a\":\"{}\"}}", "x".repeat(2 << 20));
-        let mut items = Items::new(Vec::new(), 0, text.as_bytes(), 1 << 20);
+        let mut items = Items::new(Vec::new(), 0, Some(text.as_bytes()), 1 << 20);
         assert!(matches!(items.next(), Some(Err((0, ItemError::ItemTooLarge(_))))));
         assert!(items.next().is_none());
     }

@@ -210,9 +210,18 @@ impl Head {
             Some(key) if !self.has(key) => Member::Absent,
             Some(key) => {
                 let quote = usize::from(self.quoted >> key as u8 & 1 == 1);
-                Member::At(self.values[key as usize].0 as usize - quote)
+                let (start, end) = self.values[key as usize];
+                // Of a number or a literal only the start was noted.
+                let end =
+                    if end - start == 1 && quote == 0 { usize::MAX } else { end as usize + quote };
+                Member::At(start as usize - quote, end)
             }
         }
+    }
+
+    /// An object or an array ends before `end`.
+    fn close(&mut self, key: Key, end: usize) {
+        self.values[key as usize].1 = u32::try_from(end).unwrap_or(u32::MAX);
     }
 
     /// The bytes from where the value of `key` starts.
@@ -224,8 +233,8 @@ impl Head {
 /// Where the value of an object's own key stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Member {
-    /// Its first byte.
-    At(usize),
+    /// Its first byte, and one behind its last; that of a number or a literal is not known: it is beyond the end.
+    At(usize, usize),
     /// There is no such key.
     Absent,
     /// Not known: whoever wants it has to look.
@@ -273,30 +282,31 @@ fn in_blocks<const TOP: bool>(buf: &[u8], head: &mut Head) -> Option<Scan> {
     while at < buf.len() {
         let bits = blocks.next(&buf[at..]);
         let brackets = bits.opens | bits.closes;
-        // Of what is nested only the brackets matter.
-        let ours = brackets | bits.begins | bits.ends | bits.commas;
-        let wanted = |depth: u32| if depth == 1 { ours } else { brackets };
+        // Up to what is wrong all is well; of what is nested only the brackets matter.
+        let well = (bits.wrong & bits.wrong.wrapping_neg()).wrapping_sub(1);
+        let ours = (brackets | bits.ends | bits.commas) & well;
+        let wanted = |depth: u32| if depth == 1 { ours } else { brackets & well };
         let mut left = wanted(nesting.depth);
         while left != 0 {
             let nth = left.trailing_zeros();
             let (bit, i) = (1_u64 << nth, at + nth as usize);
-            if bits.wrong & (bit | (bit - 1)) != 0 {
-                return None;
-            }
             left &= left - 1;
-            if bits.begins & bit != 0 {
-                own.string = i + 1;
-            } else if bits.ends & bit != 0 {
-                let before = bits.escapes & (bit - 1);
-                let escape = if before == 0 {
-                    own.escape
-                } else {
-                    at + 63 - before.leading_zeros() as usize
+            if bits.ends & bit != 0 {
+                let last = |bits: u64| {
+                    let before = bits & (bit - 1);
+                    (before != 0).then(|| at + 63 - before.leading_zeros() as usize)
                 };
-                own.string(buf, i, escape >= own.string, head);
+                let start = last(bits.begins).unwrap_or(own.quote) + 1;
+                let escape = last(bits.escapes).unwrap_or(own.escape);
+                own.string(buf, start, i, escape >= start, head);
+                // Mostly a value is followed by a comma at once.
+                if bits.commas & bit << 1 != 0 {
+                    left &= left - 1;
+                    own.next();
+                }
             } else if bits.commas & bit != 0 {
                 own.literal(buf, i, head);
-                (own.is_key_next, own.key) = (true, None);
+                own.next();
             } else if bits.opens & bit != 0 {
                 if nesting.depth == 1 {
                     own.literal(buf, i, head);
@@ -305,6 +315,7 @@ fn in_blocks<const TOP: bool>(buf: &[u8], head: &mut Head) -> Option<Scan> {
                             return Some(Scan::Items(i + 1, key));
                         }
                         head.set(key, (i, i + 1), false);
+                        own.open = Some(key);
                     }
                 }
                 nesting.open(buf[i], head);
@@ -319,14 +330,23 @@ fn in_blocks<const TOP: bool>(buf: &[u8], head: &mut Head) -> Option<Scan> {
                 if nesting.depth == 0 {
                     return Some(Scan::End(i + 1));
                 }
+                if nesting.depth == 1
+                    && let Some(key) = own.open.take()
+                {
+                    head.close(key, i + 1);
+                }
                 left = wanted(nesting.depth) & !(bit | (bit - 1));
             }
         }
         if bits.wrong != 0 {
             return None;
         }
+        let last = |bits: u64| at + 63 - bits.leading_zeros() as usize;
         if bits.escapes != 0 {
-            own.escape = at + 63 - bits.escapes.leading_zeros() as usize;
+            own.escape = last(bits.escapes);
+        }
+        if bits.begins != 0 {
+            own.quote = last(bits.begins);
         }
         at += BLOCK;
     }
@@ -374,22 +394,28 @@ struct Own {
     is_key_next: bool,
     /// The key whose value comes next, and where the quote behind it stands.
     key: Option<(Key, usize)>,
-    /// First byte of the string that is being read.
-    string: usize,
+    /// The key whose object or array is open.
+    open: Option<Key>,
+    /// The last quote so far that a string began with.
+    quote: usize,
     /// The last backslash so far.
     escape: usize,
 }
 
 impl Default for Own {
     fn default() -> Self {
-        Self { is_key_next: true, key: None, string: 1, escape: 0 }
+        Self { is_key_next: true, key: None, open: None, quote: 0, escape: 0 }
     }
 }
 
 impl Own {
-    /// A string ends before `end`.
-    fn string(&mut self, buf: &[u8], end: usize, is_escaped: bool, head: &mut Head) {
-        let start = self.string;
+    /// What comes next is a key.
+    fn next(&mut self) {
+        (self.is_key_next, self.key) = (true, None);
+    }
+
+    /// A string from `start` ends before `end`.
+    fn string(&mut self, buf: &[u8], start: usize, end: usize, is_escaped: bool, head: &mut Head) {
         if std::mem::take(&mut self.is_key_next) {
             let text = &buf[start..end];
             self.key = Key::of(text).map(|key| (key, end));
@@ -429,7 +455,7 @@ const fn begins_literal(byte: u8) -> bool {
 fn byte_by_byte<const TOP: bool>(buf: &[u8], head: &mut Head) -> Scan {
     let mut nesting = Nesting::default();
     let mut expect_key = true;
-    let mut key = None;
+    let (mut key, mut open) = (None, None);
     // May a string, an object or an array begin here? Not right behind another value: without this a cut
     // record would swallow the whole ones behind it.
     let mut ready = true;
@@ -470,6 +496,7 @@ fn byte_by_byte<const TOP: bool>(buf: &[u8], head: &mut Head) -> Scan {
                         return Scan::Items(i + 1, key);
                     }
                     head.set(key, (i, i + 1), false);
+                    open = Some(key);
                 }
                 nesting.open(byte, head);
             }
@@ -480,6 +507,11 @@ fn byte_by_byte<const TOP: bool>(buf: &[u8], head: &mut Head) -> Scan {
                 ready = false;
                 if nesting.depth == 0 {
                     return Scan::End(i + 1);
+                }
+                if nesting.depth == 1
+                    && let Some(key) = open.take()
+                {
+                    head.close(key, i + 1);
                 }
             }
             b',' => {
@@ -530,6 +562,22 @@ mod tests {
         assert_eq!(head.text(text.as_bytes(), Key::EventName), Some("Real"));
         assert!(head.has(Key::EventId) && head.text(text.as_bytes(), Key::EventId).is_none());
         assert!(head.is_exact());
+    }
+
+    #[test]
+    fn it_is_known_where_values_stand() {
+        let text = r#"{"eventName":"Real","readOnly":true,"userIdentity":{"a":[{}]},"resources":[],"x":1}"#;
+        let (_, head) = scan(text);
+        for (name, value) in
+            [("eventName", "\"Real\""), ("userIdentity", r#"{"a":[{}]}"#), ("resources", "[]")]
+        {
+            let Member::At(start, end) = head.member(name) else { panic!("{name}") };
+            assert_eq!(&text[start..end], value);
+        }
+        let read_only = text.find("true").unwrap();
+        assert_eq!(head.member("readOnly"), Member::At(read_only, usize::MAX));
+        assert_eq!(head.member("eventSource"), Member::Absent);
+        assert_eq!(head.member("x"), Member::Unknown);
     }
 
     #[test]

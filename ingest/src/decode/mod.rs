@@ -219,8 +219,10 @@ pub fn decode<R: Read>(
     let Opened { name, form, head, mut rest, part } = opened;
     let mut walk = walk::Walk::new(name, want, limits, sink);
     walk.part = part;
-    let head = rest.take_whole().unwrap_or(head);
-    walk.run(form, head, rest);
+    match rest.take_whole() {
+        Some(whole) => walk.run(form, whole, None::<Inflated<R>>),
+        None => walk.run(form, head, Some(rest)),
+    }
     walk.counts()
 }
 

@@ -114,7 +114,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Reads everything.
-    pub(crate) fn run<R: Read>(&mut self, form: Form, head: Vec<u8>, rest: R) {
+    pub(crate) fn run<R: Read>(&mut self, form: Form, head: Vec<u8>, rest: Option<R>) {
         match form {
             Form::Empty => self.problem(ProblemKind::Skipped, 0, "empty"),
             Form::Unknown => self.problem(
@@ -126,12 +126,12 @@ impl<'a> Walk<'a> {
                 ),
             ),
             Form::Json => self.json(head, rest),
-            Form::LogExport => self.log_export(head.as_slice().chain(rest)),
+            Form::LogExport => self.log_export(head.as_slice().chain(Rest(rest))),
             Form::ScriptObject | Form::ScriptUpload | Form::Raw => {
-                self.transcript(form, &head, rest);
+                self.transcript(form, &head, Rest(rest));
             }
-            Form::PowerShell => self.powershell(&head, rest),
-            Form::RunCommand => self.output(&head, rest),
+            Form::PowerShell => self.powershell(&head, Rest(rest)),
+            Form::RunCommand => self.output(&head, Rest(rest)),
         }
         let told: Vec<_> = std::mem::take(&mut self.problems)
             .into_iter()
@@ -144,7 +144,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn json<R: Read>(&mut self, head: Vec<u8>, rest: R) {
+    fn json<R: Read>(&mut self, head: Vec<u8>, rest: Option<R>) {
         let mark = if head.starts_with(MARK) { MARK.len() } else { 0 };
         let mut items = Items::new(head, mark, rest, self.limits.max_item);
         let mut streams = Streams::new(self.limits);
@@ -533,4 +533,13 @@ fn export_stream(name: &str) -> Option<String> {
     let mut parts = name.rsplit('/');
     parts.next()?;
     parts.next().map(str::to_owned)
+}
+
+/// What there is behind the beginning, if anything.
+struct Rest<R>(Option<R>);
+
+impl<R: Read> Read for Rest<R> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        self.0.as_mut().map_or(Ok(0), |rest| rest.read(out))
+    }
 }

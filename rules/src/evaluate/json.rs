@@ -87,8 +87,8 @@ impl Narrow {
 /// Where the value of an object's own key stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// Its first byte.
-    At(usize),
+    /// Its first byte, and one behind its last or beyond it.
+    At(usize, usize),
     /// There is no such key.
     Absent,
     /// Not known.
@@ -143,7 +143,7 @@ pub fn fill_members(
     let Some(narrow) = known else { return fill(bytes, wanted, slots) };
     let mut walker = Walker { bytes, at: 0, depth: 1, wanted, slots, is_plain: false, left: 0 };
     for (key, node) in narrow.members() {
-        if let Place::At(at) = find(key) {
+        if let Place::At(at, _) = find(key) {
             walker.at = at;
             (walker.depth, walker.left) = (1, 0);
             // AWS's own element: no key is there twice, and none has a dot in it. When all that is wanted of it was

@@ -43,6 +43,11 @@ pub trait Event {
     /// Puts the values of the fields that are wanted into `slots`; and every value there is into
     /// [`SlotId::KEYWORDS`], if [`Wanted::keywords`].
     fn fill(&self, wanted: &Wanted<'_>, slots: &mut Slots) -> Result<(), BadJson>;
+
+    /// Where the value of an own key of the record ([`Pivot::record`]) stands in its bytes, if that is known.
+    fn member(&self, _name: &str) -> Place {
+        Place::Unknown
+    }
 }
 
 /// What is known of an event before it is parsed. `None`: not known, which rules nothing out.
@@ -191,7 +196,7 @@ impl<'a> Evaluator<'a> {
             return Ok(());
         }
         if let (Some(screen), Some(record)) = (&candidates.screen, pivot.record)
-            && !screen.lets_pass(record, &mut self.folded)
+            && !screen.lets_pass(record, event, &mut self.folded)
         {
             return Ok(());
         }

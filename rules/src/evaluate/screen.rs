@@ -11,6 +11,7 @@ use aho_corasick::{AhoCorasick, packed};
 use foldhash::HashMap;
 use memchr::{memchr, memmem};
 
+use super::{Event, Place};
 use crate::compile::{Compiled, Leaf, Partition, Predicate, PredicateId, necessary};
 use crate::sigma::{Part, Test};
 
@@ -27,7 +28,10 @@ const TRIAL: u32 = 512;
 /// What is looked for in the bytes.
 #[derive(Debug)]
 pub(super) struct Screen {
-    search: Search,
+    /// In all of the record.
+    whole: Search,
+    /// In the values of its own keys, if all is about such: a few bytes of thousands.
+    parts: Vec<(String, Search)>,
     seen: AtomicU32,
     passed: AtomicU32,
 }
@@ -39,23 +43,62 @@ enum Search {
     Many(AhoCorasick),
 }
 
+impl Search {
+    fn new<'t>(texts: impl Iterator<Item = &'t str>) -> Option<Self> {
+        let texts: Vec<&str> = texts.collect();
+        Some(match packed::Searcher::new(&texts) {
+            Some(few) => Self::Few(few),
+            None => Self::Many(AhoCorasick::new(&texts).ok()?),
+        })
+    }
+
+    /// May one of the texts stand here?
+    fn may_match(&self, bytes: &[u8], folded: &mut Vec<u8>) -> bool {
+        if !bytes.is_ascii() {
+            return true;
+        }
+        // The escapes that stand for what could be written without.
+        if let Some(at) = memchr(b'\\', bytes) {
+            let rest = &bytes[at..];
+            if [br"\u", br"\/"].iter().any(|escape| memmem::find(rest, *escape).is_some()) {
+                return true;
+            }
+        }
+        if folded.len() < bytes.len() {
+            folded.resize(bytes.len(), 0);
+        }
+        let folded = &mut folded[..bytes.len()];
+        // Written like this many bytes are done at a time.
+        for (to, from) in folded.iter_mut().zip(bytes) {
+            *to = from | u8::from(from.is_ascii_uppercase()) << 5;
+        }
+        match self {
+            Self::Few(few) => few.find(&*folded).is_some(),
+            Self::Many(many) => many.is_match(&*folded),
+        }
+    }
+}
+
 impl Screen {
-    fn new(texts: &[String]) -> Option<Self> {
-        let search = match packed::Searcher::new(texts) {
-            Some(few) => Search::Few(few),
-            None => Search::Many(AhoCorasick::new(texts).ok()?),
-        };
-        Some(Self { search, seen: AtomicU32::new(0), passed: AtomicU32::new(0) })
+    fn new(texts: &[Sought]) -> Option<Self> {
+        let whole = Search::new(texts.iter().map(|(_, text)| text.as_str()))?;
+        let mut parts: Vec<(String, Search)> = Vec::new();
+        let all_are_of_members = texts.iter().all(|(member, _)| !member.is_empty());
+        for own in texts.chunk_by(|a, b| a.0 == b.0).filter(|_| all_are_of_members) {
+            let search = Search::new(own.iter().map(|(_, text)| text.as_str()))?;
+            parts.push((own[0].0.clone(), search));
+        }
+        Some(Self { whole, parts, seen: AtomicU32::new(0), passed: AtomicU32::new(0) })
     }
 
     /// May one of the rules match this record? `folded` is scratch memory.
-    pub(super) fn lets_pass(&self, record: &[u8], folded: &mut Vec<u8>) -> bool {
+    pub(super) fn lets_pass(&self, record: &[u8], event: &dyn Event, folded: &mut Vec<u8>) -> bool {
         let seen = self.seen.load(Ordering::Relaxed);
         // What lets most pass is not worth asking.
         if seen >= TRIAL && self.passed.load(Ordering::Relaxed) > seen / 2 {
             return true;
         }
-        let passes = self.may_match(record, folded);
+        let passes = self.may_match(record, event, folded);
         if seen < TRIAL {
             self.seen.fetch_add(1, Ordering::Relaxed);
             self.passed.fetch_add(u32::from(passes), Ordering::Relaxed);
@@ -63,31 +106,33 @@ impl Screen {
         passes
     }
 
-    fn may_match(&self, record: &[u8], folded: &mut Vec<u8>) -> bool {
-        if !record.is_ascii() {
-            return true;
+    fn may_match(&self, record: &[u8], event: &dyn Event, folded: &mut Vec<u8>) -> bool {
+        if self.parts.is_empty() {
+            return self.whole.may_match(record, folded);
         }
-        // The escapes that stand for what could be written without.
-        if let Some(at) = memchr(b'\\', record) {
-            let rest = &record[at..];
-            if [br"\u", br"\/"].iter().any(|escape| memmem::find(rest, *escape).is_some()) {
-                return true;
+        for (member, search) in &self.parts {
+            match event.member(member) {
+                Place::At(start, end) => {
+                    let value = record.get(start..end.min(record.len())).unwrap_or(record);
+                    if search.may_match(value, folded) {
+                        return true;
+                    }
+                }
+                Place::Absent => {}
+                Place::Unknown => return self.whole.may_match(record, folded),
             }
         }
-        folded.clear();
-        folded.extend_from_slice(record);
-        folded.make_ascii_lowercase();
-        match &self.search {
-            Search::Few(few) => few.find(&*folded).is_some(),
-            Search::Many(many) => many.is_match(&*folded),
-        }
+        false
     }
 }
+
+/// A text, and in front of it the record's own key whose value it has to stand in; no key: anywhere.
+type Sought = (String, String);
 
 /// The screens made so far: most pairs of pivot values leave the same few rules.
 #[derive(Debug, Default)]
 pub(super) struct Screens {
-    known: HashMap<Vec<String>, Arc<Screen>>,
+    known: HashMap<Vec<Sought>, Arc<Screen>>,
 }
 
 impl Screens {
@@ -125,7 +170,7 @@ fn of_rule(
     partition: &Partition,
     rule: &Compiled,
     known: &impl Fn(PredicateId) -> Option<bool>,
-) -> Option<Vec<String>> {
+) -> Option<Vec<Sought>> {
     let leaf = |id: PredicateId, wanted: bool| match known(id) {
         Some(holds) if holds != wanted => Leaf::Never,
         Some(_) => Leaf::Free,
@@ -141,8 +186,14 @@ fn of_rule(
         },
     };
     let (_, ids) = necessary(&rule.expr, true, &leaf)?;
-    let all = ids.into_iter().filter_map(|id| texts(partition, &partition.predicates[id as usize]));
-    Some(all.flatten().collect())
+    let mut all = Vec::new();
+    for id in ids {
+        let predicate = &partition.predicates[id as usize];
+        let member = partition.fields.name(predicate.slot).split('.').next().unwrap_or_default();
+        let texts = texts(partition, predicate).unwrap_or_default();
+        all.extend(texts.into_iter().map(|text| (member.to_owned(), text)));
+    }
+    Some(all)
 }
 
 /// Texts of which one stands, in lower case, in the bytes of a record for which the predicate holds.
@@ -225,7 +276,7 @@ mod tests {
 
     #[test]
     fn what_can_be_written_otherwise_passes() {
-        let screen = Screen::new(&["\"root\"".to_owned()]).unwrap();
+        let search = Search::new(["\"root\""].into_iter()).unwrap();
         let mut folded = Vec::new();
         for (record, passes) in [
             (r#"{"a": "ROOT"}"#, true),
@@ -235,7 +286,7 @@ mod tests {
             (r#"{"a": "b\n"}"#, false),
             (r#"{"a": "\/root"}"#, true),
         ] {
-            assert_eq!(screen.may_match(record.as_bytes(), &mut folded), passes, "{record}");
+            assert_eq!(search.may_match(record.as_bytes(), &mut folded), passes, "{record}");
         }
     }
 }
