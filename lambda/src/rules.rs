@@ -63,6 +63,7 @@ pub(crate) enum DeskError {
 
 impl Desk {
     pub(crate) fn open(config: &Config, store: &Store, log: &Log) -> Result<Self, DeskError> {
+        pipeline::pack::know();
         let (compiled, rules_version) = match &config.rules {
             RulesFrom::Shipped => {
                 (compile(&pipeline::pack::embedded()).map_err(DeskError::Rules)?, String::new())

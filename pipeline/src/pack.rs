@@ -3,8 +3,9 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 
-use rules::known::{Known, know};
+use rules::known::{self, Known};
 use rules::{Pack, PackFile};
 
 /// The pack that ships, embedded when this was built: paths, texts, and what the parser made of the texts.
@@ -12,10 +13,19 @@ const EMBEDDED: &[(&str, &str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/pac
 /// What was made of their expressions.
 const EXPRESSIONS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/expressions"));
 
-/// The files of the embedded pack. Whoever reads them, or others of the same text, need not parse them again.
+/// Tells what is known of the embedded pack: whoever reads it, or others of the same text, need not parse them again. To be called
+/// before rules are read that do not come from here.
+pub fn know() {
+    static TOLD: Once = Once::new();
+    TOLD.call_once(|| {
+        let known = EMBEDDED.iter().filter(|(.., nodes)| !nodes.is_empty());
+        known::know(Known::new(known.map(|(_, text, nodes)| (*text, *nodes)), EXPRESSIONS));
+    });
+}
+
+/// The files of the embedded pack.
 pub fn embedded() -> Vec<PackFile> {
-    let known = EMBEDDED.iter().filter(|(.., nodes)| !nodes.is_empty());
-    know(Known::new(known.map(|(_, text, nodes)| (*text, *nodes)), EXPRESSIONS));
+    know();
     EMBEDDED
         .iter()
         .map(|(path, text, _)| PackFile { path: (*path).to_owned(), text: (*text).to_owned() })
@@ -24,6 +34,7 @@ pub fn embedded() -> Vec<PackFile> {
 
 /// The YAML files below a directory, or one file. Paths are as the user will want to see them.
 pub fn files(path: &Path) -> io::Result<Vec<PackFile>> {
+    know();
     let mut out = Vec::new();
     read(path, &mut out)?;
     out.sort_by(|a: &PackFile, b| a.path.cmp(&b.path));
