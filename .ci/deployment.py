@@ -371,8 +371,9 @@ class Trial:
         check("every output says something", all(out.values()), len(out))
         rules = {} if self.name == "ssm-audit" else {"SSM_AUDIT_RULES": f"s3://{self.name}-config/rules.d/"}
         for name, function in self.made.items():
-            told = {"SSM_AUDIT_STORE": out["StoreUri"], "SSM_AUDIT_OPERATOR_TOPIC_ARN": out["AlarmTopicArn"],
-                    **(rules if name != "compact" else {}), **(self.variables if name in ("ingest", "sweep") else {})}
+            # Compact has no rules but those that ship, and nobody to tell.
+            tells = {"SSM_AUDIT_OPERATOR_TOPIC_ARN": out["AlarmTopicArn"], **rules} if name != "compact" else {}
+            told = {"SSM_AUDIT_STORE": out["StoreUri"], **tells, **(self.variables if name in ("ingest", "sweep") else {})}
             wrong = [key for key, value in told.items() if function["Environment"]["Variables"].get(key) != value]
             check(f"{name}: it is told of the store, of its rules and of who is to hear", not wrong, wrong or ", ".join(told))
             kept = self.functions.get_function_event_invoke_config(FunctionName=function["FunctionName"], Qualifier="$LATEST")
@@ -429,7 +430,8 @@ class Trial:
         fact, ledger, note = (f"{store}/{self.prefix}/{path}" for path in ("facts/one", "ledger/one", "compacted/one"))
         session, group = arn("ssm", "session/one"), self.made[name]["LoggingConfig"]["LogGroup"]
         does = {("sqs:SendMessage", queues["failed"]), ("xray:PutTraceSegments", "*"), ("kms:GenerateDataKey", out["KmsKeyArn"]),
-                ("logs:PutLogEvents", arn("logs", f"log-group:{group}:log-stream:one")), ("sns:Publish", out["AlarmTopicArn"])}
+                ("logs:PutLogEvents", arn("logs", f"log-group:{group}:log-stream:one"))}
+        trouble = ("sns:Publish", out["AlarmTopicArn"])
         never = {("s3:DeleteObject", fact), ("s3:DeleteObject", ledger), ("s3:DeleteObjectVersion", fact), ("s3:PutObject", log),
                  ("s3:PutBucketPolicy", store), ("ssm:TerminateSession", session)}
         if name == "ingest":
@@ -441,8 +443,13 @@ class Trial:
             never |= {("s3:PutObject", ledger), ("sns:Publish", out["AlertTopicArn"])}
         if name == "compact":
             does |= {("s3:DeleteObject", fact), ("s3:PutObject", note)}
+            never |= {trouble}
+        else:
+            does |= {trouble}
         if self.name == "other":
-            does |= {("kms:Decrypt", key) for setting, key in self.keys_of_others.items() if setting != "SourceKmsKeyArns" or name == "ingest"}
+            keys = {"TopicKmsKeyArns": name != "compact", "SourceKmsKeyArns": name == "ingest"}
+            for setting, key in self.keys_of_others.items():
+                (does if keys.get(setting, True) else never).add(("kms:Decrypt", key))
             if name in ("ingest", "sweep"):
                 does |= {("ssm:TerminateSession", session), ("sts:AssumeRole", "arn:aws:iam::111122223333:role/respond"),
                          ("securityhub:BatchImportFindings", arn("securityhub", "product/000000000000/default"))}

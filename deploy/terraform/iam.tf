@@ -530,30 +530,6 @@ data "aws_iam_policy_document" "compact" {
     actions   = ["s3:DeleteObject"]
     resources = ["${local.store_arn}/${var.store_prefix}/facts/*"]
   }
-
-  # As report. It takes the rules that ship, so there should be nothing to tell.
-  statement {
-    sid       = "PublishTrouble"
-    actions   = ["sns:Publish"]
-    resources = [local.alarm_topic_arn]
-  }
-
-  # That topic's key, if it is not ours.
-  dynamic "statement" {
-    for_each = length(var.topic_kms_key_arns) > 0 ? [1] : []
-
-    content {
-      sid       = "UseTopicKeys"
-      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-      resources = var.topic_kms_key_arns
-
-      condition {
-        test     = "StringLike"
-        variable = "kms:ViaService"
-        values   = ["sns.*.${local.suffix}"]
-      }
-    }
-  }
 }
 
 # ── Scheduler ───────────────────────────────────────────────────────────────────────────────────────────────────────

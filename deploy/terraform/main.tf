@@ -459,8 +459,7 @@ resource "aws_lambda_function" "compact" {
 
   environment {
     variables = { for name, value in {
-      SSM_AUDIT_STORE              = "s3://${local.store_bucket}/${var.store_prefix}"
-      SSM_AUDIT_OPERATOR_TOPIC_ARN = local.alarm_topic_arn
+      SSM_AUDIT_STORE = "s3://${local.store_bucket}/${var.store_prefix}"
       # What a sweep reads, and a day.
       SSM_AUDIT_SWEEP_SINCE       = var.sweep_since
       SSM_AUDIT_LOG               = var.log_level

@@ -14,7 +14,7 @@ use regex_automata::util::pool::Pool;
 use regex_automata::util::primitives::StateID;
 use regex_automata::{Input, MatchKind, PatternSet};
 
-use super::program::{FIRST, Program, Step};
+use super::program::{FIRST, Program, Step, on};
 
 /// An automaton that is being put together.
 struct Assembly {
@@ -45,21 +45,21 @@ impl Assembly {
             self.next += 1;
             at = behind;
         }
-        let place = |to: [u8; 4]| StateID::new(*states.get(u32::from_le_bytes(to) as usize)?).ok();
+        let state = |at: u32| StateID::new(*states.get(at as usize)?).ok();
         self.builder.start_pattern().ok()?;
         let mut at = FIRST;
         while let Some((step, behind)) = program.step(at) {
             match step {
                 Step::Bytes(ranges) => {
-                    let range = |&[start, end, ref to @ ..]: &[u8; 6]| {
-                        Some(Transition { start, end, next: place(*to)? })
+                    let range = |&[start, end, ref way @ ..]: &[u8; 6]| {
+                        Some(Transition { start, end, next: state(on(at, *way))? })
                     };
                     let ranges = ranges.iter().map(range).collect::<Option<_>>()?;
                     self.builder.add_sparse(ranges)
                 }
-                Step::Look(look, next) => self.builder.add_look(place(next.to_le_bytes())?, look),
+                Step::Look(look, way) => self.builder.add_look(state(on(at, way))?, look),
                 Step::Either(all) => {
-                    let all = all.iter().map(|to| place(*to)).collect::<Option<_>>()?;
+                    let all = all.iter().map(|way| state(on(at, *way))).collect::<Option<_>>()?;
                     self.builder.add_union(all)
                 }
                 Step::Fail => self.builder.add_fail(),
@@ -68,7 +68,7 @@ impl Assembly {
             .ok()?;
             at = behind;
         }
-        let start = place(FIRST.to_le_bytes())?;
+        let start = state(FIRST)?;
         self.builder.finish_pattern(start).ok()?;
         Some(start)
     }

@@ -11,7 +11,7 @@ use regex_automata::util::look::{Look, LookMatcher};
 use regex_automata::util::primitives::StateID;
 use regex_syntax::hir::Hir;
 
-/// What an expression does: steps as bytes, one behind the other, the first step first. A step is told by where it is.
+/// What an expression does: steps as bytes, one behind the other, the first step first. A step is told by how far on it is, or back.
 ///
 /// In front of them stand a byte that says whether it can be found at a text's start alone, and a bit for each byte that it can
 /// begin with; all of them, if it can be found in nothing.
@@ -37,9 +37,17 @@ pub(super) const FIRST: u32 = 1 + 32;
 pub(super) enum Step<'a> {
     Fail,
     Found,
-    Look(Look, u32),
-    Either(&'a [[u8; 4]]),
+    Look(Look, Way),
+    Either(&'a [Way]),
     Bytes(&'a [[u8; 6]]),
+}
+
+/// How far on the next step is, or back.
+pub(super) type Way = [u8; 4];
+
+/// The step at the end of a way.
+pub(super) const fn on(at: u32, way: Way) -> u32 {
+    at.wrapping_add(u32::from_le_bytes(way))
 }
 
 fn word(bytes: &[u8], at: usize) -> u32 {
@@ -54,74 +62,76 @@ impl Program {
             .which_captures(WhichCaptures::None)
             .nfa_size_limit(Some(limit));
         let nfa = thompson::Compiler::new().configure(config).build_from_hir(expression).ok()?;
-        // What begins a search anywhere is not needed.
-        let mut order = vec![nfa.start_anchored()];
-        let mut is_met = vec![false; nfa.states().len()];
-        is_met[nfa.start_anchored()] = true;
-        let mut places = vec![0_u32; nfa.states().len()];
-        let (mut at, mut next) = (0, FIRST as usize);
-        while let Some(&state) = order.get(at) {
-            places[state] = u32::try_from(next).ok()?;
-            let mut meet = |state: StateID| {
-                if !std::mem::replace(&mut is_met[state], true) {
-                    order.push(state);
-                }
-            };
+        let mut code = vec![0; FIRST as usize];
+        code[0] = u8::from(nfa.is_always_start_anchored());
+        // What begins a search anywhere is not needed; and what comes next mostly stands next.
+        let (mut order, mut left) = (Vec::new(), vec![nfa.start_anchored()]);
+        let mut places: Vec<Option<u32>> = vec![None; nfa.states().len()];
+        let mut next = FIRST as usize;
+        while let Some(state) = left.pop() {
+            if places[state].is_some() {
+                continue;
+            }
+            places[state] = Some(u32::try_from(next).ok()?);
+            order.push(state);
+            let mut meet = |all: &[StateID]| left.extend(all.iter().rev());
             next += match nfa.state(state) {
                 State::ByteRange { trans } => {
-                    meet(trans.next);
+                    meet(&[trans.next]);
                     5 + 6
                 }
                 State::Sparse(all) => {
-                    all.transitions.iter().for_each(|transition| meet(transition.next));
+                    all.transitions.iter().for_each(|transition| meet(&[transition.next]));
                     5 + 6 * all.transitions.len()
                 }
                 State::Look { next, .. } => {
-                    meet(*next);
+                    meet(&[*next]);
                     9
                 }
                 State::Union { alternates } => {
-                    alternates.iter().copied().for_each(meet);
+                    meet(alternates);
                     5 + 4 * alternates.len()
                 }
                 State::BinaryUnion { alt1, alt2 } => {
-                    [*alt1, *alt2].into_iter().for_each(meet);
+                    meet(&[*alt1, *alt2]);
                     5 + 4 * 2
                 }
                 State::Fail | State::Match { .. } => 1,
                 // Neither is made of what is configured above.
                 State::Dense(_) | State::Capture { .. } => return None,
             };
-            at += 1;
         }
-        let mut code = vec![0; FIRST as usize];
-        code[0] = u8::from(nfa.is_always_start_anchored());
-        let place = |state: StateID| places[state].to_le_bytes();
         let count = |all: usize| u32::try_from(all).unwrap_or(u32::MAX).to_le_bytes();
-        let bytes = |code: &mut Vec<u8>, all: &[Transition]| {
-            code.push(4);
-            code.extend(count(all.len()));
-            for Transition { start, end, next } in all {
-                code.extend([*start, *end]);
-                code.extend(place(*next));
-            }
-        };
-        let either = |code: &mut Vec<u8>, all: &[StateID]| {
-            code.push(3);
-            code.extend(count(all.len()));
-            code.extend(all.iter().flat_map(|state| place(*state)));
-        };
         for state in order {
+            let here = places[state]?;
+            let way = |to: &StateID| Some(places[*to]?.wrapping_sub(here).to_le_bytes());
+            let bytes = |code: &mut Vec<u8>, all: &[Transition]| {
+                code.push(4);
+                code.extend(count(all.len()));
+                for Transition { start, end, next } in all {
+                    code.extend([*start, *end]);
+                    code.extend(way(next)?);
+                }
+                Some(())
+            };
+            let either = |code: &mut Vec<u8>, all: &[StateID]| {
+                code.push(3);
+                code.extend(count(all.len()));
+                for next in all {
+                    code.extend(way(next)?);
+                }
+                Some(())
+            };
             match nfa.state(state) {
-                State::ByteRange { trans } => bytes(&mut code, &[*trans]),
-                State::Sparse(all) => bytes(&mut code, &all.transitions),
+                State::ByteRange { trans } => bytes(&mut code, &[*trans])?,
+                State::Sparse(all) => bytes(&mut code, &all.transitions)?,
                 State::Look { look, next } => {
                     code.push(2);
                     code.extend(look.as_repr().to_le_bytes());
-                    code.extend(place(*next));
+                    code.extend(way(next)?);
                 }
-                State::Union { alternates } => either(&mut code, alternates),
-                State::BinaryUnion { alt1, alt2 } => either(&mut code, &[*alt1, *alt2]),
+                State::Union { alternates } => either(&mut code, alternates)?,
+                State::BinaryUnion { alt1, alt2 } => either(&mut code, &[*alt1, *alt2])?,
                 State::Match { .. } => code.push(1),
                 State::Fail | State::Dense(_) | State::Capture { .. } => code.push(0),
             }
@@ -155,7 +165,10 @@ impl Program {
             0 => (Step::Fail, 1),
             1 => (Step::Found, 1),
             2 => (
-                Step::Look(Look::from_repr(word(&self.code, at + 1))?, word(&self.code, at + 5)),
+                Step::Look(
+                    Look::from_repr(word(&self.code, at + 1))?,
+                    word(&self.code, at + 5).to_le_bytes(),
+                ),
                 9,
             ),
             3 => {
@@ -190,10 +203,8 @@ impl Program {
                         begin[usize::from(byte / 8)] |= 1 << (byte % 8);
                     }
                 }
-                Some((Step::Look(_, next), _)) => left.push(next),
-                Some((Step::Either(all), _)) => {
-                    left.extend(all.iter().map(|to| u32::from_le_bytes(*to)));
-                }
+                Some((Step::Look(_, way), _)) => left.push(on(at, way)),
+                Some((Step::Either(all), _)) => left.extend(all.iter().map(|way| on(at, *way))),
                 Some((Step::Found, _)) => begin = [u8::MAX; BEGIN],
                 Some((Step::Fail, _)) | None => {}
             }
@@ -226,8 +237,8 @@ impl Program {
                 for step in waiting.drain(..) {
                     let Some((Step::Bytes(ranges), _)) = self.step(step) else { continue };
                     let fits = |range: &&[u8; 6]| (range[0]..=range[1]).contains(&byte);
-                    if let Some([_, _, to @ ..]) = ranges.iter().find(fits)
-                        && walk.reach(u32::from_le_bytes(*to), at, next)
+                    if let Some([_, _, way @ ..]) = ranges.iter().find(fits)
+                        && walk.reach(on(step, *way), at, next)
                     {
                         next.clear();
                         return true;
@@ -295,13 +306,13 @@ impl Walk<'_> {
             }
             match self.program.step(place) {
                 Some((Step::Found, _)) => return true,
-                Some((Step::Look(look, next), _)) => {
+                Some((Step::Look(look, way), _)) => {
                     if self.looks.matches(look, self.text, at) {
-                        self.left.push(next);
+                        self.left.push(on(place, way));
                     }
                 }
                 Some((Step::Either(all), _)) => {
-                    self.left.extend(all.iter().map(|to| u32::from_le_bytes(*to)));
+                    self.left.extend(all.iter().map(|way| on(place, *way)));
                 }
                 Some((Step::Bytes(_), _)) => waiting.push(place),
                 Some((Step::Fail, _)) | None => {}
