@@ -1,5 +1,6 @@
 //! One HTTP client for buckets and SDKs: its connections and the certificates that it trusts are there once.
 
+use std::io;
 use std::net::IpAddr;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use object_store::ClientOptions;
-use object_store::client::{HttpError, HttpService};
+use object_store::client::{HttpError, HttpErrorKind, HttpService};
 use reqwest::redirect::Policy;
 use reqwest::{Body, Certificate, Client, ClientBuilder, Request};
 
@@ -22,18 +23,22 @@ use reqwest::{Body, Certificate, Client, ClientBuilder, Request};
 const CONNECT: Duration = Duration::from_secs(5);
 const READ: Duration = Duration::from_secs(20);
 
-static CLIENT: LazyLock<Client> = LazyLock::new(|| {
-    let usual = || build(ClientBuilder::new()).expect("no option is of the user's");
+/// A client, or why there is none: a system without certificates.
+type Made = LazyLock<Result<Client, String>>;
+
+static CLIENT: Made = LazyLock::new(|| {
     let bundled = bundle().map(|bundle| build(ClientBuilder::new().tls_certs_only(bundle)));
     // A certificate that cannot be used is left out by what reads all of them.
-    bundled.and_then(Result::ok).unwrap_or_else(usual)
+    bundled.and_then(Result::ok).map_or_else(|| build(ClientBuilder::new()), Ok)
 });
 
 /// What tells of an instance's or a container's role is on its own link, behind no proxy and without TLS.
-static NEAR: LazyLock<Client> = LazyLock::new(|| {
-    let builder = ClientBuilder::new().no_proxy().tls_certs_only([]);
-    build(builder).expect("no option is of the user's")
-});
+static NEAR: Made = LazyLock::new(|| build(ClientBuilder::new().no_proxy().tls_certs_only([])));
+
+fn client(made: &'static Made) -> io::Result<&'static Client> {
+    let told = |reason: &String| io::Error::other(format!("there is no HTTP client: {reason}"));
+    made.as_ref().map_err(told)
+}
 
 /// The certificates that the system trusts, where they stand in one file. Whoever asks the system gets them from there and once more
 /// from a directory, which takes twice as long.
@@ -50,14 +55,15 @@ fn bundle() -> Option<Vec<Certificate>> {
     Certificate::from_pem_bundle(&bundle).ok().filter(|bundle| !bundle.is_empty())
 }
 
-fn build(builder: ClientBuilder) -> reqwest::Result<Client> {
+fn build(builder: ClientBuilder) -> Result<Client, String> {
     super::use_tls();
-    builder
+    let made = builder
         // What is signed is for one host.
         .redirect(Policy::none())
         .connect_timeout(CONNECT)
         .read_timeout(READ)
-        .build()
+        .build();
+    made.map_err(|error| super::told(&error))
 }
 
 /// Begins to make the client: to read all certificates of a system takes as long as to read a few hundred rules.
@@ -85,7 +91,10 @@ impl HttpService for Http {
         &self,
         request: object_store::client::HttpRequest,
     ) -> Result<object_store::client::HttpResponse, HttpError> {
-        HttpService::call(&*CLIENT, request).await
+        match client(&CLIENT) {
+            Ok(client) => HttpService::call(client, request).await,
+            Err(error) => Err(HttpError::new(HttpErrorKind::Unknown, error)),
+        }
     }
 }
 
@@ -109,7 +118,8 @@ impl HttpConnector for Http {
                 None => Body::wrap(body),
             });
             let request = Request::try_from(request).map_err(|error| user(error.into()))?;
-            let client = if is_near(request.url().host_str()) { &*NEAR } else { &*CLIENT };
+            let made = if is_near(request.url().host_str()) { &NEAR } else { &CLIENT };
+            let client = client(made).map_err(|error| user(error.into()))?;
             let response = client.execute(request).await.map_err(failed)?;
             let response = http::Response::<Body>::from(response).map(SdkBody::from_body_1_x);
             HttpResponse::try_from(response)

@@ -32,12 +32,13 @@ struct KnownExpression<'a> {
 }
 
 impl Known {
-    /// Each text with what [`yaml::pack`] made of its documents; and what [`expressions`] made of all of them.
+    /// Each text with what [`yaml::pack`] made of its documents; and what [`expressions`] made of all of them, when the same
+    /// program was built.
     pub fn new(
         texts: impl IntoIterator<Item = (&'static str, &'static [u8])>,
         expressions: &'static [u8],
     ) -> Self {
-        let expressions = postcard::from_bytes(expressions).unwrap_or_default();
+        let expressions = postcard::from_bytes(expressions).expect("they were made beside this");
         Self { texts: yaml::Packed::new(texts), expressions }
     }
 
