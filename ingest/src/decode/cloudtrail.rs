@@ -441,7 +441,8 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::Value;
 
-    use super::super::json::{Head, Scan, scan_object};
+    use super::super::head::Head;
+    use super::super::json::{Scan, scan_object};
     use super::*;
 
     #[test]

@@ -6,8 +6,9 @@
 
 use std::io::{self, Read};
 
+use super::head::{Head, Key};
 use super::inflate::give_back;
-use super::json::{Head, Key, Scan, scan_object, skip_space};
+use super::json::{Scan, scan_object, skip_space};
 
 /// Bytes read at a time.
 const CHUNK: usize = 256 << 10;

@@ -14,7 +14,8 @@ use jiff::Timestamp;
 use model::SessionId;
 use serde::Deserialize;
 
-use super::json::{Head, Key, Scan, scan_object};
+use super::head::{Head, Key};
+use super::json::{Scan, scan_object};
 use super::run_command::CommandOutput;
 use super::sniff::starts_json;
 use super::time::from_millis;

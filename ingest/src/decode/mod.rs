@@ -6,6 +6,7 @@
 
 mod blocks;
 mod cloudtrail;
+mod head;
 mod inflate;
 mod items;
 mod json;
@@ -22,8 +23,8 @@ use std::sync::Arc;
 use model::{Command, Observation, Place};
 
 pub use cloudtrail::{BadRecord, Record};
+pub use head::Member;
 pub use inflate::{Inflated, TooLarge};
-pub use json::Member;
 pub use run_command::CommandOutput;
 pub use sniff::Form;
 pub use time::parse_time;
@@ -89,7 +90,7 @@ pub struct RawRecord<'a> {
 
 /// Where the values of a record's own keys stand: what was noted when its end was sought.
 #[derive(Clone, Copy, Debug)]
-pub struct Members<'a>(&'a json::Head);
+pub struct Members<'a>(&'a head::Head);
 
 impl Members<'_> {
     /// Where the value under this key stands in the record's bytes.

@@ -9,8 +9,9 @@ use model::Place;
 use crate::command::Told;
 
 use super::Members;
+use super::head::{Head, Key};
 use super::items::{Item, Items};
-use super::json::{Head, Key, Scan, scan_object};
+use super::json::{Scan, scan_object};
 use super::log_events::{LogEvent, Streams};
 use super::run_command::CommandOutput;
 use super::sniff::{Form, export_line};
