@@ -1,6 +1,115 @@
-//! The one thing about JSON text that both its readers, who build nothing, need to be fast at.
+//! Going over JSON text without building anything of it: what all need who read a record and want little of it.
+
+use std::ops::Range;
 
 use memchr::memchr2;
+
+/// A place in JSON text, and the ways to go on from it.
+///
+/// Only what is gone over is looked at, and not in earnest: that it is JSON through and through is for those who
+/// parse it.
+#[derive(Clone, Copy, Debug)]
+pub struct Cursor<'a> {
+    bytes: &'a [u8],
+    /// The offset of the next byte.
+    pub at: usize,
+}
+
+/// What there should be at [`Cursor::at`] instead.
+pub type Expected = &'static str;
+
+impl<'a> Cursor<'a> {
+    /// At the beginning.
+    pub const fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    /// All of the text.
+    pub const fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The next byte.
+    #[inline]
+    pub fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    /// Goes on to what is not blank.
+    #[inline]
+    pub fn blanks(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\n' | b'\t' | b'\r')) {
+            self.at += 1;
+        }
+    }
+
+    /// Takes this byte, blanks around it. Is it here?
+    #[inline]
+    pub fn take(&mut self, byte: u8) -> bool {
+        self.blanks();
+        let is_here = self.peek() == Some(byte);
+        if is_here {
+            self.at += 1;
+            self.blanks();
+        }
+        is_here
+    }
+
+    /// Goes past the string that begins here; returns its range, quotes left out.
+    #[inline]
+    pub fn string(&mut self) -> Result<Range<usize>, Expected> {
+        let start = self.at + 1;
+        let end = string_end(self.bytes, start).ok_or("a string without an end")?;
+        self.at = end + 1;
+        Ok(start..end)
+    }
+
+    /// Goes past a number or a literal; returns it.
+    pub fn word(&mut self) -> &'a [u8] {
+        let is_word =
+            |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let length = rest.iter().take_while(|byte| is_word(byte)).count();
+        self.at += length;
+        &rest[..length]
+    }
+
+    /// Goes past a value.
+    pub fn skip(&mut self) -> Result<(), Expected> {
+        self.skip_to_end_of(0)
+    }
+
+    /// Goes to where so many objects and arrays end that have begun; of none, past a value.
+    pub fn skip_to_end_of(&mut self, mut depth: usize) -> Result<(), Expected> {
+        loop {
+            match self.peek() {
+                Some(b'"') => {
+                    self.string()?;
+                }
+                Some(b'{' | b'[') => {
+                    depth += 1;
+                    self.at += 1;
+                    continue;
+                }
+                Some(b'}' | b']') if depth > 0 => {
+                    depth -= 1;
+                    self.at += 1;
+                }
+                Some(b',' | b':' | b' ' | b'\n' | b'\t' | b'\r') if depth > 0 => {
+                    self.at += 1;
+                    continue;
+                }
+                Some(b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => {
+                    self.word();
+                }
+                _ => return Err("a value was expected"),
+            }
+            if depth == 0 {
+                return Ok(());
+            }
+        }
+    }
+}
 
 /// Offset of the quote that ends the string whose first byte is at `start`.
 #[inline]
@@ -39,6 +148,20 @@ fn quote_or_escape(bytes: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_is_gone_past_whatever_is_in_it() {
+        for value in [r#""a\"b""#, "-1.5e+3", "null", "[]", r#"{"a": [1, {"b": "}"}], "c": {}}"#] {
+            let text = format!("{value} , rest");
+            let mut cursor = Cursor::new(text.as_bytes());
+            assert_eq!(cursor.skip(), Ok(()));
+            assert_eq!(cursor.at, value.len());
+            assert!(cursor.take(b',') && cursor.peek() == Some(b'r') && !cursor.take(b','));
+        }
+        for broken in ["", "]", "\"a", "{\"a\": x}", "[1"] {
+            assert!(Cursor::new(broken.as_bytes()).skip().is_err(), "{broken}");
+        }
+    }
 
     #[test]
     fn a_string_ends_at_its_quote() {

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use ingest::command::simple::Program;
-use ingest::decode::Record;
+use ingest::decode::{Record, Texts};
 use ingest::{Member, RawRecord, TranscriptHead};
 use jiff::Timestamp;
 use model::{Command, EventKind, Session, ShellFamily};
@@ -120,20 +120,26 @@ impl<'a> AddedByKind<'a> {
 pub(crate) struct RecordEvent<'a> {
     pub(crate) raw: &'a RawRecord<'a>,
     pub(crate) added: &'a Added<'a>,
+    texts: OnceCell<Option<Texts<'a>>>,
     record: OnceCell<Option<Record>>,
 }
 
 impl<'a> RecordEvent<'a> {
     pub(crate) const fn new(raw: &'a RawRecord<'a>, added: &'a Added<'a>) -> Self {
-        Self { raw, added, record: OnceCell::new() }
+        Self { raw, added, texts: OnceCell::new(), record: OnceCell::new() }
     }
 
-    /// The record, parsed at the first call.
+    /// What the record is made out of, read at the first call.
+    pub(crate) fn texts(&self) -> Option<&Texts<'a>> {
+        self.texts.get_or_init(|| Texts::read(self.raw).ok()).as_ref()
+    }
+
+    /// The record, made out at the first call.
     pub(crate) fn record(&self) -> Option<&Record> {
-        self.record.get_or_init(|| Record::read(self.raw).ok()).as_ref()
+        self.record.get_or_init(|| self.texts().map(Record::of)).as_ref()
     }
 
-    /// The record, if it was parsed.
+    /// The record, if it was made out.
     pub(crate) fn into_record(self) -> Option<Record> {
         self.record.into_inner().flatten()
     }

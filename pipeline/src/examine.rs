@@ -7,7 +7,7 @@ use ingest::command::simple::Splitter;
 use ingest::decode::Record;
 use ingest::{RawRecord, TranscriptHead};
 use jiff::Timestamp;
-use model::{Command, CommandStatus, EventKind, Finding, Session};
+use model::{Command, CommandStatus, EventKind, Evidence, Finding, RuleInfo, Session};
 use report::mask::Masker;
 use report::view::SessionRow;
 use rules::correlate::Captures;
@@ -17,7 +17,7 @@ use rules::{Evaluator, Match, Pivot, RuleSet};
 use crate::events::{
     AddedByKind, CommandEvent, RecordEvent, SessionEvent, TranscriptEvent, process_kind,
 };
-use crate::finding;
+use crate::finding::{self, Kept, OfRecord};
 
 /// Evaluates events of an artifact.
 pub(crate) struct Examiner<'a, 'e> {
@@ -45,19 +45,84 @@ pub(crate) struct Judged {
     pub(crate) is_again: bool,
 }
 
+/// A rule matched a record. What there is to tell is made when it is asked for: of most matches that are a part of a
+/// correlation nothing ever comes.
+pub(crate) struct OnRecord<'r, 'e, 'a> {
+    /// The rule's index.
+    pub(crate) rule: usize,
+    info: &'r Arc<RuleInfo>,
+    captures: Captures,
+    evidence: Vec<Evidence>,
+    is_correlated: bool,
+    masker: Masker,
+    of: &'r OfRecord<'e, 'a>,
+}
+
+impl OnRecord<'_, '_, '_> {
+    /// All of it.
+    pub(crate) fn judged(self) -> Judged {
+        Judged {
+            kind: "cloudtrail",
+            rule: self.rule,
+            event: if self.is_correlated { self.of.event() } else { 0 },
+            finding: self.of.finding(self.info, self.evidence, self.masker),
+            captures: self.captures,
+            is_again: false,
+        }
+    }
+
+    /// What there is to tell.
+    pub(crate) fn finding(self) -> Finding {
+        self.of.finding(self.info, self.evidence, self.masker)
+    }
+
+    /// What correlations take.
+    pub(crate) fn hit(&self) -> Hit {
+        Hit {
+            rule: self.rule,
+            id: self.of.event(),
+            captures: self.captures.clone(),
+            time: self.of.time(),
+            kept: self.of.kept(self.info, self.masker),
+        }
+    }
+}
+
+/// A match, for correlations.
+pub(crate) struct Hit {
+    pub(crate) rule: usize,
+    /// The event's identity.
+    pub(crate) id: u128,
+    pub(crate) captures: Captures,
+    pub(crate) time: Option<Timestamp>,
+    pub(crate) kept: Kept,
+}
+
+impl Hit {
+    pub(crate) fn of(judged: &Judged) -> Self {
+        Self {
+            rule: judged.rule,
+            id: judged.event,
+            captures: judged.captures.clone(),
+            time: judged.finding.time,
+            kept: Kept::new(&judged.finding),
+        }
+    }
+}
+
 impl<'a, 'e> Examiner<'a, 'e> {
     pub(crate) fn new(set: &'e RuleSet, evaluator: &'a mut Evaluator<'e>, masker: Masker) -> Self {
         let (added, splitter) = (AddedByKind::new(set), Splitter::new());
         Self { set, evaluator, added, splitter, masker }
     }
 
-    /// A CloudTrail record. If it `is_wanted`, or had to be parsed, it comes back parsed.
+    /// A CloudTrail record. If it `is_wanted`, or had to be made out, it comes back.
     pub(crate) fn record(
         &mut self,
         raw: &RawRecord<'_>,
         artifact: &Arc<str>,
         is_wanted: bool,
-        mut on: impl FnMut(Judged),
+        mut on: impl FnMut(OnRecord<'_, '_, '_>),
     ) -> (Option<Record>, Result<(), BadJson>) {
         let pivot = Pivot {
             event_source: raw.event_source,
@@ -70,18 +135,12 @@ impl<'a, 'e> Examiner<'a, 'e> {
         }
         let (set, masker) = (self.set, self.masker);
         // What the record says is made out once, however many rules match it.
-        let (of, identity) = (OnceCell::new(), OnceCell::new());
+        let of = OnceCell::new();
         let result = self.evaluator.evaluate(EventKind::CloudTrail, pivot, &event, |found| {
-            let record = event.record();
-            let of = of.get_or_init(|| finding::OfRecord::new(raw, record, artifact));
-            let Match { index: rule, captures, evidence, .. } = found;
-            let finding = of.finding(found.rule.info(), evidence, masker);
-            let event = if set.is_correlated(rule) {
-                *identity.get_or_init(|| finding::record_id(raw, record))
-            } else {
-                0
-            };
-            on(Judged { kind: "cloudtrail", rule, event, captures, finding, is_again: false });
+            let of = of.get_or_init(|| OfRecord::new(&event, artifact));
+            let Match { index: rule, captures, evidence, rule: own } = found;
+            let (info, is_correlated) = (own.info(), set.is_correlated(rule));
+            on(OnRecord { rule, info, captures, evidence, is_correlated, masker, of });
         });
         (event.into_record(), result)
     }

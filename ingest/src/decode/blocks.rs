@@ -2,9 +2,11 @@
 //! outside of them.
 //!
 //! A bit for each byte, the first byte's the lowest. What one block leaves open (a string, a backslash, a value
-//! that nothing followed yet) goes on in the next.
+//! that nothing followed yet) goes on in the next. How many bytes are compared at once is what the processor can do.
 
-use wide::u8x16;
+#![expect(clippy::inline_always, reason = "compiled into what is made for each kind of processor")]
+
+use fearless_simd::{Simd, SimdBase as _, SimdMask as _, u8x64};
 
 /// Bytes of a block.
 pub(super) const BLOCK: usize = 64;
@@ -39,13 +41,6 @@ pub(super) struct Blocks {
     behind_value: u64,
 }
 
-/// Bytes of a block that are `byte`.
-fn equal(block: &[u8x16; 4], byte: u8) -> u64 {
-    let wanted = u8x16::splat(byte);
-    let bits = block.iter().rev();
-    bits.fold(0, |bits, part| bits << 16 | u64::from(part.simd_eq(wanted).to_bitmask()))
-}
-
 /// Of each bit: how many are set from the first to itself, odd or even?
 const fn odd_so_far(bits: u64) -> u64 {
     let mut odd = bits;
@@ -59,34 +54,32 @@ const fn odd_so_far(bits: u64) -> u64 {
 
 impl Blocks {
     /// The next bytes; behind the last there is nothing but blanks.
-    pub(super) fn next(&mut self, bytes: &[u8]) -> Bits {
+    #[inline(always)]
+    pub(super) fn next<S: Simd>(&mut self, simd: S, bytes: &[u8]) -> Bits {
         let Some(block) = bytes.first_chunk::<BLOCK>() else {
             let mut block = [b' '; BLOCK];
             block[..bytes.len()].copy_from_slice(bytes);
-            return self.block(&block);
+            return self.block(u8x64::from_slice(simd, &block));
         };
-        self.block(block)
+        self.block(u8x64::from_slice(simd, block))
     }
 
-    fn block(&mut self, bytes: &[u8; BLOCK]) -> Bits {
-        let part = |nth: usize| {
-            let mut part = [0; 16];
-            part.copy_from_slice(&bytes[nth * 16..][..16]);
-            u8x16::from(part)
-        };
-        let block = [part(0), part(1), part(2), part(3)];
+    #[inline(always)]
+    fn block<S: Simd>(&mut self, block: u8x64<S>) -> Bits {
+        // Bytes that are this one.
+        let equal = |block: u8x64<S>, byte: u8| block.simd_eq(byte).to_bitmask();
         // Brackets of both kinds differ in this bit, and nothing else becomes one by it.
-        let alike = block.map(|part| part | u8x16::splat(0x20));
-        let escapes = equal(&block, b'\\');
-        let quotes = equal(&block, b'"') & !self.escaped(escapes);
+        let alike = block | 0x20;
+        let escapes = equal(block, b'\\');
+        let quotes = equal(block, b'"') & !self.escaped(escapes);
         let strings = odd_so_far(quotes) ^ self.in_string;
         self.in_string = (strings >> 63).wrapping_neg();
         let begins = quotes & strings;
         let ends = quotes & !strings;
-        let opens = equal(&alike, b'{') & !strings;
-        let closes = equal(&alike, b'}') & !strings;
-        let commas = equal(&block, b',') & !strings;
-        let colons = equal(&block, b':') & !strings;
+        let opens = equal(alike, b'{') & !strings;
+        let closes = equal(alike, b'}') & !strings;
+        let commas = equal(block, b',') & !strings;
+        let colons = equal(block, b':') & !strings;
         // What comes next behind a value: a sum carries it over all that means nothing.
         let values = ends | closes;
         let nothing = !(quotes | opens | closes | commas | colons);
@@ -99,6 +92,7 @@ impl Blocks {
     }
 
     /// Bytes that are escaped: those behind an odd number of backslashes.
+    #[inline(always)]
     fn escaped(&mut self, escapes: u64) -> u64 {
         const EVEN: u64 = 0x5555_5555_5555_5555;
         if escapes == 0 {
@@ -116,6 +110,7 @@ impl Blocks {
 
 #[cfg(test)]
 mod tests {
+    use fearless_simd::{Level, dispatch};
     use proptest::prelude::*;
 
     use super::*;
@@ -128,7 +123,7 @@ mod tests {
             let mut blocks = Blocks::default();
             let (mut in_string, mut escaped) = (false, false);
             for chunk in bytes.chunks(BLOCK) {
-                let bits = blocks.next(chunk);
+                let bits = dispatch!(Level::new(), simd => blocks.next(simd, chunk));
                 for (at, byte) in chunk.iter().enumerate() {
                     let has = |bits: u64| bits >> at & 1 == 1;
                     let is_quote = *byte == b'"' && !escaped;

@@ -4,278 +4,11 @@
 //! is an object, null, or the text `HIDDEN_DUE_TO_SECURITY_REASONS`; `userIdentity` may be empty. A field
 //! of the wrong type reads as absent here, never as an error of the whole record.
 
-use std::borrow::Cow;
-use std::fmt;
-
 use jiff::Timestamp;
 use model::{Principal, PrincipalType, Session, SessionId, SessionKind};
-use serde::Deserialize;
-use serde::de::{
-    DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
-};
-use serde_json::value::RawValue;
 
-use super::time::parse_time;
-use super::{Member, Members, RawRecord};
-
-/// What is read of a record: all of it in one pass, the rest is passed over.
-#[derive(Clone, Copy)]
-#[repr(usize)]
-enum Text {
-    EventId,
-    EventName,
-    EventSource,
-    EventTime,
-    Region,
-    Recipient,
-    SourceIp,
-    UserAgent,
-    ErrorCode,
-    ErrorMessage,
-    Type,
-    Arn,
-    AccountId,
-    PrincipalId,
-    UserName,
-    AccessKeyId,
-    InvokedBy,
-    SourceIdentity,
-    MfaAuthenticated,
-    IssuerArn,
-    IssuerName,
-    OnBehalfOf,
-    Target,
-    InstanceId,
-    InstanceIdUpper,
-    Document,
-    Reason,
-    SessionAsked,
-    SessionOpened,
-    SessionOfTask,
-    TaskArn,
-}
-
-const TEXTS: usize = Text::TaskArn as usize + 1;
-
-/// Members of an object that are read.
-struct Wanted {
-    texts: &'static [(&'static str, Text)],
-    objects: &'static [(&'static str, &'static Wanted)],
-}
-
-const RECORD: Wanted = Wanted {
-    texts: &[
-        ("eventID", Text::EventId),
-        ("eventName", Text::EventName),
-        ("eventSource", Text::EventSource),
-        ("eventTime", Text::EventTime),
-        ("awsRegion", Text::Region),
-        ("recipientAccountId", Text::Recipient),
-        ("sourceIPAddress", Text::SourceIp),
-        ("userAgent", Text::UserAgent),
-        ("errorCode", Text::ErrorCode),
-        ("errorMessage", Text::ErrorMessage),
-    ],
-    objects: &[
-        ("userIdentity", &IDENTITY),
-        ("requestParameters", &REQUEST),
-        ("responseElements", &RESPONSE),
-    ],
-};
-
-const IDENTITY: Wanted = Wanted {
-    texts: &[
-        ("type", Text::Type),
-        ("arn", Text::Arn),
-        ("accountId", Text::AccountId),
-        ("principalId", Text::PrincipalId),
-        ("userName", Text::UserName),
-        ("accessKeyId", Text::AccessKeyId),
-        ("invokedBy", Text::InvokedBy),
-    ],
-    objects: &[
-        (
-            "sessionContext",
-            &Wanted {
-                texts: &[("sourceIdentity", Text::SourceIdentity)],
-                objects: &[
-                    (
-                        "attributes",
-                        &Wanted {
-                            texts: &[("mfaAuthenticated", Text::MfaAuthenticated)],
-                            objects: &[],
-                        },
-                    ),
-                    (
-                        "sessionIssuer",
-                        &Wanted {
-                            texts: &[("arn", Text::IssuerArn), ("userName", Text::IssuerName)],
-                            objects: &[],
-                        },
-                    ),
-                ],
-            },
-        ),
-        ("onBehalfOf", &Wanted { texts: &[("userId", Text::OnBehalfOf)], objects: &[] }),
-    ],
-};
-
-const REQUEST: Wanted = Wanted {
-    texts: &[
-        ("target", Text::Target),
-        ("instanceId", Text::InstanceId),
-        ("InstanceId", Text::InstanceIdUpper),
-        ("documentName", Text::Document),
-        ("reason", Text::Reason),
-        ("sessionId", Text::SessionAsked),
-    ],
-    objects: &[],
-};
-
-const RESPONSE: Wanted = Wanted {
-    texts: &[("sessionId", Text::SessionOpened), ("taskArn", Text::TaskArn)],
-    objects: &[("session", &Wanted { texts: &[("sessionId", Text::SessionOfTask)], objects: &[] })],
-};
-
-/// The texts of a record, borrowed where they are written without escapes.
-struct Texts<'a>([Option<Cow<'a, str>>; TEXTS]);
-
-impl<'a> Texts<'a> {
-    fn read(record: &'a [u8]) -> serde_json::Result<Self> {
-        let mut texts = Self([const { None }; TEXTS]);
-        let mut json = serde_json::Deserializer::from_slice(record);
-        let is_object =
-            ReadObject { members: &RECORD, texts: &mut texts }.deserialize(&mut json)?;
-        json.end()?;
-        if is_object { Ok(texts) } else { Err(serde_json::Error::custom("it is no object")) }
-    }
-
-    /// The same, where it is known where the values of the record's own keys stand; `None`: it is not.
-    fn read_members(record: &'a [u8], members: Members<'_>) -> Option<Self> {
-        let mut texts = Self([const { None }; TEXTS]);
-        let value = |name: &str| match members.find(name) {
-            Member::At(start, end) => Some(record.get(start..end.min(record.len()))),
-            Member::Absent => Some(None),
-            Member::Unknown => None,
-        };
-        for (name, at) in RECORD.texts {
-            let Some(value) = value(name)? else { continue };
-            let mut json = serde_json::Deserializer::from_slice(value);
-            texts.0[*at as usize] = text(<&RawValue>::deserialize(&mut json).ok()?);
-        }
-        for (name, members) in RECORD.objects {
-            let Some(value) = value(name)? else { continue };
-            let mut json = serde_json::Deserializer::from_slice(value);
-            ReadObject { members, texts: &mut texts }.deserialize(&mut json).ok()?;
-        }
-        Some(texts)
-    }
-
-    fn get(&self, text: Text) -> Option<&str> {
-        self.0[text as usize].as_deref()
-    }
-
-    fn string(&self, text: Text) -> Option<String> {
-        self.get(text).filter(|text| !text.is_empty()).map(str::to_owned)
-    }
-
-    /// `true`/`false`, or the same as text, which is how CloudTrail writes `mfaAuthenticated`.
-    fn flag(&self, text: Text) -> Option<bool> {
-        self.get(text)?.to_ascii_lowercase().parse().ok()
-    }
-
-    /// Of a member that is there twice the last one is the one.
-    fn forget(&mut self, members: &Wanted) {
-        for (_, text) in members.texts {
-            self.0[*text as usize] = None;
-        }
-        for (_, members) in members.objects {
-            self.forget(members);
-        }
-    }
-}
-
-/// A key, or another text: borrowed where it is written without escapes.
-#[derive(Debug, Deserialize)]
-#[serde(transparent)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
-
-/// Reads the members of an object. Is it one?
-struct ReadObject<'t, 'a> {
-    members: &'static Wanted,
-    texts: &'t mut Texts<'a>,
-}
-
-impl<'de> DeserializeSeed<'de> for ReadObject<'_, 'de> {
-    type Value = bool;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for ReadObject<'_, 'de> {
-    type Value = bool;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
-        let Self { members, texts } = self;
-        texts.forget(members);
-        while let Some(Key(key)) = map.next_key()? {
-            if let Some((_, at)) = members.texts.iter().find(|(name, _)| *name == key) {
-                texts.0[*at as usize] = text(map.next_value()?);
-            } else if let Some((_, members)) = members.objects.iter().find(|(name, _)| *name == key)
-            {
-                texts.forget(members);
-                map.next_value_seed(ReadObject { members, texts: &mut *texts })?;
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(true)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<bool, A::Error> {
-        IgnoredAny.visit_seq(seq).map(|_| false)
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<bool, E> {
-        Ok(false)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<bool, E> {
-        Ok(false)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<bool, E> {
-        Ok(false)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<bool, E> {
-        Ok(false)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<bool, E> {
-        Ok(false)
-    }
-
-    fn visit_unit<E>(self) -> Result<bool, E> {
-        Ok(false)
-    }
-}
-
-/// Text, or a number or boolean as written; `None` for null, objects and arrays.
-fn text(value: &RawValue) -> Option<Cow<'_, str>> {
-    let raw = value.get();
-    match raw.as_bytes().first()? {
-        b'"' => serde_json::from_str(raw).ok().map(|Key(text)| text),
-        b'{' | b'[' | b'n' => None,
-        _ => Some(Cow::Borrowed(raw)),
-    }
-}
+use super::RawRecord;
+use super::texts::{Text, Texts};
 
 /// What the rest of the product wants to know of a record.
 #[derive(Clone, Debug, Default)]
@@ -315,21 +48,21 @@ pub struct Record {
 /// The bytes are not a JSON object.
 #[derive(Debug, thiserror::Error)]
 #[error("not a record: {0}")]
-pub struct BadRecord(serde_json::Error);
+pub struct BadRecord(pub(super) serde_json::Error);
 
 impl Record {
     /// Reads a record.
     pub fn parse(bytes: &[u8]) -> Result<Self, BadRecord> {
-        Texts::read(bytes).map(|texts| Self::of(&texts)).map_err(BadRecord)
+        Texts::parse(bytes).map(|texts| Self::of(&texts))
     }
 
     /// Reads what a decoder tells of: only those of its values that are asked for, where it is known where they stand.
     pub fn read(raw: &RawRecord<'_>) -> Result<Self, BadRecord> {
-        let noted = raw.members.and_then(|members| Texts::read_members(raw.bytes, members));
-        noted.map_or_else(|| Self::parse(raw.bytes), |texts| Ok(Self::of(&texts)))
+        Texts::read(raw).map(|texts| Self::of(&texts))
     }
 
-    fn of(texts: &Texts<'_>) -> Self {
+    /// What its texts say.
+    pub fn of(texts: &Texts<'_>) -> Self {
         let principal = principal(texts);
         let error_message = texts.string(Text::ErrorMessage);
         let session_id = texts
@@ -342,9 +75,9 @@ impl Record {
             event_id: texts.string(Text::EventId),
             event_name: texts.string(Text::EventName),
             event_source: texts.string(Text::EventSource),
-            time: texts.get(Text::EventTime).and_then(parse_time),
+            time: texts.time(),
             region: texts.string(Text::Region),
-            account: texts.string(Text::Recipient).or_else(|| principal.account.clone()),
+            account: texts.account().map(str::to_owned),
             source_ip: texts.string(Text::SourceIp),
             user_agent: texts.string(Text::UserAgent),
             error_code: texts.string(Text::ErrorCode),
@@ -441,6 +174,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::Value;
 
+    use super::super::Members;
     use super::super::head::Head;
     use super::super::json::{Scan, scan_object};
     use super::*;
@@ -562,8 +296,11 @@ mod tests {
                 account: None,
                 members: Some(Members(&head)),
             };
-            let (one, other) = (Record::read(&raw).unwrap(), Record::parse(raw.bytes).unwrap());
-            prop_assert_eq!(format!("{one:?}"), format!("{other:?}"), "{}", text);
+            let (one, other) = (Texts::read(&raw).unwrap(), Record::parse(raw.bytes).unwrap());
+            prop_assert_eq!(format!("{:?}", Record::of(&one)), format!("{other:?}"), "{}", text);
+            let packed = one.pack();
+            let again = Record { user_agent: other.user_agent.clone(), ..Record::of(&packed.texts()) };
+            prop_assert_eq!(format!("{again:?}"), format!("{other:?}"), "{}", text);
         }
     }
 }

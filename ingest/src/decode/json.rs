@@ -4,6 +4,7 @@
 //! This is the floor of the product's speed (`benches/`): a byte of CloudTrail is inflated, looked at
 //! here, and for nine records in ten never looked at again.
 
+use fearless_simd::{Level, Simd, dispatch};
 use memchr::memchr;
 use model::json::string_end;
 
@@ -44,12 +45,18 @@ pub(crate) fn scan_object<const TOP: bool>(buf: &[u8], head: &mut Head) -> Scan 
 
 /// The same many bytes at a time; `None` where that does not do.
 fn in_blocks<const TOP: bool>(buf: &[u8], head: &mut Head) -> Option<Scan> {
+    dispatch!(Level::new(), simd => block_by_block::<_, TOP>(simd, buf, head))
+}
+
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "compiled for each kind of processor")]
+fn block_by_block<S: Simd, const TOP: bool>(simd: S, buf: &[u8], head: &mut Head) -> Option<Scan> {
     let mut blocks = Blocks::default();
     let mut nesting = Nesting::default();
     let mut own = Own::default();
     let mut at = 1;
     while at < buf.len() {
-        let bits = blocks.next(&buf[at..]);
+        let bits = blocks.next(simd, &buf[at..]);
         let brackets = bits.opens | bits.closes;
         // Up to what is wrong all is well; of what is nested only the brackets matter.
         let well = (bits.wrong & bits.wrong.wrapping_neg()).wrapping_sub(1);

@@ -13,6 +13,7 @@ mod json;
 mod log_events;
 mod run_command;
 mod sniff;
+mod texts;
 mod time;
 mod transcript;
 mod walk;
@@ -27,6 +28,7 @@ pub use head::Member;
 pub use inflate::{Inflated, TooLarge};
 pub use run_command::CommandOutput;
 pub use sniff::Form;
+pub use texts::{PackedTexts, Texts};
 pub use time::parse_time;
 pub use transcript::{TranscriptForm, TranscriptHead};
 

@@ -9,10 +9,14 @@ use jiff::Timestamp;
 use model::{Finding, FindingId, Place, Principal, RuleInfo, Session};
 use serde::{Deserialize, Serialize};
 
+use super::record::KeptRecord;
+
 /// A match, or a correlation that is part of another.
 #[derive(Clone, Debug)]
 pub(crate) enum Kept {
-    /// A match.
+    /// A match of a record.
+    Record(Arc<KeptRecord>),
+    /// Another match.
     Match(Arc<Packed>),
     /// A correlation, with what it is made of.
     Correlation(Arc<Finding>),
@@ -85,6 +89,7 @@ impl Kept {
     /// The finding again.
     pub(crate) fn finding(&self) -> Arc<Finding> {
         match self {
+            Self::Record(record) => Arc::new(record.finding()),
             Self::Match(packed) => Arc::new(packed.finding()),
             Self::Correlation(finding) => Arc::clone(finding),
         }

@@ -1,15 +1,15 @@
 //! A match, made into a finding.
 
 mod kept;
+mod record;
 
 use std::sync::Arc;
 
-use ingest::decode::Record;
-use ingest::{RawRecord, TranscriptHead};
+use ingest::TranscriptHead;
 use jiff::Timestamp;
 use model::{
-    Command, Correlated, EventKind, Evidence, Finding, FindingId, Place, Principal, RuleInfo,
-    Session, SessionId,
+    Command, Correlated, EventKind, Evidence, Finding, FindingId, Place, RuleInfo, Session,
+    SessionId,
 };
 use report::mask::Masker;
 use report::view::SessionRow;
@@ -17,6 +17,7 @@ use rules::Fire;
 use sha2::{Digest, Sha256};
 
 pub(crate) use self::kept::Kept;
+pub(crate) use self::record::OfRecord;
 
 /// The id of what `parts` name: the same parts, the same id, on every machine.
 pub(crate) fn id(parts: &[&[u8]]) -> FindingId {
@@ -33,23 +34,6 @@ fn number(parts: &[&[u8]]) -> u128 {
     }
     let digest = hash.finalize();
     digest.iter().take(16).fold(0_u128, |sum, byte| sum << 8 | u128::from(*byte))
-}
-
-/// What makes a record the same as another.
-fn record_identity<'a>(raw: &'a RawRecord<'_>, record: Option<&'a Record>) -> [&'a [u8]; 3] {
-    // A copy of a record has the same id; without one, the record itself has to do.
-    let identity = record.and_then(|record| record.event_id.as_deref());
-    let account = record.and_then(|record| record.account.as_deref());
-    [
-        b"cloudtrail",
-        identity.map_or(raw.bytes, str::as_bytes),
-        account.unwrap_or_default().as_bytes(),
-    ]
-}
-
-/// The identity of a record.
-pub(crate) fn record_id(raw: &RawRecord<'_>, record: Option<&Record>) -> u128 {
-    number(&record_identity(raw, record))
 }
 
 /// What a session's transcript is known by: one session may be there in two forms. The commands of a part are counted
@@ -78,68 +62,6 @@ pub(crate) fn command_id(
 /// The identity of a transcript.
 pub(crate) fn transcript_id(head: &TranscriptHead, session: &Session) -> u128 {
     number(&[b"transcript", transcript_name(head, session)])
-}
-
-/// What findings about one CloudTrail record have in common.
-pub(crate) struct OfRecord<'a> {
-    identity: [&'a [u8]; 3],
-    record: Option<&'a Record>,
-    session: Option<Arc<Session>>,
-    principal: Option<Arc<Principal>>,
-    place: Place,
-}
-
-impl<'a> OfRecord<'a> {
-    pub(crate) fn new(
-        raw: &'a RawRecord<'_>,
-        record: Option<&'a Record>,
-        artifact: &Arc<str>,
-    ) -> Self {
-        let session = record.and_then(|record| {
-            record.opened_session().or_else(|| record.session_id.clone().map(Session::unknown))
-        });
-        let principal = record.map(|record| &record.principal);
-        let principal = principal.filter(|principal| principal.label().is_some());
-        Self {
-            identity: record_identity(raw, record),
-            record,
-            session: session.map(Arc::new),
-            principal: principal.cloned().map(Arc::new),
-            place: Place::new(Arc::clone(artifact), raw.offset),
-        }
-    }
-
-    /// That a rule matched it.
-    pub(crate) fn finding(
-        &self,
-        rule: &Arc<RuleInfo>,
-        mut evidence: Vec<Evidence>,
-        masker: Masker,
-    ) -> Finding {
-        masker.evidence(&mut evidence);
-        let text = |of: fn(&Record) -> &Option<String>| self.record.and_then(|r| of(r).clone());
-        let time = self.record.and_then(|record| record.time);
-        Finding {
-            id: id(&[&[rule.id.as_bytes()], self.identity.as_slice()].concat()),
-            rule: Arc::clone(rule),
-            time,
-            time_end: time,
-            session: self.session.clone(),
-            principal: self.principal.clone(),
-            account: text(|record| &record.account),
-            region: text(|record| &record.region),
-            target: text(|record| &record.target),
-            event_id: text(|record| &record.event_id),
-            event_name: text(|record| &record.event_name),
-            command: None,
-            source_ip: text(|record| &record.source_ip),
-            error_code: text(|record| &record.error_code),
-            evidence,
-            place: self.place.clone(),
-            correlated: Vec::new(),
-            correlated_count: 0,
-        }
-    }
 }
 
 /// A finding about a command.

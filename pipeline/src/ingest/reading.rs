@@ -272,7 +272,7 @@ impl Sink for Reading<'_, '_> {
         let name = Arc::clone(&self.artifact.name);
         let began = self.time();
         let (record, result) =
-            self.examiner.record(raw, &name, is_wanted, |judged| found.push(judged));
+            self.examiner.record(raw, &name, is_wanted, |one| found.push(one.judged()));
         self.nanos += self.time() - began;
         // Where the raw bytes do not tell, the record does.
         let record = record.filter(|record| {

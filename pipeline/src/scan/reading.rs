@@ -9,7 +9,7 @@ use ingest::{Problem, ProblemKind, RawRecord, Sink, TranscriptHead};
 use model::{Command, Observation, Place, Principal, Session, SessionId};
 
 use super::{End, PIECE, Piece, Shared, Told};
-use crate::examine::Examiner;
+use crate::examine::{Examiner, Hit};
 use crate::seen::Key;
 
 /// One artifact being read by one thread.
@@ -74,12 +74,12 @@ impl Sink for Reading<'_, '_, '_> {
         }
         let opens = opens_session(raw);
         let (told, set) = (&mut self.piece.told, self.shared.set);
-        let (record, result) = self.examiner.record(raw, &self.name, opens, |judged| {
-            if set.is_correlated(judged.rule) {
-                told.push(Told::hit(&judged));
+        let (record, result) = self.examiner.record(raw, &self.name, opens, |found| {
+            if set.is_correlated(found.rule) {
+                told.push(Told::Hit(Box::new(found.hit())));
             }
-            if set.is_told(judged.rule) {
-                told.push(Told::Finding(Box::new(judged.finding)));
+            if set.is_told(found.rule) {
+                told.push(Told::Finding(Box::new(found.finding())));
             }
         });
         if let Some(session) = record.filter(|_| opens).as_ref().and_then(Record::opened_session) {
@@ -107,7 +107,7 @@ impl Sink for Reading<'_, '_, '_> {
         }
         self.examiner.command(head, &command, &session, time, |judged| {
             if set.is_correlated(judged.rule) {
-                told.push(Told::hit(&judged));
+                told.push(Told::Hit(Box::new(Hit::of(&judged))));
             }
             if set.is_told(judged.rule) && !judged.is_again {
                 told.push(Told::Mark(Box::new(judged.finding)));
@@ -139,7 +139,7 @@ impl Sink for Reading<'_, '_, '_> {
         }
         self.examiner.transcript(head, &session, time, |judged| {
             if set.is_correlated(judged.rule) {
-                told.push(Told::hit(&judged));
+                told.push(Told::Hit(Box::new(Hit::of(&judged))));
             }
             if set.is_told(judged.rule) {
                 told.push(Told::Mark(Box::new(judged.finding)));

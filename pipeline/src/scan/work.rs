@@ -7,12 +7,9 @@ use std::sync::Arc;
 
 use ingest::source::Local;
 use ingest::{Counts, Limits, Opened, Problem, ProblemKind, TranscriptHead};
-use jiff::Timestamp;
 use model::{Command, Finding, Observation, Place, Session, SessionId};
-use rules::correlate::Captures;
 
-use crate::examine::Judged;
-use crate::finding::Kept;
+use crate::examine::Hit;
 
 type Source = Opened<Box<dyn Read + Send>>;
 
@@ -36,27 +33,6 @@ pub(super) enum Told {
     Command(Box<(TranscriptHead, Arc<Session>, Command)>),
     Observation(Box<(TranscriptHead, Arc<Session>, Observation)>),
     Transcript(Box<(TranscriptHead, Arc<Session>)>),
-}
-
-/// A match, for correlations.
-pub(super) struct Hit {
-    pub(super) rule: usize,
-    pub(super) id: u128,
-    pub(super) captures: Captures,
-    pub(super) time: Option<Timestamp>,
-    pub(super) kept: Kept,
-}
-
-impl Told {
-    pub(super) fn hit(judged: &Judged) -> Self {
-        Self::Hit(Box::new(Hit {
-            rule: judged.rule,
-            id: judged.event,
-            captures: judged.captures.clone(),
-            time: judged.finding.time,
-            kept: Kept::new(&judged.finding),
-        }))
-    }
 }
 
 /// What a thread tells of an artifact, in pieces.

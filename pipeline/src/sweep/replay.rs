@@ -94,7 +94,7 @@ impl Sweep<'_> {
                 };
                 let name: Arc<str> = Place::new(row.artifact.as_str(), 0).artifact;
                 // What is in the store has been parsed before.
-                let _ = examiner.record(&raw, &name, true, |judged| found.push(judged));
+                let _ = examiner.record(&raw, &name, true, |one| found.push(one.judged()));
             }
         })
     }

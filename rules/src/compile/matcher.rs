@@ -5,7 +5,6 @@
 //! through and never too little), among them text that regular expressions need: an expression is run where its
 //! text was found. The few expressions that need no text are run as one engine.
 
-use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use foldhash::{HashMap, HashMapExt as _};
@@ -16,7 +15,8 @@ use regex_automata::{Input, MatchKind, PatternSet};
 use regex_syntax::hir::Hir;
 
 use super::needles::Needles;
-use super::{Predicate, PredicateId};
+use super::remembered::Remembered;
+use super::{Predicate, PredicateId, SlotId};
 use crate::sigma::{Expression, Part, Pattern, Runner, Shape, Test, fold};
 
 /// Size limit of the expressions of a field that are run together. Beyond it an engine is slower than they are one by
@@ -33,6 +33,8 @@ pub(crate) struct Matcher {
     regexes: Regexes,
     /// Tested one by one.
     others: Vec<(PredicateId, Test)>,
+    /// Does it take more than looking values up?
+    is_dear: bool,
     /// True if the field has any value that is not null.
     any: Vec<PredicateId>,
     present: Vec<PredicateId>,
@@ -61,31 +63,6 @@ impl Same {
     }
 }
 
-/// A value as it is compared: folded when that is first needed.
-struct Compared<'a> {
-    original: &'a str,
-    copy: &'a mut String,
-    is_ascii: bool,
-    is_ready: bool,
-    folded: bool,
-}
-
-impl Compared<'_> {
-    fn text(&mut self) -> &str {
-        if !std::mem::replace(&mut self.is_ready, true) {
-            self.copy.clear();
-            if self.is_ascii {
-                // Its length stays the same.
-                self.copy.push_str(self.original);
-                self.copy.make_ascii_lowercase();
-            } else {
-                self.copy.push_str(&fold(self.original));
-            }
-        }
-        if self.folded { self.copy } else { self.original }
-    }
-}
-
 #[derive(Debug, Default)]
 struct Texts {
     whole: HashMap<Box<str>, Vec<PredicateId>>,
@@ -111,9 +88,17 @@ enum Check {
     Regex(Expression),
 }
 
-/// Memory for one value, used again for the next.
+/// Memory for one value after the other.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
+    /// By slot.
+    remembered: Vec<Remembered>,
+    look: Look,
+}
+
+/// What looking at a value takes, used again for the next.
+#[derive(Debug, Default)]
+struct Look {
     /// By literal: the value for which its patterns were last checked.
     checked: Vec<u64>,
     value: u64,
@@ -191,8 +176,12 @@ impl Matcher {
             }
         }
         let [folded, cased] = literals;
-        this.folded.build(folded, true);
-        this.cased.build(cased, false);
+        this.folded.build(folded);
+        this.cased.build(cased);
+        this.is_dear = !this.folded.owners.is_empty()
+            || !this.cased.owners.is_empty()
+            || !regexes.expressions.is_empty()
+            || !this.others.is_empty();
         this.regexes = regexes;
         this
     }
@@ -201,6 +190,7 @@ impl Matcher {
     /// are not null; `is_present`: the field is there, be it null.
     pub(crate) fn run<'v>(
         &self,
+        slot: SlotId,
         texts: impl Iterator<Item = &'v str>,
         is_present: bool,
         scratch: &mut Scratch,
@@ -209,7 +199,7 @@ impl Matcher {
         let mut any = false;
         for text in texts {
             any = true;
-            self.value(text, scratch, hit);
+            self.value(slot, text, scratch, hit);
         }
         let state: &[&[PredicateId]] = match (is_present, any) {
             (_, true) => &[&self.present, &self.any],
@@ -219,12 +209,30 @@ impl Matcher {
         state.iter().copied().flatten().copied().for_each(hit);
     }
 
-    fn value(&self, text: &str, scratch: &mut Scratch, hit: &mut impl FnMut(PredicateId)) {
+    fn value(
+        &self,
+        slot: SlotId,
+        text: &str,
+        scratch: &mut Scratch,
+        hit: &mut impl FnMut(PredicateId),
+    ) {
+        let Scratch { remembered, look } = scratch;
+        if !self.is_dear {
+            self.look(text, look, hit);
+            return;
+        }
+        if remembered.len() <= slot.index() {
+            remembered.resize_with(slot.index() + 1, Remembered::default);
+        }
+        remembered[slot.index()].of(text, |hit| self.look(text, look, hit), hit);
+    }
+
+    fn look(&self, text: &str, look: &mut Look, hit: &mut dyn FnMut(PredicateId)) {
         if !self.folded.is_empty() {
-            self.folded.value(text, true, scratch, hit);
+            self.folded.value(text, true, look, hit);
         }
         if !self.cased.is_empty() {
-            self.cased.value(text, false, scratch, hit);
+            self.cased.value(text, false, look, hit);
         }
         self.regexes.value(text, hit);
         for (id, test) in &self.others {
@@ -240,21 +248,21 @@ impl Texts {
         self.whole.is_empty() && self.owners.is_empty()
     }
 
-    fn build(&mut self, patterns: Vec<(String, PredicateId, Check)>, folded: bool) {
+    fn build(&mut self, patterns: Vec<(String, PredicateId, Check)>) {
         if patterns.is_empty() {
             return;
         }
         let mut index: HashMap<String, usize> = HashMap::new();
-        let mut needles: Vec<String> = Vec::new();
+        let mut needles: Vec<Box<str>> = Vec::new();
         for (literal, id, check) in patterns {
-            let at = *index.entry(literal.clone()).or_insert_with(|| {
-                needles.push(literal);
+            let at = *index.entry(literal).or_insert_with_key(|literal| {
+                needles.push(literal.as_str().into());
                 self.owners.push(Vec::new());
                 needles.len() - 1
             });
             self.owners[at].push((id, check));
         }
-        self.literals = Needles::new(needles, folded);
+        self.literals = Needles::new(needles);
     }
 
     /// `folded`: without regard to case.
@@ -262,17 +270,19 @@ impl Texts {
         &self,
         original: &str,
         folded: bool,
-        scratch: &mut Scratch,
-        hit: &mut impl FnMut(PredicateId),
+        look: &mut Look,
+        hit: &mut dyn FnMut(PredicateId),
     ) {
-        let Scratch { checked, value, folded: copy } = scratch;
+        let Look { checked, value, folded: copy } = look;
         let is_ascii = original.is_ascii();
-        let mut compared = Compared { original, copy, is_ascii, is_ready: !folded, folded };
-        let may_be_whole = !is_ascii || self.lengths & length_bit(original.len()) != 0;
-        if may_be_whole
-            && !self.whole.is_empty()
-            && let Some(ids) = self.whole.get(compared.text())
-        {
+        // What is folded may have another length, unless it is ASCII.
+        let may_be_whole = !self.whole.is_empty()
+            && (folded && !is_ascii || self.lengths & length_bit(original.len()) != 0);
+        if !may_be_whole && self.owners.is_empty() {
+            return;
+        }
+        let text = if folded { lower(original, is_ascii, copy) } else { original };
+        if may_be_whole && let Some(ids) = self.whole.get(text) {
             ids.iter().copied().for_each(&mut *hit);
         }
         if self.owners.is_empty() {
@@ -282,19 +292,15 @@ impl Texts {
         if checked.len() < self.owners.len() {
             checked.resize(self.owners.len(), 0);
         }
-        // A copy of its own, since the patterns may ask for the value while it is searched.
-        let searched =
-            if is_ascii { Cow::Borrowed(original) } else { Cow::Owned(compared.text().to_owned()) };
-        let length = searched.len();
-        self.literals.each(&searched, |at, start, end| {
+        self.literals.each(text, |at, start, end| {
             // A literal may be found thousands of times; whether its patterns fit is asked once.
             let first = std::mem::replace(&mut checked[at], *value) != *value;
             for (id, check) in &self.owners[at] {
                 let holds = match check {
                     Check::Found => first,
                     Check::Start => start == 0,
-                    Check::End => end == length,
-                    Check::Pattern(pattern) => first && pattern.matches(compared.text()),
+                    Check::End => end == text.len(),
+                    Check::Pattern(pattern) => first && pattern.matches(text),
                     Check::Regex(expression) => first && expression.is_match(original),
                 };
                 if holds {
@@ -305,8 +311,21 @@ impl Texts {
     }
 }
 
+/// A text as it is compared without regard to case.
+fn lower<'c>(text: &str, is_ascii: bool, copy: &'c mut String) -> &'c str {
+    copy.clear();
+    if is_ascii {
+        // Its length stays the same.
+        copy.push_str(text);
+        copy.make_ascii_lowercase();
+    } else {
+        copy.push_str(&fold(text));
+    }
+    copy
+}
+
 impl Regexes {
-    fn value(&self, text: &str, hit: &mut impl FnMut(PredicateId)) {
+    fn value(&self, text: &str, hit: &mut dyn FnMut(PredicateId)) {
         if self.expressions.is_empty() {
             return;
         }
@@ -321,7 +340,7 @@ impl Regexes {
     }
 
     /// Tells which of them are found, as one engine says; `None` where there is none.
-    fn together(&self, text: &str, hit: &mut impl FnMut(PredicateId)) -> Option<()> {
+    fn together(&self, text: &str, hit: &mut dyn FnMut(PredicateId)) -> Option<()> {
         if self.expressions.len() == 1 {
             return None;
         }

@@ -18,6 +18,7 @@ mod fields;
 mod matcher;
 mod needles;
 mod program;
+mod remembered;
 
 use std::collections::HashMap;
 use std::sync::OnceLock;

@@ -9,9 +9,10 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 use memchr::memchr;
-use model::json::string_end;
+use model::json::Cursor;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -113,14 +114,15 @@ impl<'a> Wanted<'a> {
 
 /// Fills `slots` from the object in `bytes`.
 pub fn fill(bytes: &[u8], wanted: &Wanted<'_>, slots: &mut Slots) -> Result<(), BadJson> {
-    let mut walker = Walker { bytes, at: 0, depth: 0, wanted, slots, is_plain: false, left: 0 };
-    walker.blanks();
-    if walker.peek() != Some(b'{') {
+    let mut walker =
+        Walker { cursor: Cursor::new(bytes), depth: 0, wanted, slots, is_plain: false, left: 0 };
+    walker.cursor.blanks();
+    if walker.cursor.peek() != Some(b'{') {
         return Err(walker.wrong("an object was expected"));
     }
     walker.object(0)?;
-    walker.blanks();
-    if walker.at < bytes.len() {
+    walker.cursor.blanks();
+    if walker.cursor.at < bytes.len() {
         return Err(walker.wrong("something follows the object"));
     }
     if wanted.keywords {
@@ -141,10 +143,11 @@ pub fn fill_members(
         !wanted.keywords && narrow.members().iter().all(|(key, _)| find(key) != Place::Unknown)
     });
     let Some(narrow) = known else { return fill(bytes, wanted, slots) };
-    let mut walker = Walker { bytes, at: 0, depth: 1, wanted, slots, is_plain: false, left: 0 };
+    let mut walker =
+        Walker { cursor: Cursor::new(bytes), depth: 1, wanted, slots, is_plain: false, left: 0 };
     for (key, node) in narrow.members() {
         if let Place::At(at, _) = find(key) {
-            walker.at = at;
+            walker.cursor.at = at;
             (walker.depth, walker.left) = (1, 0);
             // AWS's own element: no key is there twice, and none has a dot in it. When all that is wanted of it was
             // found, the rest need not be looked at.
@@ -232,8 +235,7 @@ const MAX_DEPTH: usize = 128;
 
 /// Walks over one JSON text.
 struct Walker<'b, 'w, 's> {
-    bytes: &'b [u8],
-    at: usize,
+    cursor: Cursor<'b>,
     depth: usize,
     wanted: &'w Wanted<'w>,
     slots: &'s mut Slots,
@@ -245,86 +247,26 @@ struct Walker<'b, 'w, 's> {
 
 impl Walker<'_, '_, '_> {
     fn wrong(&self, what: &str) -> BadJson {
-        BadJson(format!("{what} at byte {}", self.at))
+        BadJson(format!("{what} at byte {}", self.cursor.at))
     }
 
-    fn peek(&self) -> Option<u8> {
-        self.bytes.get(self.at).copied()
+    fn string(&mut self) -> Result<Range<usize>, BadJson> {
+        self.cursor.string().map_err(|what| self.wrong(what))
     }
 
-    fn blanks(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\n' | b'\t' | b'\r')) {
-            self.at += 1;
-        }
-    }
-
-    /// Takes this byte, blanks around it.
-    fn take(&mut self, byte: u8) -> bool {
-        self.blanks();
-        let is_here = self.peek() == Some(byte);
-        if is_here {
-            self.at += 1;
-            self.blanks();
-        }
-        is_here
-    }
-
-    /// Skips a string; returns its range, quotes left out.
-    fn string(&mut self) -> Result<std::ops::Range<usize>, BadJson> {
-        let start = self.at + 1;
-        let Some(end) = string_end(self.bytes, start) else {
-            return Err(self.wrong("a string without an end"));
-        };
-        self.at = end + 1;
-        Ok(start..end)
-    }
-
-    /// Skips a value that nobody wants.
+    /// Goes past a value that nobody wants.
     fn skip(&mut self) -> Result<(), BadJson> {
         self.skip_to_end_of(0)
     }
 
-    /// Skips to where so many objects and arrays end that have begun; of none, a value.
-    fn skip_to_end_of(&mut self, mut depth: usize) -> Result<(), BadJson> {
-        loop {
-            match self.peek() {
-                Some(b'"') => {
-                    self.string()?;
-                }
-                Some(b'{' | b'[') => {
-                    depth += 1;
-                    self.at += 1;
-                    continue;
-                }
-                Some(b'}' | b']') if depth > 0 => {
-                    depth -= 1;
-                    self.at += 1;
-                }
-                Some(b',' | b':' | b' ' | b'\n' | b'\t' | b'\r') if depth > 0 => {
-                    self.at += 1;
-                    continue;
-                }
-                Some(b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => self.word(),
-                _ => return Err(self.wrong("a value was expected")),
-            }
-            if depth == 0 {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Skips a number or a literal.
-    fn word(&mut self) {
-        let is_word =
-            |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        self.at += rest.iter().take_while(|byte| is_word(byte)).count();
+    fn skip_to_end_of(&mut self, depth: usize) -> Result<(), BadJson> {
+        self.cursor.skip_to_end_of(depth).map_err(|what| self.wrong(what))
     }
 
     fn deeper(&mut self) -> Result<(), BadJson> {
         self.depth += 1;
-        self.at += 1;
-        self.blanks();
+        self.cursor.at += 1;
+        self.cursor.blanks();
         if self.depth > MAX_DEPTH { Err(self.wrong("nested too deeply")) } else { Ok(()) }
     }
 
@@ -335,13 +277,13 @@ impl Walker<'_, '_, '_> {
             (true, Some(narrow)) => narrow.edges[node as usize].undotted,
             _ => usize::MAX,
         };
-        if !self.take(b'}') {
+        if !self.cursor.take(b'}') {
             loop {
-                if self.peek() != Some(b'"') {
+                if self.cursor.peek() != Some(b'"') {
                     return Err(self.wrong("a key was expected"));
                 }
                 let key = self.string()?;
-                if !self.take(b':') {
+                if !self.cursor.take(b':') {
                     return Err(self.wrong("a colon was expected"));
                 }
                 match self.edge(node, key) {
@@ -360,10 +302,10 @@ impl Walker<'_, '_, '_> {
                     }
                     None => self.skip()?,
                 }
-                if self.take(b'}') {
+                if self.cursor.take(b'}') {
                     break;
                 }
-                if !self.take(b',') {
+                if !self.cursor.take(b',') {
                     return Err(self.wrong("a comma or `}` was expected"));
                 }
             }
@@ -373,12 +315,12 @@ impl Walker<'_, '_, '_> {
     }
 
     /// The node under a key, if anything there is wanted.
-    fn edge(&self, node: u32, key: std::ops::Range<usize>) -> Option<u32> {
-        let bytes = &self.bytes[key.clone()];
+    fn edge(&self, node: u32, key: Range<usize>) -> Option<u32> {
+        let bytes = &self.cursor.bytes()[key.clone()];
         if memchr(b'\\', bytes).is_none() {
             return self.edge_named(node, bytes);
         }
-        let quoted = &self.bytes[key.start - 1..=key.end];
+        let quoted = &self.cursor.bytes()[key.start - 1..=key.end];
         // A key that is no text is a key that no rule names.
         let json = std::str::from_utf8(quoted).ok()?;
         self.edge_named(node, text_of(json).ok()?.as_bytes())
@@ -401,12 +343,12 @@ impl Walker<'_, '_, '_> {
     fn value(&mut self, node: u32) -> Result<(), BadJson> {
         let here = self.wanted.fields.node(node);
         let slot = here.slot.filter(|slot| self.wanted.slot(*slot));
-        match self.peek() {
+        match self.cursor.peek() {
             Some(b'[') => {
                 self.deeper()?;
                 // In an array every element counts.
                 let is_plain = std::mem::take(&mut self.is_plain);
-                if self.take(b']') {
+                if self.cursor.take(b']') {
                     if let Some(slot) = slot {
                         // There, and without a value.
                         self.slots.push_null(slot);
@@ -414,10 +356,10 @@ impl Walker<'_, '_, '_> {
                 } else {
                     loop {
                         self.value(node)?;
-                        if self.take(b']') {
+                        if self.cursor.take(b']') {
                             break;
                         }
-                        if !self.take(b',') {
+                        if !self.cursor.take(b',') {
                             return Err(self.wrong("a comma or `]` was expected"));
                         }
                     }
@@ -427,37 +369,39 @@ impl Walker<'_, '_, '_> {
                 Ok(())
             }
             Some(b'{') => {
-                let start = self.at;
+                let start = self.cursor.at;
                 if let Some(slot) = slot {
                     self.skip()?;
                     // Its own text has to be JSON, whoever looks at it.
-                    let raw: &RawValue = serde_json::from_slice(&self.bytes[start..self.at])?;
+                    let raw: &RawValue =
+                        serde_json::from_slice(&self.cursor.bytes()[start..self.cursor.at])?;
                     self.slots.push(slot, &compact(raw.get()));
-                    self.at = start;
+                    self.cursor.at = start;
                 }
                 if here.edges.is_empty() { self.skip() } else { self.object(node) }
             }
             Some(b'"') => {
                 let text = self.string()?;
                 let Some(slot) = slot else { return Ok(()) };
-                let quoted = &self.bytes[text.start - 1..=text.end];
+                let quoted = &self.cursor.bytes()[text.start - 1..=text.end];
                 let json = std::str::from_utf8(quoted)
                     .map_err(|_| BadJson(format!("no UTF-8 at byte {}", text.start)))?;
                 self.slots.push(slot, &text_of(json)?);
                 Ok(())
             }
             Some(b'n') => {
-                self.word();
+                self.cursor.word();
                 if let Some(slot) = slot {
                     self.slots.push_null(slot);
                 }
                 Ok(())
             }
             Some(b'-' | b'0'..=b'9' | b't' | b'f') => {
-                let start = self.at;
-                self.word();
+                let start = self.cursor.at;
+                self.cursor.word();
                 if let Some(slot) = slot {
-                    let raw: &RawValue = serde_json::from_slice(&self.bytes[start..self.at])?;
+                    let raw: &RawValue =
+                        serde_json::from_slice(&self.cursor.bytes()[start..self.cursor.at])?;
                     self.slots.push(slot, raw.get());
                 }
                 Ok(())

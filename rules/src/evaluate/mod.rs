@@ -119,7 +119,8 @@ const FEW: usize = 8;
 pub struct Evaluator<'a> {
     set: &'a RuleSet,
     slots: Slots,
-    scratch: Scratch,
+    /// By kind of event.
+    scratch: [Scratch; EventKind::ALL.len()],
     /// By predicate: the event for which it was last found to hold.
     held: Vec<u64>,
     /// By slot: the event for which its matcher was last run.
@@ -147,7 +148,7 @@ impl<'a> Evaluator<'a> {
         Self {
             set,
             slots: Slots::default(),
-            scratch: Scratch::default(),
+            scratch: Default::default(),
             held: Vec::new(),
             asked: Vec::new(),
             tested: Vec::new(),
@@ -211,13 +212,13 @@ impl<'a> Evaluator<'a> {
         self.event += 1;
         let now = self.event;
         let mut chosen = std::mem::take(&mut self.chosen);
-        self.choose(partition, &candidates, &mut chosen);
+        self.choose(kind, partition, &candidates, &mut chosen);
         // A few rules ask little: their tests are done one by one. A field's matcher would do those of all rules.
         let few = candidates.rules.len() <= FEW;
         for &at in &chosen {
             let compiled = &partition.rules[at as usize];
             let (held, asked, slots) = (&mut self.held, &mut self.asked, &self.slots);
-            let (scratch, tested) = (&mut self.scratch, &mut self.tested);
+            let (scratch, tested) = (&mut self.scratch[kind as usize], &mut self.tested);
             let matched = run_program(&compiled.program, |id| {
                 let Predicate { slot, test } = &partition.predicates[id as usize];
                 let slot = *slot;
@@ -245,7 +246,13 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Of the candidates those of which an anchor holds.
-    fn choose(&mut self, partition: &Partition, candidates: &Candidates, chosen: &mut Vec<u32>) {
+    fn choose(
+        &mut self,
+        kind: EventKind,
+        partition: &Partition,
+        candidates: &Candidates,
+        chosen: &mut Vec<u32>,
+    ) {
         chosen.clear();
         if candidates.rules.len() <= FEW {
             chosen.extend(&candidates.rules);
@@ -253,7 +260,7 @@ impl<'a> Evaluator<'a> {
         }
         let (now, anchors) = (self.event, &partition.anchors);
         chosen.extend(&candidates.always);
-        let (held, scratch) = (&mut self.held, &mut self.scratch);
+        let (held, scratch) = (&mut self.held, &mut self.scratch[kind as usize]);
         for &slot in &anchors.slots {
             if !candidates.narrow.slots[slot.index()] {
                 continue;
@@ -280,7 +287,7 @@ impl<'a> Evaluator<'a> {
         let known = u32::from(pivot.event_name.is_some());
         let mark = u32::try_from(length * 2).unwrap_or(u32::MAX).saturating_add(known);
         let Some(mark) = char::from_u32(mark).filter(|_| length < MAX_KEY) else {
-            return Arc::new(self.narrow(partition, pivot));
+            return Arc::new(self.narrow(kind, partition, pivot));
         };
         self.key.push(mark);
         for value in [pivot.event_source, pivot.event_name].into_iter().flatten() {
@@ -293,7 +300,7 @@ impl<'a> Evaluator<'a> {
         if remembered.len() >= MAX_REMEMBERED {
             remembered.clear();
         }
-        let candidates = Arc::new(self.narrow(partition, pivot));
+        let candidates = Arc::new(self.narrow(kind, partition, pivot));
         // AWS's own names are short; what is longer is not worth the memory.
         if self.key.len() <= MAX_KEY {
             let remembered = &mut self.remembered[kind as usize];
@@ -302,7 +309,7 @@ impl<'a> Evaluator<'a> {
         candidates
     }
 
-    fn narrow(&mut self, partition: &Partition, pivot: Pivot<'_>) -> Candidates {
+    fn narrow(&mut self, kind: EventKind, partition: &Partition, pivot: Pivot<'_>) -> Candidates {
         self.make_room(partition);
         let known: Vec<(SlotId, &str)> =
             [("eventSource", pivot.event_source), ("eventName", pivot.event_name)]
@@ -315,9 +322,9 @@ impl<'a> Evaluator<'a> {
         let now = self.event;
         for &(slot, value) in &known {
             self.slots.push(slot, value);
-            let held = &mut self.held;
+            let (held, scratch) = (&mut self.held, &mut self.scratch[kind as usize]);
             let matcher = &partition.matchers[slot.index()];
-            matcher.run(std::iter::once(value), true, &mut self.scratch, &mut |id| {
+            matcher.run(slot, std::iter::once(value), true, scratch, &mut |id| {
                 held[id as usize] = now;
             });
         }
@@ -478,7 +485,7 @@ fn ask(
     hit: &mut impl FnMut(PredicateId),
 ) {
     let matcher: &Matcher = &partition.matchers[slot.index()];
-    matcher.run(slots.texts(slot), slots.is_present(slot), scratch, hit);
+    matcher.run(slot, slots.texts(slot), slots.is_present(slot), scratch, hit);
     for (id, same) in &matcher.same {
         let Some(other) = partition.fields.find(&same.field) else { continue };
         if slots.texts(slot).any(|a| slots.texts(other).any(|b| same.holds(a, b))) {
