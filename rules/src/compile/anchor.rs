@@ -4,7 +4,9 @@
 //! costs then depends on what it is like, not on how many rules there are. An anchor may hold where its rule
 //! does not, never the other way round.
 
-use super::{Expr, FieldTable, Predicate, PredicateId, SlotId};
+use std::collections::BTreeMap;
+
+use super::{Expr, FieldTable, Matcher, Predicate, PredicateId, SlotId};
 use crate::sigma::{Part, Pattern, Test};
 
 /// Rules by their anchors.
@@ -12,8 +14,8 @@ use crate::sigma::{Part, Pattern, Test};
 pub(crate) struct Anchors {
     /// By predicate: the rules that it is an anchor of, by their place in the partition.
     pub(crate) rules: Vec<Vec<u32>>,
-    /// The fields of those predicates.
-    pub(crate) slots: Vec<SlotId>,
+    /// By field: what finds out which of those predicates hold.
+    pub(crate) matchers: Vec<(SlotId, Matcher)>,
     /// Rules without: looked at on every event.
     pub(crate) always: Vec<u32>,
 }
@@ -27,8 +29,11 @@ impl Anchors {
         let costs: Vec<u32> = predicates.iter().map(|p| cost(p, fields)).collect();
         let mut anchors = Self { rules: vec![Vec::new(); predicates.len()], ..Self::default() };
         for (rule, expr) in (0_u32..).zip(exprs) {
-            let leaf = |id: PredicateId, wanted: bool| {
-                if wanted { Leaf::Costs(costs[id as usize]) } else { Leaf::Free }
+            let leaf = |id: PredicateId, wanted: bool| match predicates[id as usize].test {
+                // No field's matcher tells of two fields.
+                Test::SameAs { .. } => Leaf::Free,
+                _ if wanted => Leaf::Costs(costs[id as usize]),
+                _ => Leaf::Free,
             };
             match necessary(expr, true, &leaf) {
                 Some((_, set)) => {
@@ -37,15 +42,25 @@ impl Anchors {
                         if rules.last() != Some(&rule) {
                             rules.push(rule);
                         }
-                        anchors.slots.push(predicates[id as usize].slot);
                     }
                 }
                 None => anchors.always.push(rule),
             }
         }
-        anchors.slots.sort_unstable();
-        anchors.slots.dedup();
+        let mut by_slot: BTreeMap<SlotId, Vec<(usize, &Predicate)>> = BTreeMap::new();
+        for (at, predicate) in predicates.iter().enumerate() {
+            if !anchors.rules[at].is_empty() {
+                by_slot.entry(predicate.slot).or_default().push((at, predicate));
+            }
+        }
+        let matcher = |(slot, own): (SlotId, Vec<_>)| (slot, Matcher::build(own.into_iter()));
+        anchors.matchers = by_slot.into_iter().map(matcher).collect();
         anchors
+    }
+
+    /// Is the predicate an anchor?
+    pub(crate) fn has(&self, id: PredicateId) -> bool {
+        !self.rules[id as usize].is_empty()
     }
 }
 

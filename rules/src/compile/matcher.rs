@@ -1,6 +1,6 @@
 //! All predicates of one field, evaluated together.
 //!
-//! A value is folded once and then: looked up whole in a hash; run once through an automaton that holds
+//! A value is looked up whole in a hash; run once through an automaton that holds
 //! the literals of every pattern (a hit is checked against its pattern, so the automaton may let too much
 //! through and never too little), among them text that regular expressions need: an expression is run where its
 //! text was found. The few expressions that need no text are run as one engine.
@@ -17,7 +17,8 @@ use regex_syntax::hir::Hir;
 use super::needles::Needles;
 use super::remembered::Remembered;
 use super::{Predicate, PredicateId, SlotId};
-use crate::sigma::{Expression, Part, Pattern, Runner, Shape, Test, fold};
+use crate::evaluate::Value;
+use crate::sigma::{Expression, Part, Pattern, Runner, Test};
 
 /// Size limit of the expressions of a field that are run together. Beyond it an engine is slower than they are one by
 /// one: its states do not fit its cache.
@@ -40,27 +41,6 @@ pub(crate) struct Matcher {
     present: Vec<PredicateId>,
     absent: Vec<PredicateId>,
     null: Vec<PredicateId>,
-    /// Compared with another slot's values, by the evaluator.
-    pub(crate) same: Vec<(PredicateId, Same)>,
-}
-
-/// Another field, and how its values stand in those of this one.
-#[derive(Clone, Debug)]
-pub(crate) struct Same {
-    pub(crate) field: String,
-    cased: bool,
-    shape: Shape,
-}
-
-impl Same {
-    /// Does `other` stand so in `text`?
-    pub(crate) fn holds(&self, text: &str, other: &str) -> bool {
-        if self.cased {
-            self.shape.holds(text, other)
-        } else {
-            self.shape.holds(&fold(text), &fold(other))
-        }
-    }
 }
 
 #[derive(Debug, Default)]
@@ -102,8 +82,6 @@ struct Look {
     /// By literal: the value for which its patterns were last checked.
     checked: Vec<u64>,
     value: u64,
-    /// The value as it is compared.
-    folded: String,
 }
 
 fn length_bit(length: usize) -> u64 {
@@ -137,10 +115,8 @@ impl Matcher {
                 Test::Exists(true) => this.present.push(id),
                 Test::Exists(false) => this.absent.push(id),
                 Test::Null => this.null.push(id),
-                Test::SameAs { field, cased, shape } => {
-                    let same = Same { field: field.clone(), cased: *cased, shape: *shape };
-                    this.same.push((id, same));
-                }
+                // Asked of two fields, so no field's matcher can tell.
+                Test::SameAs { .. } => {}
                 Test::Regex(expression) => match expression.required() {
                     Some(texts) => literals[0].extend(
                         texts
@@ -186,20 +162,20 @@ impl Matcher {
         this
     }
 
-    /// Calls `hit` for every predicate that holds, more than once for some. `texts` are the values that
+    /// Calls `hit` for every predicate that holds, more than once for some. `values` are those that
     /// are not null; `is_present`: the field is there, be it null.
     pub(crate) fn run<'v>(
         &self,
         slot: SlotId,
-        texts: impl Iterator<Item = &'v str>,
+        values: impl Iterator<Item = Value<'v>>,
         is_present: bool,
         scratch: &mut Scratch,
         hit: &mut impl FnMut(PredicateId),
     ) {
         let mut any = false;
-        for text in texts {
+        for value in values {
             any = true;
-            self.value(slot, text, scratch, hit);
+            self.value(slot, value, scratch, hit);
         }
         let state: &[&[PredicateId]] = match (is_present, any) {
             (_, true) => &[&self.present, &self.any],
@@ -212,31 +188,27 @@ impl Matcher {
     fn value(
         &self,
         slot: SlotId,
-        text: &str,
+        value: Value<'_>,
         scratch: &mut Scratch,
         hit: &mut impl FnMut(PredicateId),
     ) {
         let Scratch { remembered, look } = scratch;
         if !self.is_dear {
-            self.look(text, look, hit);
+            self.look(value, look, hit);
             return;
         }
         if remembered.len() <= slot.index() {
             remembered.resize_with(slot.index() + 1, Remembered::default);
         }
-        remembered[slot.index()].of(text, |hit| self.look(text, look, hit), hit);
+        remembered[slot.index()].of(value.text, |hit| self.look(value, look, hit), hit);
     }
 
-    fn look(&self, text: &str, look: &mut Look, hit: &mut dyn FnMut(PredicateId)) {
-        if !self.folded.is_empty() {
-            self.folded.value(text, true, look, hit);
-        }
-        if !self.cased.is_empty() {
-            self.cased.value(text, false, look, hit);
-        }
-        self.regexes.value(text, hit);
+    fn look(&self, value: Value<'_>, look: &mut Look, hit: &mut dyn FnMut(PredicateId)) {
+        self.folded.value(value.folded, value.text, look, hit);
+        self.cased.value(value.text, value.text, look, hit);
+        self.regexes.value(value.text, hit);
         for (id, test) in &self.others {
-            if test.matches(text) {
+            if test.matches(value.text) {
                 hit(*id);
             }
         }
@@ -244,10 +216,6 @@ impl Matcher {
 }
 
 impl Texts {
-    fn is_empty(&self) -> bool {
-        self.whole.is_empty() && self.owners.is_empty()
-    }
-
     fn build(&mut self, patterns: Vec<(String, PredicateId, Check)>) {
         if patterns.is_empty() {
             return;
@@ -265,29 +233,17 @@ impl Texts {
         self.literals = Needles::new(needles);
     }
 
-    /// `folded`: without regard to case.
-    fn value(
-        &self,
-        original: &str,
-        folded: bool,
-        look: &mut Look,
-        hit: &mut dyn FnMut(PredicateId),
-    ) {
-        let Look { checked, value, folded: copy } = look;
-        let is_ascii = original.is_ascii();
-        // What is folded may have another length, unless it is ASCII.
-        let may_be_whole = !self.whole.is_empty()
-            && (folded && !is_ascii || self.lengths & length_bit(original.len()) != 0);
-        if !may_be_whole && self.owners.is_empty() {
-            return;
-        }
-        let text = if folded { lower(original, is_ascii, copy) } else { original };
-        if may_be_whole && let Some(ids) = self.whole.get(text) {
+    /// `text`: as it is compared.
+    fn value(&self, text: &str, original: &str, look: &mut Look, hit: &mut dyn FnMut(PredicateId)) {
+        if self.lengths & length_bit(text.len()) != 0
+            && let Some(ids) = self.whole.get(text)
+        {
             ids.iter().copied().for_each(&mut *hit);
         }
         if self.owners.is_empty() {
             return;
         }
+        let Look { checked, value } = look;
         *value += 1;
         if checked.len() < self.owners.len() {
             checked.resize(self.owners.len(), 0);
@@ -309,19 +265,6 @@ impl Texts {
             }
         });
     }
-}
-
-/// A text as it is compared without regard to case.
-fn lower<'c>(text: &str, is_ascii: bool, copy: &'c mut String) -> &'c str {
-    copy.clear();
-    if is_ascii {
-        // Its length stays the same.
-        copy.push_str(text);
-        copy.make_ascii_lowercase();
-    } else {
-        copy.push_str(&fold(text));
-    }
-    copy
 }
 
 impl Regexes {

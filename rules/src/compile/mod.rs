@@ -77,8 +77,9 @@ pub(crate) struct Compiled {
 pub(crate) struct Partition {
     pub(crate) fields: FieldTable,
     pub(crate) predicates: Vec<Predicate>,
-    /// By slot.
-    pub(crate) matchers: Vec<Matcher>,
+    by_slot: Vec<Vec<PredicateId>>,
+    /// By slot; made when one is first asked, which few are: mostly it is enough to know the anchors.
+    matchers: Vec<OnceLock<Matcher>>,
     pub(crate) rules: Vec<Compiled>,
     pub(crate) anchors: Anchors,
 }
@@ -260,14 +261,22 @@ impl Partition {
             return None;
         }
         let Builder { fields, predicates, .. } = builder;
-        let mut by_slot: Vec<Vec<(usize, &Predicate)>> = vec![Vec::new(); fields.len()];
-        for (at, predicate) in predicates.iter().enumerate() {
-            by_slot[predicate.slot.index()].push((at, predicate));
+        let mut by_slot: Vec<Vec<PredicateId>> = vec![Vec::new(); fields.len()];
+        for (id, predicate) in (0..).zip(&predicates) {
+            by_slot[predicate.slot.index()].push(id);
         }
-        let matchers = by_slot.into_iter().map(|own| Matcher::build(own.into_iter())).collect();
+        let matchers = by_slot.iter().map(|_| OnceLock::new()).collect();
         let exprs = compiled.iter().map(|compiled: &Compiled| &compiled.expr);
         let anchors = Anchors::build(exprs, &predicates, &fields);
-        Some(Self { fields, predicates, matchers, rules: compiled, anchors })
+        Some(Self { fields, predicates, by_slot, matchers, rules: compiled, anchors })
+    }
+
+    /// What finds out which predicates of a field hold.
+    pub(crate) fn matcher(&self, slot: SlotId) -> &Matcher {
+        self.matchers[slot.index()].get_or_init(|| {
+            let own = self.by_slot[slot.index()].iter().map(|id| *id as usize);
+            Matcher::build(own.map(|at| (at, &self.predicates[at])))
+        })
     }
 }
 

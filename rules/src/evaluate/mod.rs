@@ -5,13 +5,13 @@
 //!                  none: done, the event is never parsed
 //!              texts of which a match needs one: not in the record's bytes, done likewise
 //! event ──▶ slots: the fields that rules name, nothing else
-//!       ──▶ many rules left: the matchers of the fields that anchors are about; only rules of which
-//!           an anchor holds are looked at
-//!       ──▶ per rule that could match: its program, which asks for predicates;
-//!           the first question about a field runs that field's matcher over its values
+//!       ──▶ many rules left: matchers that know the anchors alone; only rules of which an anchor holds
+//!           are looked at
+//!       ──▶ per rule that could match: its program, which asks for predicates (see `answers`)
 //!       ──▶ matches, with the predicates that held as evidence
 //! ```
 
+mod answers;
 mod explain;
 mod json;
 mod oracle;
@@ -27,14 +27,13 @@ pub use explain::{Explanation, ItemTrace, SelectionTrace, Trace, explain};
 pub(crate) use json::Narrow;
 pub use json::{BadJson, Place, Wanted, fill as fill_from_json, fill_members as fill_from_members};
 pub use oracle::full_scan;
+pub(crate) use slots::Value;
 pub use slots::{Slots, ValueKind};
 
+use self::answers::{Answers, speaks};
 use self::screen::{Screen, Screens};
 
-use crate::compile::{
-    Compiled, Expr, Matcher, Partition, Predicate, PredicateId, RuleSet, Scratch, SlotId,
-    run_program,
-};
+use crate::compile::{Compiled, Expr, Partition, PredicateId, RuleSet, SlotId, run_program};
 use crate::correlate::Captures;
 use crate::sigma::{Rule, Test};
 
@@ -120,14 +119,7 @@ pub struct Evaluator<'a> {
     set: &'a RuleSet,
     slots: Slots,
     /// By kind of event.
-    scratch: [Scratch; EventKind::ALL.len()],
-    /// By predicate: the event for which it was last found to hold.
-    held: Vec<u64>,
-    /// By slot: the event for which its matcher was last run.
-    asked: Vec<u64>,
-    /// By predicate: the event for which it was last tested alone.
-    tested: Vec<u64>,
-    event: u64,
+    answers: [Answers; EventKind::ALL.len()],
     /// By kind of event, then by pivot values.
     remembered: Vec<HashMap<String, Arc<Candidates>>>,
     screens: Screens,
@@ -148,11 +140,7 @@ impl<'a> Evaluator<'a> {
         Self {
             set,
             slots: Slots::default(),
-            scratch: Default::default(),
-            held: Vec::new(),
-            asked: Vec::new(),
-            tested: Vec::new(),
-            event: 0,
+            answers: Default::default(),
             remembered: EventKind::ALL.iter().map(|_| HashMap::new()).collect(),
             screens: Screens::default(),
             folded: Vec::new(),
@@ -168,14 +156,6 @@ impl<'a> Evaluator<'a> {
     pub fn with_evidence_of_parts(mut self) -> Self {
         self.evidence_of_parts = true;
         self
-    }
-
-    /// Makes room for a partition; what is there stays, since no event has two numbers.
-    fn make_room(&mut self, partition: &Partition) {
-        let (predicates, slots) = (partition.predicates.len(), partition.matchers.len());
-        self.held.resize(predicates.max(self.held.len()), 0);
-        self.asked.resize(slots.max(self.asked.len()), 0);
-        self.tested.resize(self.held.len(), 0);
     }
 
     /// Could any rule match an event of `kind` with these pivot values?
@@ -201,7 +181,6 @@ impl<'a> Evaluator<'a> {
         {
             return Ok(());
         }
-        self.make_room(partition);
         self.slots.clear(partition.fields.len());
         let wanted = Wanted {
             fields: &partition.fields,
@@ -209,73 +188,21 @@ impl<'a> Evaluator<'a> {
             narrow: Some(&candidates.narrow),
         };
         event.fill(&wanted, &mut self.slots)?;
-        self.event += 1;
-        let now = self.event;
+        let Self { answers, slots, .. } = self;
+        let answers = &mut answers[kind as usize];
+        answers.begin(partition);
         let mut chosen = std::mem::take(&mut self.chosen);
-        self.choose(kind, partition, &candidates, &mut chosen);
-        // A few rules ask little: their tests are done one by one. A field's matcher would do those of all rules.
-        let few = candidates.rules.len() <= FEW;
+        choose(partition, &candidates, slots, answers, &mut chosen);
         for &at in &chosen {
             let compiled = &partition.rules[at as usize];
-            let (held, asked, slots) = (&mut self.held, &mut self.asked, &self.slots);
-            let (scratch, tested) = (&mut self.scratch[kind as usize], &mut self.tested);
-            let matched = run_program(&compiled.program, |id| {
-                let Predicate { slot, test } = &partition.predicates[id as usize];
-                let slot = *slot;
-                let alone = few && !matches!(test, Test::Regex(_) | Test::SameAs { .. });
-                if alone && asked[slot.index()] != now {
-                    if std::mem::replace(&mut tested[id as usize], now) != now
-                        && alone_holds(test, slot, slots)
-                    {
-                        held[id as usize] = now;
-                    }
-                    return held[id as usize] == now;
-                }
-                if asked[slot.index()] != now {
-                    asked[slot.index()] = now;
-                    ask(partition, slot, slots, scratch, &mut |id| held[id as usize] = now);
-                }
-                held[id as usize] == now
-            });
-            if matched {
-                on_match(self.matched(partition, compiled));
+            let Self { answers, slots, .. } = self;
+            let answers = &mut answers[kind as usize];
+            if run_program(&compiled.program, |id| answers.holds(partition, slots, id)) {
+                on_match(self.matched(kind, partition, compiled));
             }
         }
         self.chosen = chosen;
         Ok(())
-    }
-
-    /// Of the candidates those of which an anchor holds.
-    fn choose(
-        &mut self,
-        kind: EventKind,
-        partition: &Partition,
-        candidates: &Candidates,
-        chosen: &mut Vec<u32>,
-    ) {
-        chosen.clear();
-        if candidates.rules.len() <= FEW {
-            chosen.extend(&candidates.rules);
-            return;
-        }
-        let (now, anchors) = (self.event, &partition.anchors);
-        chosen.extend(&candidates.always);
-        let (held, scratch) = (&mut self.held, &mut self.scratch[kind as usize]);
-        for &slot in &anchors.slots {
-            if !candidates.narrow.slots[slot.index()] {
-                continue;
-            }
-            self.asked[slot.index()] = now;
-            ask(partition, slot, &self.slots, scratch, &mut |id| {
-                // A predicate may be reported more than once.
-                if std::mem::replace(&mut held[id as usize], now) != now {
-                    let rules = anchors.rules[id as usize].iter().copied();
-                    chosen.extend(rules.filter(|rule| candidates.holds(*rule)));
-                }
-            });
-        }
-        chosen.sort_unstable();
-        chosen.dedup();
     }
 
     /// The rules that an event with these pivot values may match.
@@ -310,31 +237,26 @@ impl<'a> Evaluator<'a> {
     }
 
     fn narrow(&mut self, kind: EventKind, partition: &Partition, pivot: Pivot<'_>) -> Candidates {
-        self.make_room(partition);
         let known: Vec<(SlotId, &str)> =
             [("eventSource", pivot.event_source), ("eventName", pivot.event_name)]
                 .into_iter()
                 .filter_map(|(name, value)| Some((partition.fields.find(name)?, value?)))
                 .collect();
         // The values alone, as if they were an event.
-        self.slots.clear(partition.fields.len());
-        self.event += 1;
-        let now = self.event;
+        let Self { answers, slots, .. } = self;
+        let answers = &mut answers[kind as usize];
+        slots.clear(partition.fields.len());
+        answers.begin(partition);
         for &(slot, value) in &known {
-            self.slots.push(slot, value);
-            let (held, scratch) = (&mut self.held, &mut self.scratch[kind as usize]);
-            let matcher = &partition.matchers[slot.index()];
-            matcher.run(slot, std::iter::once(value), true, scratch, &mut |id| {
-                held[id as usize] = now;
-            });
+            slots.push(slot, value);
+            answers.ask(partition, slot, slots);
         }
-        let held = &self.held;
         let holds = |id: PredicateId| {
             let predicate = &partition.predicates[id as usize];
             let is_known = known.iter().any(|(slot, _)| *slot == predicate.slot);
             match &predicate.test {
                 Test::SameAs { .. } => None,
-                _ => is_known.then(|| held[id as usize] == now),
+                _ => is_known.then(|| answers.is_held(id)),
             }
         };
         let rules: Vec<u32> = (0_u32..)
@@ -369,11 +291,17 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    fn matched(&self, partition: &Partition, compiled: &Compiled) -> Match<'a> {
+    fn matched(
+        &mut self,
+        kind: EventKind,
+        partition: &Partition,
+        compiled: &Compiled,
+    ) -> Match<'a> {
         let rule = &self.set.rules()[compiled.rule];
         let mut evidence = Vec::new();
         if self.evidence_of_parts || self.set.is_told(compiled.rule) {
-            self.explain(partition, rule, &compiled.expr, &mut evidence);
+            let (answers, slots) = (&mut self.answers[kind as usize], &self.slots);
+            Speaker { partition, rule, slots, answers }.explain(&compiled.expr, &mut evidence);
         }
         let captures = if compiled.captures.is_empty() {
             self.nothing.clone()
@@ -385,61 +313,79 @@ impl<'a> Evaluator<'a> {
         };
         Match { rule, index: compiled.rule, evidence, captures }
     }
+}
 
-    /// Did the expression hold? Only asks what the program has asked, and what it has not.
-    fn holds(&self, partition: &Partition, expr: &Expr) -> bool {
+/// Of the candidates those of which an anchor holds.
+fn choose(
+    partition: &Partition,
+    candidates: &Candidates,
+    slots: &Slots,
+    answers: &mut Answers,
+    chosen: &mut Vec<u32>,
+) {
+    chosen.clear();
+    if candidates.rules.len() <= FEW {
+        chosen.extend(&candidates.rules);
+        return;
+    }
+    let anchors = &partition.anchors;
+    chosen.extend(&candidates.always);
+    for (slot, matcher) in &anchors.matchers {
+        if candidates.narrow.slots[slot.index()] {
+            answers.ask_anchors((*slot, matcher), slots, |id| {
+                let rules = anchors.rules[id as usize].iter().copied();
+                chosen.extend(rules.filter(|rule| candidates.holds(*rule)));
+            });
+        }
+    }
+    chosen.sort_unstable();
+    chosen.dedup();
+}
+
+/// Says what spoke for a match.
+struct Speaker<'s> {
+    partition: &'s Partition,
+    rule: &'s Rule,
+    slots: &'s Slots,
+    answers: &'s mut Answers,
+}
+
+impl Speaker<'_> {
+    /// Did the expression hold?
+    fn holds(&mut self, expr: &Expr) -> bool {
         match expr {
-            Expr::Leaf(id, _) => {
-                let slot = partition.predicates[*id as usize].slot;
-                if self.asked[slot.index()] == self.event {
-                    return self.held[*id as usize] == self.event;
-                }
-                let mut held = false;
-                let mut scratch = Scratch::default();
-                ask(partition, slot, &self.slots, &mut scratch, &mut |found| held |= found == *id);
-                held
-            }
-            Expr::Not(inner) => !self.holds(partition, inner),
-            Expr::All(items) => items.iter().all(|item| self.holds(partition, item)),
-            Expr::Any(items) => items.iter().any(|item| self.holds(partition, item)),
+            Expr::Leaf(id, _) => self.answers.holds(self.partition, self.slots, *id),
+            Expr::Not(inner) => !self.holds(inner),
+            Expr::All(items) => items.iter().all(|item| self.holds(item)),
+            Expr::Any(items) => items.iter().any(|item| self.holds(item)),
         }
     }
 
-    /// Is this the value for which the predicate held?
-    fn speaks(&self, partition: &Partition, id: PredicateId, text: &str) -> bool {
-        let predicate = &partition.predicates[id as usize];
-        let Test::SameAs { .. } = &predicate.test else {
-            return predicate.test.matches(text);
-        };
-        let matcher = &partition.matchers[predicate.slot.index()];
-        matcher.same.iter().filter(|(same, _)| *same == id).any(|(_, same)| {
-            let other = partition.fields.find(&same.field);
-            other.is_some_and(|other| self.slots.texts(other).any(|other| same.holds(text, other)))
-        })
-    }
-
     /// Collects what spoke for a match: the predicates that held where holding was asked for.
-    fn explain(&self, partition: &Partition, rule: &Rule, expr: &Expr, out: &mut Vec<Evidence>) {
+    fn explain(&mut self, expr: &Expr, out: &mut Vec<Evidence>) {
+        let Self { partition, rule, slots, .. } = *self;
         match expr {
             Expr::All(items) => {
                 for item in items {
-                    self.explain(partition, rule, item, out);
+                    self.explain(item, out);
                 }
             }
-            Expr::Any(items) => items
-                .iter()
-                .filter(|item| self.holds(partition, item))
-                .for_each(|item| self.explain(partition, rule, item, out)),
+            Expr::Any(items) => {
+                for item in items {
+                    if self.holds(item) {
+                        self.explain(item, out);
+                    }
+                }
+            }
             // That something is not there is seen in the rule, not in the event.
             Expr::Not(_) => {}
             Expr::Leaf(id, search) => {
                 let predicate = &partition.predicates[*id as usize];
-                let value = self
-                    .slots
-                    .texts(predicate.slot)
-                    .find(|text| self.speaks(partition, *id, text))
-                    .or_else(|| self.slots.texts(predicate.slot).next())
-                    .map(shorten);
+                let value = slots
+                    .values(predicate.slot)
+                    .find(|value| speaks(predicate, *value, partition, slots))
+                    .or_else(|| slots.values(predicate.slot).next())
+                    .map(|value| shorten(value.text));
                 let evidence = Evidence {
                     field: partition.fields.name(predicate.slot).to_owned(),
                     value,
@@ -465,33 +411,6 @@ fn shorten(text: &str) -> String {
     }
     let cut = (0..=MAX_VALUE).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
     format!("{}…", &text[..cut])
-}
-
-/// Does a test of one field hold?
-fn alone_holds(test: &Test, slot: SlotId, slots: &Slots) -> bool {
-    match test {
-        Test::Exists(wanted) => *wanted == slots.is_present(slot),
-        Test::Null => slots.texts(slot).next().is_none(),
-        test => slots.texts(slot).any(|text| test.matches(text)),
-    }
-}
-
-/// Runs the matcher of one slot.
-fn ask(
-    partition: &Partition,
-    slot: SlotId,
-    slots: &Slots,
-    scratch: &mut Scratch,
-    hit: &mut impl FnMut(PredicateId),
-) {
-    let matcher: &Matcher = &partition.matchers[slot.index()];
-    matcher.run(slot, slots.texts(slot), slots.is_present(slot), scratch, hit);
-    for (id, same) in &matcher.same {
-        let Some(other) = partition.fields.find(&same.field) else { continue };
-        if slots.texts(slot).any(|a| slots.texts(other).any(|b| same.holds(a, b))) {
-            hit(*id);
-        }
-    }
 }
 
 /// Could the expression hold, as far as `known` tells? `None`: it depends on what is not known.

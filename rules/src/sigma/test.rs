@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use jiff::fmt::temporal::Pieces;
+use memchr::memmem;
 
 use super::expression::Expression;
 use super::pattern::{Part, Pattern, fold};
@@ -229,6 +230,30 @@ impl Test {
             }),
             Self::Exists(wanted) => *wanted,
             Self::Null | Self::SameAs { .. } => false,
+        }
+    }
+
+    /// The same, faster: `folded` is `value` without regard to case.
+    pub(crate) fn holds(&self, value: &str, folded: &str) -> bool {
+        match self {
+            Self::Pattern { pattern, cased } => {
+                let text = if *cased { value } else { folded };
+                let is_in = |part: &str| memmem::find(text.as_bytes(), part.as_bytes()).is_some();
+                match pattern.parts() {
+                    [Part::Literal(own)] => own == text,
+                    [Part::Literal(own), Part::Many] => text.starts_with(own.as_str()),
+                    [Part::Many, Part::Literal(own)] => text.ends_with(own.as_str()),
+                    [Part::Many, Part::Literal(own), Part::Many] => is_in(own),
+                    _ => is_in(pattern.longest_literal()) && pattern.matches(text),
+                }
+            }
+            Self::Regex(expression) => {
+                let is_in =
+                    |part: &String| memmem::find(folded.as_bytes(), part.as_bytes()).is_some();
+                expression.required().is_none_or(|texts| texts.iter().any(is_in))
+                    && expression.is_match(value)
+            }
+            _ => self.matches(value),
         }
     }
 }

@@ -1,0 +1,162 @@
+//! Which predicates hold for the event at hand.
+//!
+//! ```text
+//! anchors' matchers ──▶ all anchors of a field are known
+//! a predicate ──▶ known? else tested alone, as long as few of its field have been
+//!                 else the field's matcher is run, and all of the field's are known
+//! ```
+
+use super::{Slots, Value};
+use crate::compile::{Matcher, Partition, Predicate, PredicateId, Scratch, SlotId};
+use crate::sigma::{Shape, Test};
+
+/// Predicates of a field that are tested alone. The field's matcher costs about as much as a few of them, however many it
+/// knows. Tests want to see both.
+const ALONE: u32 = if cfg!(test) { 2 } else { 12 };
+
+/// What is known of events of one kind, one after the other. An entry that holds an event's number is about that event.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    /// The number of the event at hand.
+    now: u64,
+    /// By predicate: it holds.
+    held: Vec<u64>,
+    /// By predicate: it was tested alone.
+    tested: Vec<u64>,
+    /// By slot.
+    asked: Vec<Asked>,
+    scratch: Scratch,
+    /// For the anchors' matchers, which know less of the same fields.
+    of_anchors: Scratch,
+}
+
+/// What was asked about a field.
+#[derive(Clone, Copy, Debug, Default)]
+struct Asked {
+    /// Its matcher was run.
+    all: u64,
+    /// Its anchors' matcher was run.
+    anchors: u64,
+    /// Predicates were tested alone, and how many.
+    alone: u64,
+    count: u32,
+}
+
+impl Answers {
+    /// Nothing is known of what comes now.
+    pub(super) fn begin(&mut self, partition: &Partition) {
+        self.now += 1;
+        if self.asked.is_empty() {
+            self.held.resize(partition.predicates.len(), 0);
+            self.tested.resize(partition.predicates.len(), 0);
+            self.asked.resize(partition.fields.len(), Asked::default());
+        }
+    }
+
+    /// Runs a field's matcher.
+    pub(super) fn ask(&mut self, partition: &Partition, slot: SlotId, slots: &Slots) {
+        let (now, held) = (self.now, &mut self.held);
+        self.asked[slot.index()].all = now;
+        let (values, is_present) = (slots.values(slot), slots.is_present(slot));
+        let hit = &mut |id| held[id as usize] = now;
+        partition.matcher(slot).run(slot, values, is_present, &mut self.scratch, hit);
+    }
+
+    /// Runs the matcher of a field's anchors; calls `first` for each that holds.
+    pub(super) fn ask_anchors(
+        &mut self,
+        (slot, matcher): (SlotId, &Matcher),
+        slots: &Slots,
+        mut first: impl FnMut(PredicateId),
+    ) {
+        let (now, held) = (self.now, &mut self.held);
+        self.asked[slot.index()].anchors = now;
+        let (values, is_present) = (slots.values(slot), slots.is_present(slot));
+        matcher.run(slot, values, is_present, &mut self.of_anchors, &mut |id| {
+            // One may be reported more than once.
+            if std::mem::replace(&mut held[id as usize], now) != now {
+                first(id);
+            }
+        });
+    }
+
+    /// Is it known that the predicate holds?
+    pub(super) fn is_held(&self, id: PredicateId) -> bool {
+        self.held[id as usize] == self.now
+    }
+
+    /// Does the predicate hold?
+    pub(super) fn holds(&mut self, partition: &Partition, slots: &Slots, id: PredicateId) -> bool {
+        if self.is_held(id) {
+            return true;
+        }
+        let (now, predicate) = (self.now, &partition.predicates[id as usize]);
+        let asked = &mut self.asked[predicate.slot.index()];
+        let of_two = matches!(predicate.test, Test::SameAs { .. });
+        if self.tested[id as usize] == now
+            || !of_two && (asked.all == now || asked.anchors == now && partition.anchors.has(id))
+        {
+            return false;
+        }
+        if std::mem::replace(&mut asked.alone, now) != now {
+            asked.count = 0;
+        }
+        asked.count += 1;
+        if of_two || asked.count <= ALONE {
+            self.tested[id as usize] = now;
+            if alone(predicate, partition, slots) {
+                self.held[id as usize] = now;
+            }
+        } else {
+            self.ask(partition, predicate.slot, slots);
+        }
+        self.is_held(id)
+    }
+}
+
+/// Does a predicate hold?
+fn alone(predicate: &Predicate, partition: &Partition, slots: &Slots) -> bool {
+    let slot = predicate.slot;
+    match &predicate.test {
+        Test::Exists(wanted) => *wanted == slots.is_present(slot),
+        Test::Null => slots.values(slot).next().is_none(),
+        Test::SameAs { field, cased, shape } => slots
+            .values(slot)
+            .any(|value| stands_in(field, *cased, *shape, value, partition, slots)),
+        test => slots.values(slot).any(|value| test.holds(value.text, value.folded)),
+    }
+}
+
+/// Is a value the one that a predicate holds for?
+pub(super) fn speaks(
+    predicate: &Predicate,
+    value: Value<'_>,
+    partition: &Partition,
+    slots: &Slots,
+) -> bool {
+    match &predicate.test {
+        Test::SameAs { field, cased, shape } => {
+            stands_in(field, *cased, *shape, value, partition, slots)
+        }
+        test => test.holds(value.text, value.folded),
+    }
+}
+
+/// Does the value of another field stand in this one?
+fn stands_in(
+    field: &str,
+    cased: bool,
+    shape: Shape,
+    value: Value<'_>,
+    partition: &Partition,
+    slots: &Slots,
+) -> bool {
+    let Some(other) = partition.fields.find(field) else { return false };
+    slots.values(other).any(|other| {
+        if cased {
+            shape.holds(value.text, other.text)
+        } else {
+            shape.holds(value.folded, other.folded)
+        }
+    })
+}
