@@ -13,15 +13,19 @@ pub struct Cursor<'a> {
     bytes: &'a [u8],
     /// The offset of the next byte.
     pub at: usize,
+    /// Was there an escape in the string that was gone past last?
+    pub is_escaped: bool,
 }
 
 /// What there should be at [`Cursor::at`] instead.
 pub type Expected = &'static str;
 
+const ENDLESS: Expected = "a string without an end";
+
 impl<'a> Cursor<'a> {
     /// At the beginning.
     pub const fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
+        Self { bytes, at: 0, is_escaped: false }
     }
 
     /// All of the text.
@@ -46,8 +50,11 @@ impl<'a> Cursor<'a> {
     /// Takes this byte, blanks around it. Is it here?
     #[inline]
     pub fn take(&mut self, byte: u8) -> bool {
-        self.blanks();
-        let is_here = self.peek() == Some(byte);
+        let mut is_here = self.peek() == Some(byte);
+        if !is_here {
+            self.blanks();
+            is_here = self.peek() == Some(byte);
+        }
         if is_here {
             self.at += 1;
             self.blanks();
@@ -59,7 +66,17 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub fn string(&mut self) -> Result<Range<usize>, Expected> {
         let start = self.at + 1;
-        let end = string_end(self.bytes, start).ok_or("a string without an end")?;
+        let mut end = start;
+        self.is_escaped = false;
+        loop {
+            let rest = self.bytes.get(end..).ok_or(ENDLESS)?;
+            end += quote_or_escape(rest).ok_or(ENDLESS)?;
+            if self.bytes[end] == b'"' {
+                break;
+            }
+            self.is_escaped = true;
+            end += 2;
+        }
         self.at = end + 1;
         Ok(start..end)
     }

@@ -120,8 +120,8 @@ impl<'a> AddedByKind<'a> {
 pub(crate) struct RecordEvent<'a> {
     pub(crate) raw: &'a RawRecord<'a>,
     pub(crate) added: &'a Added<'a>,
-    texts: OnceCell<Option<Texts<'a>>>,
-    record: OnceCell<Option<Record>>,
+    texts: OnceCell<Option<Box<Texts<'a>>>>,
+    record: OnceCell<Option<Box<Record>>>,
 }
 
 impl<'a> RecordEvent<'a> {
@@ -131,16 +131,16 @@ impl<'a> RecordEvent<'a> {
 
     /// What the record is made out of, read at the first call.
     pub(crate) fn texts(&self) -> Option<&Texts<'a>> {
-        self.texts.get_or_init(|| Texts::read(self.raw).ok()).as_ref()
+        self.texts.get_or_init(|| Texts::read(self.raw).ok().map(Box::new)).as_deref()
     }
 
     /// The record, made out at the first call.
     pub(crate) fn record(&self) -> Option<&Record> {
-        self.record.get_or_init(|| self.texts().map(Record::of)).as_ref()
+        self.record.get_or_init(|| Some(Box::new(Record::of(self.texts()?)))).as_deref()
     }
 
     /// The record, if it was made out.
-    pub(crate) fn into_record(self) -> Option<Record> {
+    pub(crate) fn into_record(self) -> Option<Box<Record>> {
         self.record.into_inner().flatten()
     }
 }

@@ -123,7 +123,7 @@ impl<'a, 'e> Examiner<'a, 'e> {
         artifact: &Arc<str>,
         is_wanted: bool,
         mut on: impl FnMut(OnRecord<'_, '_, '_>),
-    ) -> (Option<Record>, Result<(), BadJson>) {
+    ) -> (Option<Box<Record>>, Result<(), BadJson>) {
         let pivot = Pivot {
             event_source: raw.event_source,
             event_name: raw.event_name,

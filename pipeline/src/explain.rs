@@ -92,7 +92,7 @@ struct Sessions {
 impl Sink for Sessions {
     fn record(&mut self, raw: &RawRecord<'_>) {
         let opens =
-            raw.event_name.is_none_or(|name| matches!(name, "StartSession" | "ExecuteCommand"));
+            raw.event_name.is_none_or(|name| matches!(name, b"StartSession" | b"ExecuteCommand"));
         let record = opens.then(|| Record::read(raw).ok()).flatten();
         if let Some(session) = record.as_ref().and_then(Record::opened_session) {
             self.sessions.entry(session.id.clone()).or_insert_with(|| Arc::new(session));

@@ -33,7 +33,7 @@ impl Seen {
     }
 
     /// What an id is known by.
-    pub(crate) fn key(&self, id: &str, account: Option<&str>) -> Key {
+    pub(crate) fn key(&self, id: &[u8], account: Option<&[u8]>) -> Key {
         // Copies to several accounts are events of each (CloudTrail: `sharedEventID`).
         Key(self.hasher.hash_one((id, account)).max(1))
     }
@@ -73,7 +73,7 @@ mod tests {
 
     impl Seen {
         fn one(&self, id: &str, account: Option<&str>) -> bool {
-            self.note(&mut vec![self.key(id, account)]) == 1
+            self.note(&mut vec![self.key(id.as_bytes(), account.map(str::as_bytes))]) == 1
         }
     }
 

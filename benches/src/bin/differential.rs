@@ -62,8 +62,8 @@ impl Sink for Both<'_> {
         let mut found = Vec::new();
         if self.evaluator.may_match(EventKind::CloudTrail, pivot) {
             self.evaluated += 1;
-            let call = raw.event_name.unwrap_or("?");
-            *self.calls.entry(call.to_owned()).or_default() += 1;
+            let call = String::from_utf8_lossy(raw.event_name.unwrap_or(b"?"));
+            *self.calls.entry(call.into_owned()).or_default() += 1;
         }
         let result = self.evaluator.evaluate(EventKind::CloudTrail, pivot, &Json(raw.bytes), |m| {
             found.push(m.index);

@@ -121,7 +121,11 @@ fn one(args: &Args, count: usize) -> io::Result<()> {
             let pivot = if args.relevant {
                 Pivot::default()
             } else {
-                Pivot { event_source: Some(source), event_name: Some(name), record: Some(bytes) }
+                Pivot {
+                    event_source: Some(source.as_bytes()),
+                    event_name: Some(name.as_bytes()),
+                    record: Some(bytes),
+                }
             };
             let _ =
                 evaluator.evaluate(EventKind::CloudTrail, pivot, &Json(bytes), |_| matches += 1);

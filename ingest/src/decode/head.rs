@@ -186,11 +186,16 @@ impl Head {
     /// The value of `key`, if it is a string without escapes. `bytes` is the buffer that was scanned,
     /// from the object's first byte.
     pub(crate) fn text<'a>(&self, bytes: &'a [u8], key: Key) -> Option<&'a str> {
+        std::str::from_utf8(self.bytes(bytes, key)?).ok()
+    }
+
+    /// The same, whatever bytes they are.
+    pub(crate) fn bytes<'a>(&self, bytes: &'a [u8], key: Key) -> Option<&'a [u8]> {
         if self.plain & (1_u64 << key as u8) == 0 {
             return None;
         }
         let (start, end) = self.values[key as usize];
-        std::str::from_utf8(bytes.get(start as usize..end as usize)?).ok()
+        bytes.get(start as usize..end as usize)
     }
 
     /// Where the value of an object's own key stands, if that is known.

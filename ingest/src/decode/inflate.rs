@@ -70,11 +70,16 @@ impl<R: Read> Inflated<R> {
         reader.by_ref().take(GZIP_MAGIC.len() as u64).read_to_end(&mut head)?;
         let is_gzip = head == GZIP_MAGIC;
         if is_gzip {
-            reader.by_ref().take((WHOLE - head.len()) as u64).read_to_end(&mut head)?;
-            if let Some(whole) = inflate_whole(&head, max.min(WHOLE_INFLATED)) {
+            let mut object = SPARE.with(|spare| spare.read.take());
+            object.clear();
+            object.append(&mut head);
+            reader.by_ref().take((WHOLE - object.len()) as u64).read_to_end(&mut object)?;
+            if let Some(whole) = inflate_whole(&object, max.min(WHOLE_INFLATED)) {
+                SPARE.with(|spare| spare.read.set(object));
                 let inner = Inner::Whole(Cursor::new(whole));
                 return Ok(Self { inner, left: max, max, failed: None });
             }
+            head = object;
         }
         let rest = BufReader::with_capacity(64 << 10, Cursor::new(head).chain(reader));
         let inner = if is_gzip {
@@ -88,6 +93,14 @@ impl<R: Read> Inflated<R> {
 }
 
 impl<R: Read> Inflated<R> {
+    /// All its bytes, if they are in memory anyhow.
+    pub(super) fn whole(&self) -> Option<&[u8]> {
+        match &self.inner {
+            Inner::Whole(whole) => Some(whole.get_ref()),
+            _ => None,
+        }
+    }
+
     /// All its bytes, those that were read as well, if they are in memory anyhow. Nothing is left to read then.
     pub(super) fn take_whole(&mut self) -> Option<Vec<u8>> {
         match &mut self.inner {
@@ -143,14 +156,22 @@ fn deflated(data: &[u8]) -> Option<&[u8]> {
     Some(rest)
 }
 
+/// Memory for the next object that is taken whole: to get it anew each time takes as long as to find the records in it.
+struct Spare {
+    /// For the object as it is.
+    read: Cell<Vec<u8>>,
+    /// For what it inflates to.
+    inflated: Cell<Vec<u8>>,
+}
+
 thread_local! {
-    /// Memory for the next object that is taken whole: to get it anew each time takes as long as to find the records in it.
-    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    static SPARE: Spare =
+        const { Spare { read: Cell::new(Vec::new()), inflated: Cell::new(Vec::new()) } };
 }
 
 /// So many bytes, whatever they are.
 fn room(size: usize) -> Vec<u8> {
-    let mut room = SPARE.take();
+    let mut room = SPARE.with(|spare| spare.inflated.take());
     if room.capacity() < size {
         return vec![0; size];
     }
@@ -160,9 +181,11 @@ fn room(size: usize) -> Vec<u8> {
 
 /// Gives memory back that is not needed any more.
 pub(super) fn give_back(room: Vec<u8>) {
-    let kept = SPARE.take();
-    let is_better = room.capacity() > kept.capacity() && room.capacity() as u64 <= WHOLE_INFLATED;
-    SPARE.set(if is_better { room } else { kept });
+    SPARE.with(|Spare { inflated, .. }| {
+        let kept = inflated.take();
+        let (own, other) = (room.capacity(), kept.capacity());
+        inflated.set(if own > other && own as u64 <= WHOLE_INFLATED { room } else { kept });
+    });
 }
 
 impl<R: Read> Read for Inflated<R> {

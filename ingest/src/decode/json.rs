@@ -73,8 +73,9 @@ fn block_by_block<S: Simd, const TOP: bool>(simd: S, buf: &[u8], head: &mut Head
                     (before != 0).then(|| at + 63 - before.leading_zeros() as usize)
                 };
                 let start = last(bits.begins).unwrap_or(own.quote) + 1;
-                let escape = last(bits.escapes).unwrap_or(own.escape);
-                own.string(buf, start, i, escape >= start, head);
+                let (before, escapes) = (own.escape, bits.escapes);
+                let escape = || last(escapes).unwrap_or(before);
+                own.string(buf, start, i, || escape() >= start, head);
                 // Mostly a value is followed by a comma at once.
                 if bits.commas & bit << 1 != 0 {
                     left &= left - 1;
@@ -191,20 +192,34 @@ impl Own {
     }
 
     /// A string from `start` ends before `end`.
-    fn string(&mut self, buf: &[u8], start: usize, end: usize, is_escaped: bool, head: &mut Head) {
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "compiled into what is made for each kind of processor"
+    )]
+    fn string(
+        &mut self,
+        buf: &[u8],
+        start: usize,
+        end: usize,
+        is_escaped: impl Fn() -> bool,
+        head: &mut Head,
+    ) {
         if std::mem::take(&mut self.is_key_next) {
             let text = &buf[start..end];
             self.key = Key::of(text).map(|key| (key, end));
             if self.key.is_none() {
-                head.odd |= is_escaped;
+                head.odd |= is_escaped();
                 head.dotted |= memchr(b'.', text).is_some();
             }
             return;
         }
-        self.literal(buf, start - 1, head);
-        if let Some((key, _)) = self.key.take() {
-            head.set(key, (start, end), !is_escaped);
-            head.quoted |= 1 << key as u8;
+        if self.key.is_some() {
+            self.literal(buf, start - 1, head);
+            if let Some((key, _)) = self.key.take() {
+                head.set(key, (start, end), !is_escaped());
+                head.quoted |= 1 << key as u8;
+            }
         }
     }
 

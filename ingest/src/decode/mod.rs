@@ -78,14 +78,14 @@ pub struct RawRecord<'a> {
     pub bytes: &'a [u8],
     /// Where it starts in the artifact. Inside a log event or a lookup result: where that starts.
     pub offset: u64,
-    /// `eventSource`, where it can be told from the raw bytes for certain.
-    pub event_source: Option<&'a str>,
+    /// The bytes of `eventSource`, where they can be told from the raw record for certain.
+    pub event_source: Option<&'a [u8]>,
     /// `eventName`, likewise.
-    pub event_name: Option<&'a str>,
+    pub event_name: Option<&'a [u8]>,
     /// `eventID`, likewise.
-    pub event_id: Option<&'a str>,
+    pub event_id: Option<&'a [u8]>,
     /// `recipientAccountId`, likewise.
-    pub account: Option<&'a str>,
+    pub account: Option<&'a [u8]>,
     /// Where the values of its own keys stand, if that was noted.
     pub members: Option<Members<'a>>,
 }
@@ -201,6 +201,10 @@ pub fn open<R: Read>(
         reason: describe(&error),
     };
     let mut rest = Inflated::new(reader, limits.max_inflated).map_err(failed)?;
+    if let Some(whole) = rest.whole() {
+        let form = sniff::sniff(&whole[..whole.len().min(SNIFF)], &name);
+        return Ok(Opened { name, form, head: Vec::new(), rest, part: false });
+    }
     let mut head = Vec::with_capacity(SNIFF);
     if let Err(error) = rest.by_ref().take(SNIFF as u64).read_to_end(&mut head) {
         // What could be inflated before the error is still evidence; the error comes again behind it.

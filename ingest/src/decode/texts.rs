@@ -6,9 +6,9 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use memchr::memchr;
 use model::json::Cursor;
 use serde::Deserialize;
 use serde::de::{
@@ -144,8 +144,8 @@ pub struct Texts<'a>([Option<Cow<'a, str>>; TEXTS]);
 
 /// The same in one piece of memory, as small as it can be: each its number, its length (four bytes, little-endian) and itself.
 /// The user agent, which is the longest and which no finding tells, is left out.
-#[derive(Debug)]
-pub struct PackedTexts(Box<[u8]>);
+#[derive(Clone, Debug)]
+pub struct PackedTexts(Arc<[u8]>);
 
 /// Bytes in front of a packed text.
 const FRONT: usize = 5;
@@ -205,7 +205,7 @@ impl<'a> Texts<'a> {
             b'"' => {
                 let text = cursor.string().ok()?;
                 let inner = &cursor.bytes()[text.clone()];
-                Some(if memchr(b'\\', inner).is_some() {
+                Some(if cursor.is_escaped {
                     let quoted = &cursor.bytes()[text.start - 1..=text.end];
                     serde_json::from_slice::<Key<'_>>(quoted).ok()?.0
                 } else {
@@ -236,7 +236,7 @@ impl<'a> Texts<'a> {
                 return None;
             }
             let key = &cursor.bytes()[cursor.string().ok()?];
-            if !cursor.take(b':') || memchr(b'\\', key).is_some() {
+            if cursor.is_escaped || !cursor.take(b':') {
                 return None;
             }
             let is_key = |name: &str| name.as_bytes() == key;
@@ -268,7 +268,7 @@ impl<'a> Texts<'a> {
             packed.extend_from_slice(&length.to_le_bytes());
             packed.extend_from_slice(&text.as_bytes()[..length as usize]);
         }
-        PackedTexts(packed.into_boxed_slice())
+        PackedTexts(packed.into())
     }
 
     /// `eventID`.

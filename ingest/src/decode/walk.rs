@@ -462,7 +462,8 @@ fn tell(counts: &mut Counts, sink: &mut dyn Sink, head: &TranscriptHead, told: T
 fn is_record(head: &Head, bytes: &[u8]) -> bool {
     let named =
         head.has(Key::EventName) && (head.has(Key::EventSource) || head.has(Key::EventVersion));
-    named && !head.text(bytes, Key::EventSource).is_some_and(|source| source.starts_with("aws:"))
+    let source = head.bytes(bytes, Key::EventSource);
+    named && !source.is_some_and(|source| source.starts_with(b"aws:"))
 }
 
 /// Skips a byte order mark, which is no JSON's business; returns its length.
@@ -475,14 +476,14 @@ fn skip_mark(reader: &mut impl BufRead) -> u64 {
 }
 
 fn raw_record<'a>(head: &'a Head, bytes: &'a [u8], offset: u64) -> RawRecord<'a> {
-    let text = |key| if head.is_exact() { head.text(bytes, key) } else { None };
+    let own = |key| head.bytes(bytes, key).filter(|_| head.is_exact());
     RawRecord {
         bytes,
         offset,
-        event_source: text(Key::EventSource),
-        event_name: text(Key::EventName),
-        event_id: text(Key::EventId),
-        account: text(Key::RecipientAccountId),
+        event_source: own(Key::EventSource),
+        event_name: own(Key::EventName),
+        event_id: own(Key::EventId),
+        account: own(Key::RecipientAccountId),
         members: Some(Members(head)),
     }
 }

@@ -123,8 +123,8 @@ impl Happening {
                 let raw = RawRecord {
                     bytes: &bytes,
                     offset: 0,
-                    event_source: record["eventSource"].as_str(),
-                    event_name: record["eventName"].as_str(),
+                    event_source: record["eventSource"].as_str().map(str::as_bytes),
+                    event_name: record["eventName"].as_str().map(str::as_bytes),
                     event_id: None,
                     account: None,
                     members: None,

@@ -15,7 +15,7 @@ use super::record::KeptRecord;
 #[derive(Clone, Debug)]
 pub(crate) enum Kept {
     /// A match of a record.
-    Record(Arc<KeptRecord>),
+    Record(KeptRecord),
     /// Another match.
     Match(Arc<Packed>),
     /// A correlation, with what it is made of.

@@ -87,11 +87,11 @@ impl<'e, 'a> OfRecord<'e, 'a> {
     /// The same, for when it is known whether something comes of it.
     pub(crate) fn kept(&self, rule: &Arc<RuleInfo>, masker: Masker) -> Kept {
         match self.event.texts() {
-            Some(texts) if texts.event_id().is_some() => Kept::Record(Arc::new(KeptRecord {
+            Some(texts) if texts.event_id().is_some() => Kept::Record(KeptRecord {
                 rule: Arc::clone(rule),
                 place: self.place.clone(),
                 texts: texts.pack(),
-            })),
+            }),
             // Its bytes are its identity, so it is made out now.
             _ => Kept::new(&self.finding(rule, Vec::new(), masker)),
         }
@@ -129,7 +129,7 @@ fn finding(
 }
 
 /// A match of which something may come.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct KeptRecord {
     rule: Arc<RuleInfo>,
     place: Place,

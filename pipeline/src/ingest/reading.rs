@@ -233,33 +233,35 @@ const ENVELOPE: [&str; 17] = [
 ];
 
 /// Calls that are kept whether or not a rule asks for them: what sessions there are, and who may open which.
-fn is_about_sessions(source: Option<&str>, name: Option<&str>) -> bool {
+fn is_about_sessions(source: Option<&[u8]>, name: Option<&[u8]>) -> bool {
     let (Some(source), Some(name)) = (source, name) else { return true };
     match source {
-        "ecs.amazonaws.com" => matches!(name, "ExecuteCommand" | "CreateCluster" | "UpdateCluster"),
-        "ec2-instance-connect.amazonaws.com" => {
-            matches!(name, "OpenTunnel" | "SendSSHPublicKey" | "SendSerialConsoleSSHPublicKey")
+        b"ecs.amazonaws.com" => {
+            matches!(name, b"ExecuteCommand" | b"CreateCluster" | b"UpdateCluster")
         }
-        "ssm-guiconnect.amazonaws.com" => name == "StartConnection",
-        "ssm.amazonaws.com" => matches!(
+        b"ec2-instance-connect.amazonaws.com" => {
+            matches!(name, b"OpenTunnel" | b"SendSSHPublicKey" | b"SendSerialConsoleSSHPublicKey")
+        }
+        b"ssm-guiconnect.amazonaws.com" => name == b"StartConnection",
+        b"ssm.amazonaws.com" => matches!(
             name,
-            "StartSession"
-                | "ResumeSession"
-                | "TerminateSession"
-                | "SendCommand"
-                | "CancelCommand"
-                | "StartAutomationExecution"
-                | "StartAccessRequest"
-                | "GetAccessToken"
-                | "StartAssociationsOnce"
-                | "UpdateDocumentMetadata"
-                | "CreateDocument"
-                | "UpdateDocument"
-                | "UpdateDocumentDefaultVersion"
-                | "DeleteDocument"
-                | "ModifyDocumentPermission"
-                | "UpdateServiceSetting"
-                | "ResetServiceSetting"
+            b"StartSession"
+                | b"ResumeSession"
+                | b"TerminateSession"
+                | b"SendCommand"
+                | b"CancelCommand"
+                | b"StartAutomationExecution"
+                | b"StartAccessRequest"
+                | b"GetAccessToken"
+                | b"StartAssociationsOnce"
+                | b"UpdateDocumentMetadata"
+                | b"CreateDocument"
+                | b"UpdateDocument"
+                | b"UpdateDocumentDefaultVersion"
+                | b"DeleteDocument"
+                | b"ModifyDocumentPermission"
+                | b"UpdateServiceSetting"
+                | b"ResetServiceSetting"
         ),
         _ => false,
     }
@@ -276,8 +278,9 @@ impl Sink for Reading<'_, '_> {
         self.nanos += self.time() - began;
         // Where the raw bytes do not tell, the record does.
         let record = record.filter(|record| {
-            let (source, name) = (record.event_source.as_deref(), record.event_name.as_deref());
-            !found.is_empty() || is_about_sessions(Some(source.unwrap_or_default()), name)
+            let source = record.event_source.as_deref().unwrap_or_default();
+            let name = record.event_name.as_deref().map(str::as_bytes);
+            !found.is_empty() || is_about_sessions(Some(source.as_bytes()), name)
         });
         if let Some(record) = record {
             let opened = record.opened_session().filter(|_| opens_session(raw));

@@ -57,7 +57,7 @@ pub(crate) fn opens_session(record: &RawRecord<'_>) -> bool {
     match (record.event_source, record.event_name) {
         (Some(source), Some(name)) => matches!(
             (source, name),
-            ("ssm.amazonaws.com", "StartSession") | ("ecs.amazonaws.com", "ExecuteCommand")
+            (b"ssm.amazonaws.com", b"StartSession") | (b"ecs.amazonaws.com", b"ExecuteCommand")
         ),
         // Not certain from the raw bytes: look.
         _ => true,
@@ -82,7 +82,8 @@ impl Sink for Reading<'_, '_, '_> {
                 told.push(Told::Finding(Box::new(found.finding())));
             }
         });
-        if let Some(session) = record.filter(|_| opens).as_ref().and_then(Record::opened_session) {
+        if let Some(session) = record.filter(|_| opens).as_deref().and_then(Record::opened_session)
+        {
             self.end.sessions.entry(session.id.clone()).or_insert(session);
         }
         if let Err(error) = result {

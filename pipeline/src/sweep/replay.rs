@@ -86,10 +86,10 @@ impl Sweep<'_> {
                 let raw = RawRecord {
                     bytes: record.as_bytes(),
                     offset: row.offset,
-                    event_source: row.event_source.as_deref(),
-                    event_name: row.event_name.as_deref(),
-                    event_id: row.event_id.as_deref(),
-                    account: row.account.as_deref(),
+                    event_source: row.event_source.as_deref().map(str::as_bytes),
+                    event_name: row.event_name.as_deref().map(str::as_bytes),
+                    event_id: row.event_id.as_deref().map(str::as_bytes),
+                    account: row.account.as_deref().map(str::as_bytes),
                     members: None,
                 };
                 let name: Arc<str> = Place::new(row.artifact.as_str(), 0).artifact;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::packed::{self, Texts};
 use super::plan::Node;
-use super::{Hit, MAX_GROUP, MAX_HITS};
+use super::{Captures, Hit, MAX_GROUP, MAX_HITS};
 
 /// The values of `group-by`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,8 +66,16 @@ const MAX_NAMED: usize = 5;
 
 impl<T: Clone> Groups<T> {
     pub(super) fn add(&mut self, node: &Node, hit: &Hit<T>) {
+        // What the group is called by need not be kept once more with each of its hits.
+        let captures = if node.reads_captures(hit.member) {
+            hit.captures.clone()
+        } else {
+            Captures::default()
+        };
         for key in keys(&node.group[hit.member], hit) {
-            self.add_to(key, hit.clone());
+            let (captures, payload) = (captures.clone(), hit.payload.clone());
+            let Hit { time, id, member, .. } = *hit;
+            self.add_to(key, Hit { time, id, member, captures, payload });
         }
     }
 
@@ -149,6 +157,12 @@ impl<T: Clone> Groups<T> {
 fn keys<T>(group: &[usize], hit: &Hit<T>) -> Vec<Key> {
     let mut keys: Vec<Vec<u8>> = vec![Vec::new()];
     for &at in group {
+        let mut values = hit.captures.field(at);
+        // Mostly there is one value.
+        if let ([key], Some(value), None) = (&mut keys[..], values.next(), values.next()) {
+            packed::push(key, value);
+            continue;
+        }
         let values = hit.captures.field(at);
         keys = keys
             .iter()

@@ -26,14 +26,8 @@ impl<'a> Iterator for Texts<'a> {
 }
 
 /// The values that an event has for the fields that correlations ask for, by the rule's captures.
-#[derive(Clone, Debug)]
-pub struct Captures(Arc<[u8]>);
-
-impl Default for Captures {
-    fn default() -> Self {
-        Self(Arc::from([]))
-    }
-}
+#[derive(Clone, Debug, Default)]
+pub struct Captures(Option<Arc<[u8]>>);
 
 impl Captures {
     /// The values of field after field.
@@ -49,7 +43,7 @@ impl Captures {
             let length = u32::try_from(bytes.len() - start - 4).unwrap_or(u32::MAX);
             bytes[start..start + 4].copy_from_slice(&length.to_le_bytes());
         }
-        Self(Arc::from(bytes))
+        Self(Some(Arc::from(bytes)))
     }
 
     /// The values of a field, by its place in [`RuleSet::captures`](crate::RuleSet::captures); none of one that is not
@@ -59,7 +53,7 @@ impl Captures {
     }
 
     pub(super) fn field(&self, at: usize) -> Texts<'_> {
-        let mut rest = &*self.0;
+        let mut rest = self.0.as_deref().unwrap_or_default();
         for _ in 0..at {
             rest = split(rest).map_or(&[], |(_, rest)| rest);
         }

@@ -21,6 +21,13 @@ pub(crate) struct Node {
     pub(crate) listeners: Vec<(usize, usize)>,
 }
 
+impl Node {
+    /// Is a member's match asked for more of its captures than what it is grouped by?
+    pub(crate) fn reads_captures(&self, member: usize) -> bool {
+        !self.fields[member].is_empty() || !self.captures.is_empty()
+    }
+}
+
 /// Who listens to whom, and for which fields.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {

@@ -11,7 +11,6 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
-use memchr::memchr;
 use model::json::Cursor;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -114,8 +113,15 @@ impl<'a> Wanted<'a> {
 
 /// Fills `slots` from the object in `bytes`.
 pub fn fill(bytes: &[u8], wanted: &Wanted<'_>, slots: &mut Slots) -> Result<(), BadJson> {
-    let mut walker =
-        Walker { cursor: Cursor::new(bytes), depth: 0, wanted, slots, is_plain: false, left: 0 };
+    let mut walker = Walker {
+        cursor: Cursor::new(bytes),
+        text: str::from_utf8(bytes).ok(),
+        depth: 0,
+        wanted,
+        slots,
+        is_plain: false,
+        left: 0,
+    };
     walker.cursor.blanks();
     if walker.cursor.peek() != Some(b'{') {
         return Err(walker.wrong("an object was expected"));
@@ -143,8 +149,15 @@ pub fn fill_members(
         !wanted.keywords && narrow.members().iter().all(|(key, _)| find(key) != Place::Unknown)
     });
     let Some(narrow) = known else { return fill(bytes, wanted, slots) };
-    let mut walker =
-        Walker { cursor: Cursor::new(bytes), depth: 1, wanted, slots, is_plain: false, left: 0 };
+    let mut walker = Walker {
+        cursor: Cursor::new(bytes),
+        text: None,
+        depth: 1,
+        wanted,
+        slots,
+        is_plain: false,
+        left: 0,
+    };
     for (key, node) in narrow.members() {
         if let Place::At(at, _) = find(key) {
             walker.cursor.at = at;
@@ -236,6 +249,8 @@ const MAX_DEPTH: usize = 128;
 /// Walks over one JSON text.
 struct Walker<'b, 'w, 's> {
     cursor: Cursor<'b>,
+    /// The same as text, if that is known: then no value has to be looked at for that.
+    text: Option<&'b str>,
     depth: usize,
     wanted: &'w Wanted<'w>,
     slots: &'s mut Slots,
@@ -283,10 +298,11 @@ impl Walker<'_, '_, '_> {
                     return Err(self.wrong("a key was expected"));
                 }
                 let key = self.string()?;
+                let below = self.edge(node, key);
                 if !self.cursor.take(b':') {
                     return Err(self.wrong("a colon was expected"));
                 }
-                match self.edge(node, key) {
+                match below {
                     Some(below) => {
                         self.value(below)?;
                         ways = ways.saturating_sub(1);
@@ -317,7 +333,7 @@ impl Walker<'_, '_, '_> {
     /// The node under a key, if anything there is wanted.
     fn edge(&self, node: u32, key: Range<usize>) -> Option<u32> {
         let bytes = &self.cursor.bytes()[key.clone()];
-        if memchr(b'\\', bytes).is_none() {
+        if !self.cursor.is_escaped {
             return self.edge_named(node, bytes);
         }
         let quoted = &self.cursor.bytes()[key.start - 1..=key.end];
@@ -383,10 +399,19 @@ impl Walker<'_, '_, '_> {
             Some(b'"') => {
                 let text = self.string()?;
                 let Some(slot) = slot else { return Ok(()) };
-                let quoted = &self.cursor.bytes()[text.start - 1..=text.end];
-                let json = std::str::from_utf8(quoted)
-                    .map_err(|_| BadJson(format!("no UTF-8 at byte {}", text.start)))?;
-                self.slots.push(slot, &text_of(json)?);
+                // A value without escapes is what stands between its quotes.
+                let quotes = usize::from(self.cursor.is_escaped);
+                let written = text.start - quotes..text.end + quotes;
+                let json = match self.text {
+                    Some(all) => &all[written],
+                    None => str::from_utf8(&self.cursor.bytes()[written])
+                        .map_err(|_| BadJson(format!("no UTF-8 at byte {}", text.start)))?,
+                };
+                if self.cursor.is_escaped {
+                    self.slots.push(slot, &text_of(json)?);
+                } else {
+                    self.slots.push(slot, json);
+                }
                 Ok(())
             }
             Some(b'n') => {

@@ -52,10 +52,10 @@ pub trait Event {
 /// What is known of an event before it is parsed. `None`: not known, which rules nothing out.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Pivot<'a> {
-    /// `eventSource`.
-    pub event_source: Option<&'a str>,
-    /// `eventName`.
-    pub event_name: Option<&'a str>,
+    /// The bytes of `eventSource`.
+    pub event_source: Option<&'a [u8]>,
+    /// The bytes of `eventName`.
+    pub event_name: Option<&'a [u8]>,
     /// The record itself, as JSON, in which the values of all its fields stand: all but those that are added,
     /// `calendar.…` and `session.…`.
     pub record: Option<&'a [u8]>,
@@ -121,11 +121,11 @@ pub struct Evaluator<'a> {
     /// By kind of event.
     answers: [Answers; EventKind::ALL.len()],
     /// By kind of event, then by pivot values.
-    remembered: Vec<HashMap<String, Arc<Candidates>>>,
+    remembered: Vec<HashMap<Vec<u8>, Arc<Candidates>>>,
     screens: Screens,
     /// A record in lower case.
     folded: Vec<u8>,
-    key: String,
+    key: Vec<u8>,
     /// The rules to look at, for the event at hand.
     chosen: Vec<u32>,
     /// Gather evidence also for rules that are not told on their own?
@@ -144,7 +144,7 @@ impl<'a> Evaluator<'a> {
             remembered: EventKind::ALL.iter().map(|_| HashMap::new()).collect(),
             screens: Screens::default(),
             folded: Vec::new(),
-            key: String::new(),
+            key: Vec::new(),
             chosen: Vec::new(),
             evidence_of_parts: false,
             nothing: Captures::default(),
@@ -211,17 +211,14 @@ impl<'a> Evaluator<'a> {
         self.key.clear();
         // The length in front keeps every pair, and what is not known, apart.
         let length = pivot.event_source.map_or(0, |source| source.len() + 1);
-        let known = u32::from(pivot.event_name.is_some());
-        let mark = u32::try_from(length * 2).unwrap_or(u32::MAX).saturating_add(known);
-        let Some(mark) = char::from_u32(mark).filter(|_| length < MAX_KEY) else {
-            return Arc::new(self.narrow(kind, partition, pivot));
-        };
-        self.key.push(mark);
+        self.key.extend_from_slice(
+            &(length * 2 + usize::from(pivot.event_name.is_some())).to_le_bytes(),
+        );
         for value in [pivot.event_source, pivot.event_name].into_iter().flatten() {
-            self.key.push_str(value);
+            self.key.extend_from_slice(value);
         }
         let remembered = &mut self.remembered[kind as usize];
-        if let Some(candidates) = remembered.get(self.key.as_str()) {
+        if let Some(candidates) = remembered.get(self.key.as_slice()) {
             return Arc::clone(candidates);
         }
         if remembered.len() >= MAX_REMEMBERED {
@@ -240,7 +237,9 @@ impl<'a> Evaluator<'a> {
         let known: Vec<(SlotId, &str)> =
             [("eventSource", pivot.event_source), ("eventName", pivot.event_name)]
                 .into_iter()
-                .filter_map(|(name, value)| Some((partition.fields.find(name)?, value?)))
+                .filter_map(|(name, value)| {
+                    Some((partition.fields.find(name)?, str::from_utf8(value?).ok()?))
+                })
                 .collect();
         // The values alone, as if they were an event.
         let Self { answers, slots, .. } = self;

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use aho_corasick::{AhoCorasick, packed};
+use fearless_simd::{Level, Simd as _, dispatch};
 use foldhash::HashMap;
-use memchr::{memchr, memmem};
+use memchr::memmem;
 
 use super::{Event, Place};
 use crate::compile::{Compiled, Leaf, Partition, Predicate, PredicateId, necessary};
@@ -54,29 +55,44 @@ impl Search {
 
     /// May one of the texts stand here?
     fn may_match(&self, bytes: &[u8], folded: &mut Vec<u8>) -> bool {
-        if !bytes.is_ascii() {
-            return true;
-        }
-        // The escapes that stand for what could be written without.
-        if let Some(at) = memchr(b'\\', bytes) {
-            let rest = &bytes[at..];
-            if [br"\u", br"\/"].iter().any(|escape| memmem::find(rest, *escape).is_some()) {
-                return true;
-            }
-        }
         if folded.len() < bytes.len() {
             folded.resize(bytes.len(), 0);
         }
         let folded = &mut folded[..bytes.len()];
-        // Written like this many bytes are done at a time.
-        for (to, from) in folded.iter_mut().zip(bytes) {
-            *to = from | u8::from(from.is_ascii_uppercase()) << 5;
+        let seen = dispatch!(Level::new(), simd => simd.vectorize(|| fold(bytes, folded)));
+        if !seen.is_ascii {
+            return true;
+        }
+        // The escapes that stand for what could be written without.
+        if seen.is_escaped
+            && [br"\u", br"\/"].iter().any(|escape| memmem::find(bytes, *escape).is_some())
+        {
+            return true;
         }
         match self {
             Self::Few(few) => few.find(&*folded).is_some(),
             Self::Many(many) => many.is_match(&*folded),
         }
     }
+}
+
+/// What was seen in bytes while they were folded.
+struct Seen {
+    is_ascii: bool,
+    is_escaped: bool,
+}
+
+/// Writes bytes in lower case. Written like this many are done at a time.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "compiled for each kind of processor")]
+fn fold(bytes: &[u8], folded: &mut [u8]) -> Seen {
+    let (mut all, mut escapes) = (0, 0);
+    for (to, from) in folded.iter_mut().zip(bytes) {
+        all |= from;
+        escapes |= u8::from(*from == b'\\');
+        *to = from | u8::from(from.is_ascii_uppercase()) << 5;
+    }
+    Seen { is_ascii: all < 0x80, is_escaped: escapes != 0 }
 }
 
 impl Screen {

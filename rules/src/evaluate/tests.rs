@@ -143,8 +143,8 @@ fn the_pivot_rules_out_only_what_cannot_match() {
     let set = set(&rules.iter().enumerate().map(|(at, text)| rule(at, text)).collect::<Vec<_>>());
     let mut evaluator = Evaluator::new(&set);
     let pivot = Pivot {
-        event_source: Some("cloudtrail.amazonaws.com"),
-        event_name: Some("StopLogging"),
+        event_source: Some(b"cloudtrail.amazonaws.com".as_slice()),
+        event_name: Some(b"StopLogging".as_slice()),
         ..Pivot::default()
     };
     let candidates = evaluator.candidates(EventKind::CloudTrail, pivot);
@@ -315,7 +315,7 @@ proptest! {
                 .into_iter()
                 .map(|at| set.rules()[at].info().id.clone())
                 .collect();
-            let own = |key: &str| event[key].as_str();
+            let own = |key: &str| event[key].as_str().map(str::as_bytes);
             let (event_source, event_name) = (own("eventSource"), own("eventName"));
             let json = Json(event.to_string().into_bytes());
             let pivots = [

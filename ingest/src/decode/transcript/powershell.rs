@@ -34,6 +34,10 @@ impl Banner {
             _ => (Encoding::Utf8, 0),
         };
         let head = &head[mark..head.len().min(MAX_BANNER)];
+        // Whatever else it is, it begins with no frame.
+        if head.first() != Some(&b'*') {
+            return None;
+        }
         let mut text = String::new();
         match encoding {
             Encoding::Utf8 => text.push_str(&String::from_utf8_lossy(head)),
