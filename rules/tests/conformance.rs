@@ -160,7 +160,7 @@ impl Case<'_> {
                 let when = text(&events[at], "time").map(|text| time(&text));
                 evaluator
                     .evaluate(EventKind::CloudTrail, Pivot::default(), &Json(bytes), |found| {
-                        correlator.add(found.index, when, at as u128, &found.captures, &());
+                        correlator.add(found.index, when, at as u128, found.captures, ());
                     })
                     .expect("events are JSON");
             }

@@ -1,4 +1,4 @@
-//! Sixty-four bytes of JSON at a time, as bits: where strings begin and end, where brackets and commas stand
+//! Sixty-four bytes of JSON at a time, as bits: where strings begin and end, where brackets and colons stand
 //! outside of them.
 //!
 //! A bit for each byte, the first byte's the lowest. What one block leaves open (a string, a backslash, a value
@@ -22,10 +22,8 @@ pub(super) struct Bits {
     pub(super) opens: u64,
     /// `}` and `]`
     pub(super) closes: u64,
-    /// `,`
-    pub(super) commas: u64,
-    /// Backslashes, wherever they stand.
-    pub(super) escapes: u64,
+    /// `:`
+    pub(super) colons: u64,
     /// Where it is no JSON: a value right behind another, a backslash outside of a string.
     pub(super) wrong: u64,
 }
@@ -88,7 +86,7 @@ impl Blocks {
         self.behind_value = values >> 63 | u64::from(goes_on);
         let next = (carried | behind) & !nothing;
         let wrong = next & (begins | opens) | escapes & !strings;
-        Bits { begins, ends, opens, closes, commas, escapes, wrong }
+        Bits { begins, ends, opens, closes, colons, wrong }
     }
 
     /// Bytes that are escaped: those behind an odd number of backslashes.
@@ -133,8 +131,7 @@ mod tests {
                     let outside = !in_string && !is_quote;
                     prop_assert_eq!(has(bits.opens), outside && matches!(byte, b'{' | b'['));
                     prop_assert_eq!(has(bits.closes), outside && matches!(byte, b'}' | b']'));
-                    prop_assert_eq!(has(bits.commas), outside && *byte == b',');
-                    prop_assert_eq!(has(bits.escapes), *byte == b'\\');
+                    prop_assert_eq!(has(bits.colons), outside && *byte == b':');
                     if !in_string && *byte == b'\\' {
                         // Where an escape may not stand everything behind it is another matter.
                         prop_assert!(has(bits.wrong));

@@ -294,7 +294,7 @@ mod tests {
                 event_name: None,
                 event_id: None,
                 account: None,
-                members: Some(Members(&head)),
+                members: Some(Members(&head, text.as_bytes())),
             };
             let (one, other) = (Texts::read(&raw).unwrap(), Record::parse(raw.bytes).unwrap());
             prop_assert_eq!(format!("{:?}", Record::of(&one)), format!("{other:?}"), "{}", text);

@@ -1,5 +1,9 @@
 //! What an object's own keys say: which of those that matter are there, and where their values stand.
 
+use std::ops::Range;
+
+use model::json::Cursor;
+
 /// Keys of an object that decide what it is. Their values are remembered while its end is sought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -118,59 +122,45 @@ impl Key {
     }
 }
 
-/// What an object's own keys say, as byte ranges into the buffer that was scanned.
+/// What an object's own keys say: where in the buffer that was scanned their values stand.
 #[derive(Clone, Debug)]
 pub(crate) struct Head {
+    /// By key: the first byte of its value, and one behind the last of an object or an array. Where a string ends is found
+    /// when it is asked for, which it is for few.
     values: [(u32, u32); Key::COUNT],
     /// Bit per key: seen at all.
     present: u64,
-    /// Bit per key: its value is a string without escapes, so the range is the text itself.
-    plain: u64,
-    /// Bit per key: its value is a string.
-    pub(super) quoted: u64,
     /// Is there a key with a dot in it? It may mean what elsewhere is nested.
     pub(super) dotted: bool,
-    /// A key was repeated or written with escapes: the ranges may not tell the whole truth, and
-    /// whoever would skip the record because of them must not (DESIGN, law 3).
+    /// A key was repeated or written with escapes: what is known may not be the whole truth, and
+    /// whoever would skip the record because of it must not (DESIGN, law 3).
     pub(super) odd: bool,
 }
 
 impl Default for Head {
     fn default() -> Self {
-        Self {
-            values: [(0, 0); Key::COUNT],
-            present: 0,
-            plain: 0,
-            quoted: 0,
-            dotted: false,
-            odd: false,
-        }
+        Self { values: [(0, 0); Key::COUNT], present: 0, dotted: false, odd: false }
     }
+}
+
+/// A buffer never reaches 4 GiB: `Limits::max_item` is far below.
+fn offset(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
 }
 
 impl Head {
     pub(super) fn clear(&mut self) {
         self.present = 0;
-        self.plain = 0;
-        self.quoted = 0;
         self.dotted = false;
         self.odd = false;
     }
 
-    pub(super) fn set(&mut self, key: Key, range: (usize, usize), plain: bool) {
+    /// The value of `key` begins at `start`.
+    pub(super) fn set(&mut self, key: Key, start: usize) {
         let bit = 1_u64 << key as u8;
-        if self.present & bit != 0 {
-            self.odd = true;
-        }
+        self.odd |= self.present & bit != 0;
         self.present |= bit;
-        if plain {
-            self.plain |= bit;
-        }
-        // A buffer never reaches 4 GiB: `Limits::max_item` is far below.
-        self.values[key as usize] = (
-            u32::try_from(range.0).unwrap_or(u32::MAX),
-            u32::try_from(range.1).unwrap_or(u32::MAX),
-        );
+        self.values[key as usize] = (offset(start), 0);
     }
 
     /// Was the key there?
@@ -186,38 +176,48 @@ impl Head {
     /// The value of `key`, if it is a string without escapes. `bytes` is the buffer that was scanned,
     /// from the object's first byte.
     pub(crate) fn text<'a>(&self, bytes: &'a [u8], key: Key) -> Option<&'a str> {
-        std::str::from_utf8(self.bytes(bytes, key)?).ok()
+        str::from_utf8(self.bytes(bytes, key)?).ok()
     }
 
     /// The same, whatever bytes they are.
     pub(crate) fn bytes<'a>(&self, bytes: &'a [u8], key: Key) -> Option<&'a [u8]> {
-        if self.plain & (1_u64 << key as u8) == 0 {
+        let (string, is_escaped) = self.string(bytes, key)?;
+        bytes.get(string).filter(|_| !is_escaped)
+    }
+
+    /// Where a string stands, quotes left out, and whether there are escapes in it.
+    fn string(&self, bytes: &[u8], key: Key) -> Option<(Range<usize>, bool)> {
+        let mut cursor = Cursor::new(bytes);
+        cursor.at = self.values[key as usize].0 as usize;
+        if !self.has(key) || cursor.peek() != Some(b'"') {
             return None;
         }
-        let (start, end) = self.values[key as usize];
-        bytes.get(start as usize..end as usize)
+        let string = cursor.string().ok()?;
+        Some((string, cursor.is_escaped))
     }
 
     /// Where the value of an object's own key stands, if that is known.
-    pub(crate) fn member(&self, name: &str) -> Member {
+    pub(crate) fn member(&self, bytes: &[u8], name: &str) -> Member {
         match Key::of(name.as_bytes()) {
             _ if self.odd || self.dotted => Member::Unknown,
             None => Member::Unknown,
             Some(key) if !self.has(key) => Member::Absent,
             Some(key) => {
-                let quote = usize::from(self.quoted >> key as u8 & 1 == 1);
                 let (start, end) = self.values[key as usize];
-                // Of a number or a literal only the start was noted.
-                let end =
-                    if end - start == 1 && quote == 0 { usize::MAX } else { end as usize + quote };
-                Member::At(start as usize - quote, end)
+                let end = match self.string(bytes, key) {
+                    Some((string, _)) => string.end + 1,
+                    // Of a number or a literal only the start was noted.
+                    None if end == 0 => usize::MAX,
+                    None => end as usize,
+                };
+                Member::At(start as usize, end)
             }
         }
     }
 
     /// An object or an array ends before `end`.
     pub(super) fn close(&mut self, key: Key, end: usize) {
-        self.values[key as usize].1 = u32::try_from(end).unwrap_or(u32::MAX);
+        self.values[key as usize].1 = offset(end);
     }
 
     /// The bytes from where the value of `key` starts.

@@ -7,7 +7,7 @@
 //! all time was spent in the streaming one, measured on a gigabyte of CloudTrail); `zlib-rs` streams
 //! everything else, in bounded memory.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io::{self, BufReader, Cursor, Read};
 
 #[expect(clippy::disallowed_types, reason = "this is the room for it")]
@@ -124,9 +124,10 @@ fn inflate_whole(data: &[u8], max: u64) -> Option<Vec<u8>> {
         return None;
     }
     let mut out = room(size as usize);
-    #[expect(clippy::disallowed_types, reason = "this is the room for it")]
-    let len =
-        libdeflater::Decompressor::new().deflate_decompress(deflated(data)?, &mut out).ok()?;
+    let data_only = deflated(data)?;
+    let len = SPARE.with(|spare| {
+        spare.decompressor.borrow_mut().deflate_decompress(data_only, &mut out).ok()
+    })?;
     // The object has to end where the member does: its last bytes are this text's checksum and size.
     let sum = data.get(data.len() - 8..data.len() - 4)?;
     let mut crc = libdeflater::Crc::new();
@@ -157,7 +158,9 @@ fn deflated(data: &[u8]) -> Option<&[u8]> {
 }
 
 /// Memory for the next object that is taken whole: to get it anew each time takes as long as to find the records in it.
+#[expect(clippy::disallowed_types, reason = "this is the room for it")]
 struct Spare {
+    decompressor: RefCell<libdeflater::Decompressor>,
     /// For the object as it is.
     read: Cell<Vec<u8>>,
     /// For what it inflates to.
@@ -165,8 +168,12 @@ struct Spare {
 }
 
 thread_local! {
-    static SPARE: Spare =
-        const { Spare { read: Cell::new(Vec::new()), inflated: Cell::new(Vec::new()) } };
+    #[expect(clippy::disallowed_types, reason = "this is the room for it")]
+    static SPARE: Spare = Spare {
+        decompressor: RefCell::new(libdeflater::Decompressor::new()),
+        read: Cell::new(Vec::new()),
+        inflated: Cell::new(Vec::new()),
+    };
 }
 
 /// So many bytes, whatever they are.

@@ -5,7 +5,7 @@
 //! here, and for nine records in ten never looked at again.
 
 use fearless_simd::{Level, Simd, dispatch};
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 use model::json::string_end;
 
 use super::blocks::{BLOCK, Blocks};
@@ -54,63 +54,47 @@ fn block_by_block<S: Simd, const TOP: bool>(simd: S, buf: &[u8], head: &mut Head
     let mut blocks = Blocks::default();
     let mut nesting = Nesting::default();
     let mut own = Own::default();
+    // The quotes with which the last string began and ended.
+    let (mut begin, mut end) = (0, 0);
     let mut at = 1;
     while at < buf.len() {
         let bits = blocks.next(simd, &buf[at..]);
         let brackets = bits.opens | bits.closes;
-        // Up to what is wrong all is well; of what is nested only the brackets matter.
+        // Up to what is wrong all is well; of what is nested only the brackets matter, of what is not the members.
         let well = (bits.wrong & bits.wrong.wrapping_neg()).wrapping_sub(1);
-        let ours = (brackets | bits.ends | bits.commas) & well;
+        let ours = (brackets | bits.colons) & well;
         let wanted = |depth: u32| if depth == 1 { ours } else { brackets & well };
+        let last = |bits: u64| (bits != 0).then(|| at + 63 - bits.leading_zeros() as usize);
         let mut left = wanted(nesting.depth);
         while left != 0 {
             let nth = left.trailing_zeros();
             let (bit, i) = (1_u64 << nth, at + nth as usize);
             left &= left - 1;
-            if bits.ends & bit != 0 {
-                let last = |bits: u64| {
-                    let before = bits & (bit - 1);
-                    (before != 0).then(|| at + 63 - before.leading_zeros() as usize)
-                };
-                let start = last(bits.begins).unwrap_or(own.quote) + 1;
-                let (before, escapes) = (own.escape, bits.escapes);
-                let escape = || last(escapes).unwrap_or(before);
-                own.string(buf, start, i, || escape() >= start, head);
-                // Mostly a value is followed by a comma at once.
-                if bits.commas & bit << 1 != 0 {
-                    left &= left - 1;
-                    own.next();
+            if bits.colons & bit != 0 {
+                let before = bit - 1;
+                let quotes = (
+                    last(bits.begins & before).unwrap_or(begin),
+                    last(bits.ends & before).unwrap_or(end),
+                );
+                // In front of it stands the key.
+                if quotes.0 >= quotes.1 || skip_space(buf, quotes.1 + 1) != i {
+                    return None;
                 }
-            } else if bits.commas & bit != 0 {
-                own.literal(buf, i, head);
-                own.next();
+                if let Some(items) = own.member::<TOP>(buf, quotes, i, head) {
+                    return Some(items);
+                }
             } else if bits.opens & bit != 0 {
-                if nesting.depth == 1 {
-                    own.literal(buf, i, head);
-                    if let Some((key, _)) = own.key.take() {
-                        if TOP && buf[i] == b'[' && key.holds_items() {
-                            return Some(Scan::Items(i + 1, key));
-                        }
-                        head.set(key, (i, i + 1), false);
-                        own.open = Some(key);
-                    }
-                }
                 nesting.open(buf[i], head);
                 left = wanted(nesting.depth) & !(bit | (bit - 1));
             } else {
-                if nesting.depth == 1 {
-                    own.literal(buf, i, head);
-                }
                 if !nesting.close(buf[i]) {
                     return None;
                 }
                 if nesting.depth == 0 {
                     return Some(Scan::End(i + 1));
                 }
-                if nesting.depth == 1
-                    && let Some(key) = own.open.take()
-                {
-                    head.close(key, i + 1);
+                if nesting.depth == 1 {
+                    own.close(i + 1, head);
                 }
                 left = wanted(nesting.depth) & !(bit | (bit - 1));
             }
@@ -118,13 +102,8 @@ fn block_by_block<S: Simd, const TOP: bool>(simd: S, buf: &[u8], head: &mut Head
         if bits.wrong != 0 {
             return None;
         }
-        let last = |bits: u64| at + 63 - bits.leading_zeros() as usize;
-        if bits.escapes != 0 {
-            own.escape = last(bits.escapes);
-        }
-        if bits.begins != 0 {
-            own.quote = last(bits.begins);
-        }
+        begin = last(bits.begins).unwrap_or(begin);
+        end = last(bits.ends).unwrap_or(end);
         at += BLOCK;
     }
     Some(Scan::More)
@@ -167,86 +146,57 @@ impl Nesting {
 }
 
 /// What is going on among an object's own keys and values.
+#[derive(Default)]
 struct Own {
-    is_key_next: bool,
-    /// The key whose value comes next, and where the quote behind it stands.
-    key: Option<(Key, usize)>,
     /// The key whose object or array is open.
     open: Option<Key>,
-    /// The last quote so far that a string began with.
-    quote: usize,
-    /// The last backslash so far.
-    escape: usize,
-}
-
-impl Default for Own {
-    fn default() -> Self {
-        Self { is_key_next: true, key: None, open: None, quote: 0, escape: 0 }
-    }
 }
 
 impl Own {
-    /// What comes next is a key.
-    fn next(&mut self) {
-        (self.is_key_next, self.key) = (true, None);
-    }
-
-    /// A string from `start` ends before `end`.
-    #[inline(always)]
-    #[expect(
-        clippy::inline_always,
-        reason = "compiled into what is made for each kind of processor"
-    )]
-    fn string(
+    /// A key stands between these quotes, and behind `colon` its value. Of a container's items: where they begin.
+    fn member<const TOP: bool>(
         &mut self,
         buf: &[u8],
-        start: usize,
-        end: usize,
-        is_escaped: impl Fn() -> bool,
+        (begin, end): (usize, usize),
+        colon: usize,
         head: &mut Head,
-    ) {
-        if std::mem::take(&mut self.is_key_next) {
-            let text = &buf[start..end];
-            self.key = Key::of(text).map(|key| (key, end));
-            if self.key.is_none() {
-                head.odd |= is_escaped();
-                head.dotted |= memchr(b'.', text).is_some();
+    ) -> Option<Scan> {
+        let text = &buf[begin + 1..end];
+        self.open = None;
+        let Some(key) = Key::of(text) else {
+            if let Some(at) = memchr2(b'\\', b'.', text) {
+                head.odd |= memchr(b'\\', &text[at..]).is_some();
+                head.dotted |= memchr(b'.', &text[at..]).is_some();
             }
-            return;
-        }
-        if self.key.is_some() {
-            self.literal(buf, start - 1, head);
-            if let Some((key, _)) = self.key.take() {
-                head.set(key, (start, end), !is_escaped());
-                head.quoted |= 1 << key as u8;
+            return None;
+        };
+        let at = skip_space(buf, colon + 1);
+        match *buf.get(at)? {
+            b'[' if TOP && key.holds_items() => return Some(Scan::Items(at + 1, key)),
+            b'{' | b'[' => {
+                head.set(key, at);
+                self.open = Some(key);
             }
+            b'"' | b'0'..=b'9' | b'-' | b't' | b'f' | b'n' => head.set(key, at),
+            _ => {}
         }
+        None
     }
 
-    /// If the key's value is a number or a literal before `end`: notes that the key is there.
-    fn literal(&mut self, buf: &[u8], end: usize, head: &mut Head) {
-        let Some((key, from)) = self.key else { return };
-        let between = &buf[from + 1..end];
-        // Mostly it is the colon alone.
-        if between != b":"
-            && let Some(at) = between.iter().position(|byte| begins_literal(*byte))
-        {
-            let at = from + 1 + at;
-            head.set(key, (at, at + 1), false);
-            self.key = None;
+    /// An object or an array of the object's own ends before `end`.
+    fn close(&mut self, end: usize, head: &mut Head) {
+        if let Some(key) = self.open.take() {
+            head.close(key, end);
         }
     }
-}
-
-const fn begins_literal(byte: u8) -> bool {
-    matches!(byte, b'0'..=b'9' | b'-' | b't' | b'f' | b'n')
 }
 
 /// The same byte by byte.
 fn byte_by_byte<const TOP: bool>(buf: &[u8], head: &mut Head) -> Scan {
     let mut nesting = Nesting::default();
-    let mut expect_key = true;
-    let (mut key, mut open) = (None, None);
+    let mut own = Own::default();
+    // The quotes of the string that has just ended.
+    let mut string = None;
     // May a string, an object or an array begin here? Not right behind another value: without this a cut
     // record would swallow the whole ones behind it.
     let mut ready = true;
@@ -258,36 +208,18 @@ fn byte_by_byte<const TOP: bool>(buf: &[u8], head: &mut Head) -> Scan {
                 if !std::mem::replace(&mut ready, false) {
                     return Scan::Bad(i, "a value where `,` or `:` was expected");
                 }
-                let start = i + 1;
-                let Some(end) = string_end(buf, start) else { return Scan::More };
-                i = end;
-                if nesting.depth == 1 {
-                    let text = &buf[start..end];
-                    if expect_key {
-                        expect_key = false;
-                        key = Key::of(text);
-                        if key.is_none() {
-                            head.odd |= memchr(b'\\', text).is_some();
-                            head.dotted |= memchr(b'.', text).is_some();
-                        }
-                    } else if let Some(key) = key.take() {
-                        head.set(key, (start, end), memchr(b'\\', text).is_none());
-                        head.quoted |= 1 << key as u8;
-                    }
-                }
+                let Some(end) = string_end(buf, i + 1) else { return Scan::More };
+                string = Some((i, end));
+                i = end + 1;
+                continue;
+            }
+            b' ' | b'\t' | b'\r' | b'\n' => {
+                i += 1;
+                continue;
             }
             b'{' | b'[' => {
                 if !ready {
                     return Scan::Bad(i, "a value where `,` or `:` was expected");
-                }
-                if nesting.depth == 1
-                    && let Some(key) = key.take()
-                {
-                    if TOP && byte == b'[' && key.holds_items() {
-                        return Scan::Items(i + 1, key);
-                    }
-                    head.set(key, (i, i + 1), false);
-                    open = Some(key);
                 }
                 nesting.open(byte, head);
             }
@@ -299,28 +231,23 @@ fn byte_by_byte<const TOP: bool>(buf: &[u8], head: &mut Head) -> Scan {
                 if nesting.depth == 0 {
                     return Scan::End(i + 1);
                 }
-                if nesting.depth == 1
-                    && let Some(key) = open.take()
-                {
-                    head.close(key, i + 1);
-                }
-            }
-            b',' => {
-                ready = true;
                 if nesting.depth == 1 {
-                    expect_key = true;
-                    key = None;
+                    own.close(i + 1, head);
                 }
             }
-            b':' => ready = true,
-            // A number or literal: note that the key is there.
-            literal if nesting.depth == 1 && begins_literal(literal) => {
-                if let Some(key) = key.take() {
-                    head.set(key, (i, i + 1), false);
+            b',' => ready = true,
+            b':' => {
+                ready = true;
+                if nesting.depth == 1
+                    && let Some(quotes) = string
+                    && let Some(items) = own.member::<TOP>(buf, quotes, i, head)
+                {
+                    return items;
                 }
             }
             _ => {}
         }
+        string = None;
         i += 1;
     }
 }
@@ -363,13 +290,15 @@ mod tests {
         for (name, value) in
             [("eventName", "\"Real\""), ("userIdentity", r#"{"a":[{}]}"#), ("resources", "[]")]
         {
-            let Member::At(start, end) = head.member(name) else { panic!("{name}") };
+            let Member::At(start, end) = head.member(text.as_bytes(), name) else {
+                panic!("{name}")
+            };
             assert_eq!(&text[start..end], value);
         }
         let read_only = text.find("true").unwrap();
-        assert_eq!(head.member("readOnly"), Member::At(read_only, usize::MAX));
-        assert_eq!(head.member("eventSource"), Member::Absent);
-        assert_eq!(head.member("x"), Member::Unknown);
+        assert_eq!(head.member(text.as_bytes(), "readOnly"), Member::At(read_only, usize::MAX));
+        assert_eq!(head.member(text.as_bytes(), "eventSource"), Member::Absent);
+        assert_eq!(head.member(text.as_bytes(), "x"), Member::Unknown);
     }
 
     #[test]

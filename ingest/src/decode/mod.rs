@@ -92,12 +92,12 @@ pub struct RawRecord<'a> {
 
 /// Where the values of a record's own keys stand: what was noted when its end was sought.
 #[derive(Clone, Copy, Debug)]
-pub struct Members<'a>(&'a head::Head);
+pub struct Members<'a>(&'a head::Head, &'a [u8]);
 
 impl Members<'_> {
     /// Where the value under this key stands in the record's bytes.
     pub fn find(&self, name: &str) -> Member {
-        self.0.member(name)
+        self.0.member(self.1, name)
     }
 }
 

@@ -484,7 +484,7 @@ fn raw_record<'a>(head: &'a Head, bytes: &'a [u8], offset: u64) -> RawRecord<'a>
         event_name: own(Key::EventName),
         event_id: own(Key::EventId),
         account: own(Key::RecipientAccountId),
-        members: Some(Members(head)),
+        members: Some(Members(head, bytes)),
     }
 }
 

@@ -298,7 +298,7 @@ impl<'a> Runner<'a> {
                 // Each program of a line is an event of its own.
                 at += 1;
                 let result = evaluator.evaluate(seen.kind, seen.pivot, seen.event, |found| {
-                    correlator.add(found.index, seen.time, at, &found.captures, &());
+                    correlator.add(found.index, seen.time, at, found.captures.clone(), ());
                     if subjects.contains(&Subject::Rule(found.index)) {
                         tried.fired = true;
                         tried.evidence.extend(found.evidence);

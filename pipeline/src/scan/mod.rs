@@ -342,17 +342,18 @@ impl<'a> Scan<'a> {
         deferred: &mut Vec<Work>,
         observer: &mut dyn Observer,
     ) -> io::Result<()> {
-        for problem in &piece.problems {
+        let Piece { told, problems, end } = piece;
+        for problem in &problems {
             self.trouble(problem, observer);
         }
-        for told in &piece.told {
+        for told in told {
             match told {
-                Told::Finding(found) => self.finding(found, true, observer)?,
-                Told::Mark(found) => self.finding(found, !self.options.timeline, observer)?,
+                Told::Finding(found) => self.finding(&found, true, observer)?,
+                Told::Mark(found) => self.finding(&found, !self.options.timeline, observer)?,
                 Told::Hit(hit) => {
                     *self.hits.entry(hit.rule).or_default() += 1;
                     if let Some(correlator) = &mut self.correlator {
-                        correlator.add(hit.rule, hit.time, hit.id, &hit.captures, &hit.kept);
+                        correlator.add(hit.rule, hit.time, hit.id, hit.captures, hit.kept);
                     }
                 }
                 Told::Command(told) => observer.command(&told.0, &told.1, &told.2)?,
@@ -360,7 +361,7 @@ impl<'a> Scan<'a> {
                 Told::Transcript(told) => observer.transcript(&told.0, &told.1)?,
             }
         }
-        let Some(end) = piece.end else { return Ok(()) };
+        let Some(end) = end else { return Ok(()) };
         *ended = true;
         let summary = &mut self.summary;
         summary.counts.records += end.counts.records;

@@ -26,6 +26,8 @@ pub(super) struct Reading<'a, 'e, 's> {
     pub(super) ids: Vec<Key>,
 }
 
+/// Room for what is told of records, once there is something.
+const SOME: usize = 64;
 /// Ids that are looked up together.
 const IDS: usize = 128;
 
@@ -75,8 +77,11 @@ impl Sink for Reading<'_, '_, '_> {
         let opens = opens_session(raw);
         let (told, set) = (&mut self.piece.told, self.shared.set);
         let (record, result) = self.examiner.record(raw, &self.name, opens, |found| {
+            if told.capacity() == 0 {
+                told.reserve(SOME);
+            }
             if set.is_correlated(found.rule) {
-                told.push(Told::Hit(Box::new(found.hit())));
+                told.push(Told::Hit(found.hit()));
             }
             if set.is_told(found.rule) {
                 told.push(Told::Finding(Box::new(found.finding())));
@@ -108,7 +113,7 @@ impl Sink for Reading<'_, '_, '_> {
         }
         self.examiner.command(head, &command, &session, time, |judged| {
             if set.is_correlated(judged.rule) {
-                told.push(Told::Hit(Box::new(Hit::of(&judged))));
+                told.push(Told::Hit(Hit::of(&judged)));
             }
             if set.is_told(judged.rule) && !judged.is_again {
                 told.push(Told::Mark(Box::new(judged.finding)));
@@ -140,7 +145,7 @@ impl Sink for Reading<'_, '_, '_> {
         }
         self.examiner.transcript(head, &session, time, |judged| {
             if set.is_correlated(judged.rule) {
-                told.push(Told::Hit(Box::new(Hit::of(&judged))));
+                told.push(Told::Hit(Hit::of(&judged)));
             }
             if set.is_told(judged.rule) {
                 told.push(Told::Mark(Box::new(judged.finding)));

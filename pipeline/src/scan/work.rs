@@ -29,7 +29,7 @@ pub(super) enum Told {
     /// About a command or a transcript.
     Mark(Box<Finding>),
     /// A match that correlations are made of.
-    Hit(Box<Hit>),
+    Hit(Hit),
     Command(Box<(TranscriptHead, Arc<Session>, Command)>),
     Observation(Box<(TranscriptHead, Arc<Session>, Observation)>),
     Transcript(Box<(TranscriptHead, Arc<Session>)>),

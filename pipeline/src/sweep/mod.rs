@@ -295,7 +295,7 @@ impl<'a> Sweep<'a> {
                     row.session_id.as_deref().and_then(|id| sessions.get(&SessionId::new(id)));
                 let (time, info) = (row.time, set.rules()[rule].info());
                 let kept = Kept::new(&facts::finding(row, info, session));
-                correlator.add(rule, time, event, &captures, &kept);
+                correlator.add(rule, time, event, captures, kept);
             }
         })?;
         self.summary.matches = count;
@@ -308,7 +308,8 @@ impl<'a> Sweep<'a> {
         for judged in self.found.iter().filter(|judged| set.is_correlated(judged.rule)) {
             self.summary.matches += 1;
             let kept = Kept::new(&judged.finding);
-            correlator.add(judged.rule, judged.finding.time, judged.event, &judged.captures, &kept);
+            let captures = judged.captures.clone();
+            correlator.add(judged.rule, judged.finding.time, judged.event, captures, kept);
         }
         let (masker, since) = (self.options.masker, self.options.since);
         let outcome =

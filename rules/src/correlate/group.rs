@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::packed::{self, Texts};
 use super::plan::Node;
-use super::{Captures, Hit, MAX_GROUP, MAX_HITS};
+use super::{Captures, Hit, MAX_GROUP, MAX_HITS, each_owned};
 
 /// The values of `group-by`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,18 +65,15 @@ const MAX_KEYS: usize = 64;
 const MAX_NAMED: usize = 5;
 
 impl<T: Clone> Groups<T> {
-    pub(super) fn add(&mut self, node: &Node, hit: &Hit<T>) {
+    pub(super) fn add(&mut self, node: &Node, mut hit: Hit<T>) {
+        let group = &node.group[hit.member];
+        let only = only_key(group, &hit);
+        let keys = if only.is_none() { keys(group, &hit) } else { Vec::new() };
         // What the group is called by need not be kept once more with each of its hits.
-        let captures = if node.reads_captures(hit.member) {
-            hit.captures.clone()
-        } else {
-            Captures::default()
-        };
-        for key in keys(&node.group[hit.member], hit) {
-            let (captures, payload) = (captures.clone(), hit.payload.clone());
-            let Hit { time, id, member, .. } = *hit;
-            self.add_to(key, Hit { time, id, member, captures, payload });
+        if !node.reads_captures(hit.member) {
+            hit.captures = Captures::default();
         }
+        each_owned(only.into_iter().chain(keys), hit, |key, hit| self.add_to(key, hit));
     }
 
     fn add_to(&mut self, key: Key, hit: Hit<T>) {
@@ -152,17 +149,28 @@ impl<T: Clone> Groups<T> {
     }
 }
 
+/// The group of a hit that has one value of each field, as most have.
+fn only_key<T>(group: &[usize], hit: &Hit<T>) -> Option<Key> {
+    let mut length = 0;
+    for &at in group {
+        let mut values = hit.captures.field(at);
+        length += packed::length(values.next()?);
+        if values.next().is_some() {
+            return None;
+        }
+    }
+    let mut key = Vec::with_capacity(length);
+    for &at in group {
+        hit.captures.field(at).for_each(|value| packed::push(&mut key, value));
+    }
+    Some(Key(key.into_boxed_slice()))
+}
+
 /// The groups that a hit belongs to: one for each combination of its values. None where a value is missing:
 /// that two events lack the same thing does not join them.
 fn keys<T>(group: &[usize], hit: &Hit<T>) -> Vec<Key> {
     let mut keys: Vec<Vec<u8>> = vec![Vec::new()];
     for &at in group {
-        let mut values = hit.captures.field(at);
-        // Mostly there is one value.
-        if let ([key], Some(value), None) = (&mut keys[..], values.next(), values.next()) {
-            packed::push(key, value);
-            continue;
-        }
         let values = hit.captures.field(at);
         keys = keys
             .iter()

@@ -128,19 +128,18 @@ impl<'a, T: Clone> Correlator<'a, T> {
         rule: usize,
         time: Option<Timestamp>,
         id: u128,
-        captures: &Captures,
-        payload: &T,
+        captures: Captures,
+        payload: T,
     ) {
         let plan = self.set.plan();
         let Some(time) = time else {
             self.untimed += u64::from(plan.is_listened_to(rule));
             return;
         };
-        for &(correlation, member) in plan.listeners(rule) {
-            let hit =
-                Hit { time, id, member, captures: captures.clone(), payload: payload.clone() };
-            self.groups[correlation].add(&plan.nodes[correlation], &hit);
-        }
+        let hit = Hit { time, id, member: 0, captures, payload };
+        each_owned(plan.listeners(rule), hit, |&(correlation, member), hit| {
+            self.groups[correlation].add(&plan.nodes[correlation], Hit { member, ..hit });
+        });
     }
 
     /// Correlates what has been taken. `payload` makes of a fire what goes along with it as a hit of another
@@ -173,16 +172,10 @@ impl<'a, T: Clone> Correlator<'a, T> {
             for (fire, captures) in fires {
                 if !node.listeners.is_empty() {
                     let payload = payload(&fire);
-                    for &(outer, member) in &node.listeners {
-                        let hit = Hit {
-                            time: fire.at,
-                            id: fire.id,
-                            member,
-                            captures: captures.clone(),
-                            payload: payload.clone(),
-                        };
-                        self.groups[outer].add(&plan.nodes[outer], &hit);
-                    }
+                    let hit = Hit { time: fire.at, id: fire.id, member: 0, captures, payload };
+                    each_owned(&node.listeners, hit, |&(outer, member), hit| {
+                        self.groups[outer].add(&plan.nodes[outer], Hit { member, ..hit });
+                    });
                 }
                 outcome.fires.push(fire);
             }
@@ -199,4 +192,18 @@ impl<'a, T: Clone> Correlator<'a, T> {
         }
         outcome
     }
+}
+
+/// Gives each item a value of its own: the last one the value itself, which is mostly the only one.
+fn each_owned<I, T: Clone>(
+    items: impl IntoIterator<Item = I>,
+    value: T,
+    mut take: impl FnMut(I, T),
+) {
+    let mut items = items.into_iter();
+    let Some(mut item) = items.next() else { return };
+    for next in items {
+        take(std::mem::replace(&mut item, next), value.clone());
+    }
+    take(item, value);
 }

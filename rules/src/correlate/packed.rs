@@ -9,6 +9,11 @@ pub(super) fn push(bytes: &mut Vec<u8>, text: &str) {
     bytes.extend_from_slice(&text.as_bytes()[..length as usize]);
 }
 
+/// Bytes that a text takes.
+pub(super) const fn length(text: &str) -> usize {
+    4 + text.len()
+}
+
 /// The texts that were pushed.
 #[derive(Clone, Debug)]
 pub(super) struct Texts<'a>(pub(super) &'a [u8]);
