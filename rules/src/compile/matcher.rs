@@ -17,8 +17,7 @@ use regex_syntax::hir::Hir;
 use super::needles::Needles;
 use super::remembered::Remembered;
 use super::{Predicate, PredicateId, SlotId};
-use crate::evaluate::Value;
-use crate::sigma::{Expression, Part, Pattern, Runner, Test};
+use crate::sigma::{Expression, Part, Pattern, Runner, Test, fold};
 
 /// Size limit of the expressions of a field that are run together. Beyond it an engine is slower than they are one by
 /// one: its states do not fit its cache.
@@ -82,6 +81,8 @@ struct Look {
     /// By literal: the value for which its patterns were last checked.
     checked: Vec<u64>,
     value: u64,
+    /// The value without regard to case.
+    folded: String,
 }
 
 fn length_bit(length: usize) -> u64 {
@@ -167,7 +168,7 @@ impl Matcher {
     pub(crate) fn run<'v>(
         &self,
         slot: SlotId,
-        values: impl Iterator<Item = Value<'v>>,
+        values: impl Iterator<Item = &'v str>,
         is_present: bool,
         scratch: &mut Scratch,
         hit: &mut impl FnMut(PredicateId),
@@ -188,7 +189,7 @@ impl Matcher {
     fn value(
         &self,
         slot: SlotId,
-        value: Value<'_>,
+        value: &str,
         scratch: &mut Scratch,
         hit: &mut impl FnMut(PredicateId),
     ) {
@@ -200,22 +201,43 @@ impl Matcher {
         if remembered.len() <= slot.index() {
             remembered.resize_with(slot.index() + 1, Remembered::default);
         }
-        remembered[slot.index()].of(value.text, |hit| self.look(value, look, hit), hit);
+        remembered[slot.index()].of(value, |hit| self.look(value, look, hit), hit);
     }
 
-    fn look(&self, value: Value<'_>, look: &mut Look, hit: &mut dyn FnMut(PredicateId)) {
-        self.folded.value(value.folded, value.text, look, hit);
-        self.cased.value(value.text, value.text, look, hit);
-        self.regexes.value(value.text, hit);
+    fn look(&self, value: &str, look: &mut Look, hit: &mut dyn FnMut(PredicateId)) {
+        let Look { checked, value: number, folded } = look;
+        if !self.folded.is_empty() {
+            fold_into(value, folded);
+            self.folded.value(folded, value, (&mut *checked, &mut *number), hit);
+        }
+        if !self.cased.is_empty() {
+            self.cased.value(value, value, (checked, number), hit);
+        }
+        self.regexes.value(value, hit);
         for (id, test) in &self.others {
-            if test.matches(value.text) {
+            if test.matches(value) {
                 hit(*id);
             }
         }
     }
 }
 
+/// Makes `folded` the text without regard to case.
+pub(crate) fn fold_into(text: &str, folded: &mut String) {
+    folded.clear();
+    if text.is_ascii() {
+        folded.push_str(text);
+        folded.make_ascii_lowercase();
+    } else {
+        folded.push_str(&fold(text));
+    }
+}
+
 impl Texts {
+    fn is_empty(&self) -> bool {
+        self.whole.is_empty() && self.owners.is_empty()
+    }
+
     fn build(&mut self, patterns: Vec<(String, PredicateId, Check)>) {
         if patterns.is_empty() {
             return;
@@ -233,8 +255,14 @@ impl Texts {
         self.literals = Needles::new(needles);
     }
 
-    /// `text`: as it is compared.
-    fn value(&self, text: &str, original: &str, look: &mut Look, hit: &mut dyn FnMut(PredicateId)) {
+    /// `text`: the value as it is compared.
+    fn value(
+        &self,
+        text: &str,
+        original: &str,
+        (checked, value): (&mut Vec<u64>, &mut u64),
+        hit: &mut dyn FnMut(PredicateId),
+    ) {
         if self.lengths & length_bit(text.len()) != 0
             && let Some(ids) = self.whole.get(text)
         {
@@ -243,7 +271,6 @@ impl Texts {
         if self.owners.is_empty() {
             return;
         }
-        let Look { checked, value } = look;
         *value += 1;
         if checked.len() < self.owners.len() {
             checked.resize(self.owners.len(), 0);

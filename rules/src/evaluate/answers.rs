@@ -6,9 +6,9 @@
 //!                 else the field's matcher is run, and all of the field's are known
 //! ```
 
-use super::{Slots, Value};
-use crate::compile::{Matcher, Partition, Predicate, PredicateId, Scratch, SlotId};
-use crate::sigma::{Shape, Test};
+use super::Slots;
+use crate::compile::{Matcher, Partition, Predicate, PredicateId, Scratch, SlotId, fold_into};
+use crate::sigma::{Shape, Test, fold};
 
 /// Predicates of a field that are tested alone. The field's matcher costs about as much as a few of them, however many it
 /// knows. Tests want to see both.
@@ -25,6 +25,7 @@ pub(super) struct Answers {
     tested: Vec<u64>,
     /// By slot.
     asked: Vec<Asked>,
+    folded: Vec<Folded>,
     scratch: Scratch,
     /// For the anchors' matchers, which know less of the same fields.
     of_anchors: Scratch,
@@ -42,6 +43,15 @@ struct Asked {
     count: u32,
 }
 
+/// A field's values without regard to case.
+#[derive(Debug, Default)]
+struct Folded {
+    event: u64,
+    /// The one that was asked about last.
+    text: String,
+    is_first: bool,
+}
+
 impl Answers {
     /// Nothing is known of what comes now.
     pub(super) fn begin(&mut self, partition: &Partition) {
@@ -50,6 +60,7 @@ impl Answers {
             self.held.resize(partition.predicates.len(), 0);
             self.tested.resize(partition.predicates.len(), 0);
             self.asked.resize(partition.fields.len(), Asked::default());
+            self.folded.resize_with(partition.fields.len(), Folded::default);
         }
     }
 
@@ -57,7 +68,7 @@ impl Answers {
     pub(super) fn ask(&mut self, partition: &Partition, slot: SlotId, slots: &Slots) {
         let (now, held) = (self.now, &mut self.held);
         self.asked[slot.index()].all = now;
-        let (values, is_present) = (slots.values(slot), slots.is_present(slot));
+        let (values, is_present) = (slots.texts(slot), slots.is_present(slot));
         let hit = &mut |id| held[id as usize] = now;
         partition.matcher(slot).run(slot, values, is_present, &mut self.scratch, hit);
     }
@@ -71,7 +82,7 @@ impl Answers {
     ) {
         let (now, held) = (self.now, &mut self.held);
         self.asked[slot.index()].anchors = now;
-        let (values, is_present) = (slots.values(slot), slots.is_present(slot));
+        let (values, is_present) = (slots.texts(slot), slots.is_present(slot));
         matcher.run(slot, values, is_present, &mut self.of_anchors, &mut |id| {
             // One may be reported more than once.
             if std::mem::replace(&mut held[id as usize], now) != now {
@@ -104,7 +115,8 @@ impl Answers {
         asked.count += 1;
         if of_two || asked.count <= ALONE {
             self.tested[id as usize] = now;
-            if alone(predicate, partition, slots) {
+            let folded = &mut self.folded[predicate.slot.index()];
+            if alone(predicate, partition, slots, (now, folded)) {
                 self.held[id as usize] = now;
             }
         } else {
@@ -115,48 +127,54 @@ impl Answers {
 }
 
 /// Does a predicate hold?
-fn alone(predicate: &Predicate, partition: &Partition, slots: &Slots) -> bool {
-    let slot = predicate.slot;
+fn alone(
+    predicate: &Predicate,
+    partition: &Partition,
+    slots: &Slots,
+    (now, folded): (u64, &mut Folded),
+) -> bool {
+    let mut values = slots.texts(predicate.slot);
     match &predicate.test {
-        Test::Exists(wanted) => *wanted == slots.is_present(slot),
-        Test::Null => slots.values(slot).next().is_none(),
-        Test::SameAs { field, cased, shape } => slots
-            .values(slot)
-            .any(|value| stands_in(field, *cased, *shape, value, partition, slots)),
-        test => slots.values(slot).any(|value| test.holds(value.text, value.folded)),
+        Test::Exists(wanted) => *wanted == slots.is_present(predicate.slot),
+        Test::Null => values.next().is_none(),
+        Test::SameAs { .. } => values.any(|value| speaks(predicate, value, partition, slots)),
+        test => {
+            let Some(mut value) = values.next() else { return false };
+            // What was folded for another predicate need not be folded again.
+            if folded.event != now || !folded.is_first {
+                fold_into(value, &mut folded.text);
+                folded.event = now;
+                folded.is_first = true;
+            }
+            loop {
+                if test.holds(value, &folded.text) {
+                    return true;
+                }
+                let Some(next) = values.next() else { return false };
+                value = next;
+                fold_into(value, &mut folded.text);
+                folded.is_first = false;
+            }
+        }
     }
 }
 
 /// Is a value the one that a predicate holds for?
 pub(super) fn speaks(
     predicate: &Predicate,
-    value: Value<'_>,
+    value: &str,
     partition: &Partition,
     slots: &Slots,
 ) -> bool {
-    match &predicate.test {
-        Test::SameAs { field, cased, shape } => {
-            stands_in(field, *cased, *shape, value, partition, slots)
-        }
-        test => test.holds(value.text, value.folded),
-    }
+    let Test::SameAs { field, cased, shape } = &predicate.test else {
+        return predicate.test.matches(value);
+    };
+    partition.fields.find(field).is_some_and(|other| {
+        slots.texts(other).any(|other| stands_in(value, other, *cased, *shape))
+    })
 }
 
-/// Does the value of another field stand in this one?
-fn stands_in(
-    field: &str,
-    cased: bool,
-    shape: Shape,
-    value: Value<'_>,
-    partition: &Partition,
-    slots: &Slots,
-) -> bool {
-    let Some(other) = partition.fields.find(field) else { return false };
-    slots.values(other).any(|other| {
-        if cased {
-            shape.holds(value.text, other.text)
-        } else {
-            shape.holds(value.folded, other.folded)
-        }
-    })
+/// Does the value of another field stand so in this one?
+fn stands_in(value: &str, other: &str, cased: bool, shape: Shape) -> bool {
+    if cased { shape.holds(value, other) } else { shape.holds(&fold(value), &fold(other)) }
 }

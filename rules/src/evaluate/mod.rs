@@ -27,7 +27,6 @@ pub use explain::{Explanation, ItemTrace, SelectionTrace, Trace, explain};
 pub(crate) use json::Narrow;
 pub use json::{BadJson, Place, Wanted, fill as fill_from_json, fill_members as fill_from_members};
 pub use oracle::full_scan;
-pub(crate) use slots::Value;
 pub use slots::{Slots, ValueKind};
 
 use self::answers::{Answers, speaks};
@@ -380,11 +379,17 @@ impl Speaker<'_> {
             Expr::Not(_) => {}
             Expr::Leaf(id, search) => {
                 let predicate = &partition.predicates[*id as usize];
-                let value = slots
-                    .values(predicate.slot)
-                    .find(|value| speaks(predicate, *value, partition, slots))
-                    .or_else(|| slots.values(predicate.slot).next())
-                    .map(|value| shorten(value.text));
+                let mut values = slots.texts(predicate.slot);
+                let first = values.next();
+                // Of several the one for which the predicate held.
+                let value = values
+                    .next()
+                    .and_then(|_| {
+                        let mut all = slots.texts(predicate.slot);
+                        all.find(|value| speaks(predicate, value, partition, slots))
+                    })
+                    .or(first)
+                    .map(shorten);
                 let evidence = Evidence {
                     field: partition.fields.name(predicate.slot).to_owned(),
                     value,

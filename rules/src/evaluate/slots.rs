@@ -1,7 +1,6 @@
 //! The values of one event's fields, in memory that is used again for the next.
 
 use crate::compile::{FieldTable, SlotId};
-use crate::sigma::fold;
 
 /// What a value was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,21 +11,11 @@ pub enum ValueKind {
     Text,
 }
 
-/// A value that is not null.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Value<'a> {
-    /// As it is.
-    pub(crate) text: &'a str,
-    /// As it is compared without regard to case.
-    pub(crate) folded: &'a str,
-}
-
-/// Where a value's text stands, as it is and folded.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     kind: ValueKind,
-    text: (usize, usize),
-    folded: (usize, usize),
+    start: usize,
+    end: usize,
     /// The next value of the same field, from 1; 0 for none.
     next: u32,
 }
@@ -35,7 +24,6 @@ struct Entry {
 #[derive(Debug, Default)]
 pub struct Slots {
     text: String,
-    folded: String,
     entries: Vec<Entry>,
     /// By slot: first and last entry, from 1.
     chains: Vec<(u32, u32)>,
@@ -45,7 +33,6 @@ impl Slots {
     /// Makes ready for an event with `slots` slots.
     pub(crate) fn clear(&mut self, slots: usize) {
         self.text.clear();
-        self.folded.clear();
         self.entries.clear();
         self.chains.clear();
         self.chains.resize(slots, (0, 0));
@@ -53,15 +40,9 @@ impl Slots {
 
     /// Adds a value.
     pub fn push(&mut self, slot: SlotId, text: &str) {
-        let (start, folded) = (self.text.len(), self.folded.len());
+        let start = self.text.len();
         self.text.push_str(text);
-        if text.is_ascii() {
-            self.folded.push_str(text);
-            self.folded[folded..].make_ascii_lowercase();
-        } else {
-            self.folded.push_str(&fold(text));
-        }
-        self.add(slot, ValueKind::Text, start, folded);
+        self.add(slot, ValueKind::Text, start);
     }
 
     /// Adds a value, if there is one.
@@ -80,12 +61,11 @@ impl Slots {
 
     /// Notes that the field is there without a value.
     pub fn push_null(&mut self, slot: SlotId) {
-        self.add(slot, ValueKind::Null, self.text.len(), self.folded.len());
+        self.add(slot, ValueKind::Null, self.text.len());
     }
 
-    fn add(&mut self, slot: SlotId, kind: ValueKind, text: usize, folded: usize) {
-        let (text, folded) = ((text, self.text.len()), (folded, self.folded.len()));
-        let entry = Entry { kind, text, folded, next: 0 };
+    fn add(&mut self, slot: SlotId, kind: ValueKind, start: usize) {
+        let entry = Entry { kind, start, end: self.text.len(), next: 0 };
         self.entries.push(entry);
         let id = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
         let (first, last) = &mut self.chains[slot.index()];
@@ -113,14 +93,8 @@ impl Slots {
 
     /// The texts of the values that are not null.
     pub fn texts(&self, slot: SlotId) -> impl Iterator<Item = &str> {
-        self.values(slot).map(|value| value.text)
-    }
-
-    /// The values that are not null.
-    pub(crate) fn values(&self, slot: SlotId) -> impl Iterator<Item = Value<'_>> {
-        self.chain(slot).filter(|entry| entry.kind == ValueKind::Text).map(|entry| Value {
-            text: &self.text[entry.text.0..entry.text.1],
-            folded: &self.folded[entry.folded.0..entry.folded.1],
-        })
+        self.chain(slot)
+            .filter(|entry| entry.kind == ValueKind::Text)
+            .map(|entry| &self.text[entry.start..entry.end])
     }
 }

@@ -17,7 +17,7 @@ use super::pattern::fold;
 /// Most alternatives of which one has to be there.
 const MAX_SET: usize = 32;
 /// Shorter text is found nearly everywhere.
-const MIN_LENGTH: usize = 3;
+const MIN_LENGTH: usize = 2;
 
 /// Texts of which one has to stand, folded, in any folded text that the expression is found in. `None`: none
 /// that are worth looking for.
