@@ -236,6 +236,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_packed_comes_out_again() {
+        for length in [0, 1, 254, 255, 256, 70_000] {
+            let (long, name) = ("x".repeat(length), "Start\u{e9}");
+            let bytes = format!(
+                r#"{{"eventName":"{name}","errorMessage":"{long}","requestParameters":{{"reason":"{long}"}}}}"#
+            );
+            let packed = Texts::parse(bytes.as_bytes()).unwrap().pack();
+            let record = Record::of(&packed.texts());
+            assert_eq!(record.event_name.as_deref(), Some(name));
+            let expected = Some(long.as_str()).filter(|text| !text.is_empty());
+            assert_eq!(
+                (record.error_message.as_deref(), record.reason.as_deref()),
+                (expected, expected)
+            );
+        }
+    }
+
+    #[test]
     fn a_refused_call_names_its_node_in_the_message() {
         let record = Record::parse(
             br#"{"eventSource":"ssm.amazonaws.com","eventName":"StartSession","errorCode":"AccessDenied",

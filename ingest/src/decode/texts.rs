@@ -142,13 +142,13 @@ const RESPONSE: Wanted = Wanted {
 #[derive(Debug)]
 pub struct Texts<'a>([Option<Cow<'a, str>>; TEXTS]);
 
-/// The same in one piece of memory, as small as it can be: each its number, its length (four bytes, little-endian) and itself.
+/// The same in one piece of memory, as small as it can be: of each its number, its length and itself.
 /// The user agent, which is the longest and which no finding tells, is left out.
 #[derive(Clone, Debug)]
 pub struct PackedTexts(Arc<[u8]>);
 
-/// Bytes in front of a packed text.
-const FRONT: usize = 5;
+/// A length that is written in one byte; a longer one is written in four behind this one.
+const SHORT: u8 = u8::MAX;
 
 impl<'a> Texts<'a> {
     const NONE: Self = Self([const { None }; TEXTS]);
@@ -261,12 +261,20 @@ impl<'a> Texts<'a> {
             let all = all.filter(|(number, _)| *number != Text::UserAgent as u8);
             all.filter_map(|(number, text)| Some((number, text.as_deref()?)))
         };
-        let mut packed = Vec::with_capacity(kept().map(|(_, text)| FRONT + text.len()).sum());
+        let front = |text: &str| if text.len() < usize::from(SHORT) { 2 } else { 6 };
+        let size = kept().map(|(_, text)| front(text) + text.len()).sum();
+        let mut packed = Vec::with_capacity(size);
         for (number, text) in kept() {
-            let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
             packed.push(number);
-            packed.extend_from_slice(&length.to_le_bytes());
-            packed.extend_from_slice(&text.as_bytes()[..length as usize]);
+            match u8::try_from(text.len()) {
+                Ok(length) if length < SHORT => packed.push(length),
+                _ => {
+                    packed.push(SHORT);
+                    let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
+                    packed.extend_from_slice(&length.to_le_bytes());
+                }
+            }
+            packed.extend_from_slice(text.as_bytes());
         }
         PackedTexts(packed.into())
     }
@@ -320,11 +328,15 @@ impl PackedTexts {
     pub fn texts(&self) -> Texts<'_> {
         let mut texts = Texts::NONE;
         let mut rest = &*self.0;
-        while let Some(([number, length @ ..], behind)) = rest.split_first_chunk::<FRONT>() {
-            let length = u32::from_le_bytes(*length) as usize;
-            let Some((text, behind)) = behind.split_at_checked(length) else { break };
+        while let Some(([number, length], behind)) = rest.split_first_chunk() {
+            let mut text = (usize::from(*length), behind);
+            if *length == SHORT {
+                let Some((length, behind)) = behind.split_first_chunk() else { break };
+                text = (u32::from_le_bytes(*length) as usize, behind);
+            }
+            let Some((text, behind)) = text.1.split_at_checked(text.0) else { break };
             // Only texts were packed.
-            texts.0[usize::from(*number)] = std::str::from_utf8(text).ok().map(Cow::Borrowed);
+            texts.0[usize::from(*number)] = str::from_utf8(text).ok().map(Cow::Borrowed);
             rest = behind;
         }
         texts

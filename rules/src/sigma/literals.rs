@@ -16,29 +16,34 @@ use super::pattern::fold;
 
 /// Most alternatives of which one has to be there.
 const MAX_SET: usize = 32;
+/// Most texts that a part may stand for, so that they are followed one by one.
+const MAX_EXACT: usize = 8;
 /// Shorter text is found nearly everywhere.
 const MIN_LENGTH: usize = 2;
 
 /// Texts of which one has to stand, folded, in any folded text that the expression is found in. `None`: none
 /// that are worth looking for.
 pub(super) fn required(ast: &Ast) -> Option<Vec<String>> {
-    let Found { exact, needed } = Reader { is_caseless: false }.read(ast);
-    let set = exact.map(|text| vec![text]).or(needed)?;
+    let set = Reader { is_caseless: false }.read(ast).into_needed()?;
     set.iter().all(|text| text.len() >= MIN_LENGTH).then_some(set)
 }
 
 /// What a part of an expression comes to.
 #[derive(Default)]
 struct Found {
-    /// The text that it stands for, if it is one and always the same when folded.
-    exact: Option<String>,
+    /// The texts of which it stands for one, folded, if they are few and always these.
+    exact: Option<Vec<String>>,
     /// Otherwise texts of which one has to be there.
     needed: Option<Vec<String>>,
 }
 
 impl Found {
     fn exact(text: impl Into<String>) -> Self {
-        Self { exact: Some(text.into()), needed: None }
+        Self::one_of(vec![text.into()])
+    }
+
+    fn one_of(texts: Vec<String>) -> Self {
+        Self { exact: Some(texts), needed: None }
     }
 
     fn needed(needed: Option<Vec<String>>) -> Self {
@@ -52,7 +57,7 @@ impl Found {
 
     fn into_needed(self) -> Option<Vec<String>> {
         match self.exact {
-            Some(text) => (!text.is_empty()).then(|| vec![text]),
+            Some(texts) => texts.iter().all(|text| !text.is_empty()).then_some(texts),
             None => self.needed,
         }
     }
@@ -74,7 +79,7 @@ impl Reader {
             }
             Ast::Literal(literal) => self.one(literal.c).map_or_else(Found::nothing, Found::exact),
             Ast::ClassBracketed(class) => {
-                self.class(class).map_or_else(Found::nothing, Found::exact)
+                self.class(class).map_or_else(Found::nothing, Found::one_of)
             }
             Ast::Dot(_) | Ast::ClassUnicode(_) | Ast::ClassPerl(_) => Found::nothing(),
             Ast::Repetition(repetition) => {
@@ -98,6 +103,13 @@ impl Reader {
             Ast::Alternation(alternation) => {
                 let all: Vec<Found> =
                     alternation.asts.iter().map(|branch| self.read(branch)).collect();
+                let exact = all.iter().map(|found| found.exact.as_ref());
+                if let Some(exact) = exact.collect::<Option<Vec<_>>>() {
+                    let texts: Vec<String> = exact.into_iter().flatten().cloned().collect();
+                    if texts.len() <= MAX_EXACT {
+                        return Found::one_of(texts);
+                    }
+                }
                 let mut texts = Vec::new();
                 for found in all {
                     let Some(needed) = found.into_needed() else { return Found::nothing() };
@@ -130,8 +142,8 @@ impl Reader {
         is_sure.then(|| fold(c.encode_utf8(&mut [0; 4])))
     }
 
-    /// `[Aa]`: the same letter, folded.
-    fn class(&self, class: &ClassBracketed) -> Option<String> {
+    /// `[AaB]`: a few letters, folded.
+    fn class(&self, class: &ClassBracketed) -> Option<Vec<String>> {
         let ClassSet::Item(item) = &class.kind else { return None };
         if class.negated {
             return None;
@@ -140,13 +152,14 @@ impl Reader {
             ClassSetItem::Literal(literal) => self.one(literal.c),
             _ => None,
         };
-        match item {
-            ClassSetItem::Union(union) => {
-                let first = one(union.items.first()?)?;
-                union.items.iter().all(|item| one(item).as_ref() == Some(&first)).then_some(first)
-            }
-            item => one(item),
-        }
+        let items = match item {
+            ClassSetItem::Union(union) => union.items.as_slice(),
+            item => std::slice::from_ref(item),
+        };
+        let mut letters = items.iter().map(one).collect::<Option<Vec<String>>>()?;
+        letters.sort_unstable();
+        letters.dedup();
+        (1..=MAX_EXACT).contains(&letters.len()).then_some(letters)
     }
 }
 
@@ -164,24 +177,33 @@ fn is_optional(repetition: &Repetition) -> bool {
 
 /// Parts that follow one another: texts side by side are one.
 fn one_after_the_other(parts: Vec<Found>) -> Found {
-    if parts.iter().all(|part| part.exact.is_some()) {
-        return Found::exact(parts.into_iter().filter_map(|part| part.exact).collect::<String>());
-    }
+    let nothing = || vec![String::new()];
     let mut sets: Vec<Vec<String>> = Vec::new();
-    let mut run = String::new();
+    // What stands side by side, up to here; and is it all that there is?
+    let (mut run, mut is_all) = (nothing(), true);
+    let mut end = |run: &mut Vec<String>| {
+        sets.extend(Found::one_of(std::mem::replace(run, nothing())).into_needed());
+    };
+    let mut needed = Vec::new();
     for part in parts {
-        if let Some(text) = part.exact {
-            run.push_str(&text);
+        let Some(texts) = part.exact else {
+            end(&mut run);
+            is_all = false;
+            needed.extend(part.needed);
             continue;
+        };
+        if run.len() * texts.len() > MAX_EXACT {
+            end(&mut run);
+            is_all = false;
         }
-        if !run.is_empty() {
-            sets.push(vec![std::mem::take(&mut run)]);
-        }
-        sets.extend(part.needed);
+        let each = |before: &String| texts.iter().map(|text| format!("{before}{text}")).collect();
+        run = run.iter().flat_map(|before| -> Vec<String> { each(before) }).collect();
     }
-    if !run.is_empty() {
-        sets.push(vec![run]);
+    if is_all {
+        return Found::one_of(run);
     }
+    end(&mut run);
+    sets.extend(needed);
     // The one that is found least often: its shortest text is the longest; of equals the smallest.
     let shortest = |set: &Vec<String>| set.iter().map(String::len).min().unwrap_or(0);
     let best =
@@ -198,12 +220,16 @@ mod tests {
 
     #[test]
     fn what_has_to_be_there_is_found() {
-        let cases: [(&str, Option<&[&str]>); 9] = [
+        let cases: [(&str, Option<&[&str]>); 13] = [
             (r"(^|[;&|])\s*umask\s+0*0", Some(&["umask"])),
             (r"(?i)Boat\s+-D", Some(&["boat"])),
             (r"^(cat|less)\s+/etc/shadow", Some(&["/etc/shadow"])),
-            (r"(curl|wget) .*", Some(&["curl", "wget"])),
-            (r"(curl|w) .*", None),
+            (r"(curl|wget) .*", Some(&["curl ", "wget "])),
+            (r"(curl|w) .*", Some(&["curl ", "w "])),
+            (r"-(W|R)\s?([0-9a-f]{2}\s?){2,20}", Some(&["-w", "-r"])),
+            (r"\s-[FTd]\s", Some(&["-d", "-f", "-t"])),
+            (r"(a|b|c)(d|e|f)(gh|i)", Some(&["dgh", "di", "egh", "ei", "fgh", "fi"])),
+            (r"[a-z]x", None),
             (r"[0-9]+", None),
             (r"a(bcd)?e", None),
             (r"x(abc)+y", Some(&["abc"])),
