@@ -11,6 +11,9 @@ impl Sink for Count {
     fn record(&mut self, record: &RawRecord<'_>) {
         self.0 += 1;
         let _ = ingest::decode::Record::parse(record.bytes);
+        if let Ok(texts) = ingest::decode::Texts::read(record) {
+            let _ = ingest::decode::Record::of(&texts.pack().texts());
+        }
     }
     fn command(&mut self, _: &TranscriptHead, _: Command) {}
     fn transcript(&mut self, _: &TranscriptHead) {}

@@ -37,7 +37,7 @@ fuzz_target!(|text: &str| {
         let mut found = Vec::new();
         let _ = evaluator.evaluate(kind, Pivot::default(), &Json(EVENT), |m| {
             found.push(m.index);
-            correlator.add(m.index, jiff::Timestamp::from_second(found.len() as i64).ok(), 1, &m.captures, &());
+            correlator.add(m.index, jiff::Timestamp::from_second(found.len() as i64).ok(), 1, m.captures.clone(), ());
         });
         assert_eq!(found, full_scan(&set, kind, &value));
         // What is ruled out by the record's bytes alone.

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use fearless_simd::{Level, Simd, SimdBase as _, SimdMask as _, dispatch, u8x16};
 use memchr::memchr2;
 
 /// A place in JSON text, and the ways to go on from it.
@@ -142,23 +143,28 @@ pub fn string_end(buf: &[u8], start: usize) -> Option<usize> {
 }
 
 /// Offset of the first quote or backslash. Most strings here are short: what is decided per call costs more than
-/// what is done per byte, so the first bytes are looked at right here, eight at a time.
+/// what is done per byte, so the first bytes are looked at right here, with what every processor of the kind has.
 #[inline]
 fn quote_or_escape(bytes: &[u8]) -> Option<usize> {
-    const EACH: u64 = 0x0101_0101_0101_0101;
-    /// The uppermost bit of each byte that is zero; of those above the first such byte it may be set for nothing.
-    const fn zeros(word: u64) -> u64 {
-        word.wrapping_sub(EACH) & !word & (EACH << 7)
-    }
-    let near = bytes.len().min(48) / 8 * 8;
-    for (at, block) in bytes[..near].as_chunks::<8>().0.iter().enumerate() {
-        let word = u64::from_le_bytes(*block);
-        let [quotes, escapes] = [b'"', b'\\'].map(|byte| EACH * u64::from(byte));
-        let found = zeros(word ^ quotes) | zeros(word ^ escapes);
+    dispatch!(Level::baseline(), simd => near(simd, bytes))
+}
+
+/// Blocks that are looked at right here.
+const NEAR: usize = 4;
+const BLOCK: usize = 16;
+
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "there is one kind of processor to compile it for")]
+fn near<S: Simd>(simd: S, bytes: &[u8]) -> Option<usize> {
+    let blocks = &bytes.as_chunks::<BLOCK>().0;
+    for (at, block) in blocks.iter().take(NEAR).enumerate() {
+        let block = u8x16::from_slice(simd, block);
+        let found = (block.simd_eq(b'"') | block.simd_eq(b'\\')).to_bitmask();
         if found != 0 {
-            return Some(at * 8 + found.trailing_zeros() as usize / 8);
+            return Some(at * BLOCK + found.trailing_zeros() as usize);
         }
     }
+    let near = blocks.len().min(NEAR) * BLOCK;
     memchr2(b'"', b'\\', &bytes[near..]).map(|at| near + at)
 }
 

@@ -1,9 +1,9 @@
 //! All predicates of one field, evaluated together.
 //!
-//! A value is looked up whole in a hash; run once through an automaton that holds
-//! the literals of every pattern (a hit is checked against its pattern, so the automaton may let too much
-//! through and never too little), among them text that regular expressions need: an expression is run where its
-//! text was found. The few expressions that need no text are run as one engine.
+//! A value is looked up whole in a hash; gone over once for the literals of every pattern (a hit is checked against its
+//! pattern, so they may let too much through and never too little), among them text that regular expressions need: an
+//! expression is run where its text was found. The few expressions that need no text are run as one engine. What came lately
+//! is not looked at again.
 
 use std::sync::OnceLock;
 

@@ -6,8 +6,8 @@
 //!          ├─▶ anchors               predicates of which one has to hold: which rules to look at
 //!          ├─▶ program               what decides: jumps over predicates, no allocation
 //!          └─▶ (kept)                what explains: which predicates held
-//! predicates of one field ──▶ `matcher`: a hash for whole values, one automaton for all literals,
-//!                              one for all regular expressions
+//! predicates of one field ──▶ `matcher`: a hash for whole values, `needles` for all literals,
+//!                              one automaton for all regular expressions
 //! ```
 //!
 //! Which rules can match at all is decided from two values that a CloudTrail record shows without being

@@ -62,6 +62,8 @@ struct Edges {
 
 /// Keys that are compared one by one; of more the table's map is asked.
 const FEW: usize = 8;
+/// More of a record's own keys than this are found faster by going over all of it.
+const MANY: usize = 32;
 
 impl Narrow {
     pub(crate) fn new(fields: &FieldTable, slots: Vec<bool>) -> Self {
@@ -145,10 +147,20 @@ pub fn fill_members(
     wanted: &Wanted<'_>,
     slots: &mut Slots,
 ) -> Result<(), BadJson> {
-    let known = wanted.narrow.filter(|narrow| {
-        !wanted.keywords && narrow.members().iter().all(|(key, _)| find(key) != Place::Unknown)
-    });
-    let Some(narrow) = known else { return fill(bytes, wanted, slots) };
+    let Some(narrow) = wanted.narrow.filter(|_| !wanted.keywords) else {
+        return fill(bytes, wanted, slots);
+    };
+    let members = narrow.members();
+    let mut places = [Place::Unknown; MANY];
+    for (place, (key, _)) in places.iter_mut().zip(members) {
+        *place = find(key);
+        if *place == Place::Unknown {
+            return fill(bytes, wanted, slots);
+        }
+    }
+    if members.len() > MANY {
+        return fill(bytes, wanted, slots);
+    }
     let mut walker = Walker {
         cursor: Cursor::new(bytes),
         text: None,
@@ -158,8 +170,8 @@ pub fn fill_members(
         is_plain: false,
         left: 0,
     };
-    for (key, node) in narrow.members() {
-        if let Place::At(at, _) = find(key) {
+    for (place, (key, node)) in places.iter().zip(members) {
+        if let Place::At(at, _) = *place {
             walker.cursor.at = at;
             (walker.depth, walker.left) = (1, 0);
             // AWS's own element: no key is there twice, and none has a dot in it. When all that is wanted of it was
