@@ -56,7 +56,9 @@ impl Event for Json<'_> {
 fn main() -> io::Result<()> {
     match Args::parse() {
         Args::Make { file, events } => make(BufWriter::new(File::create(file)?), events),
-        Args::Eval { file, rules } => eval(BufReader::new(File::open(file)?), &rules),
+        Args::Eval { file, rules } => {
+            eval(BufReader::with_capacity(64 << 10, File::open(file)?), &rules)
+        }
     }
 }
 

@@ -8,7 +8,7 @@
 
 use super::Slots;
 use crate::compile::{Matcher, Partition, Predicate, PredicateId, Scratch, SlotId, fold_into};
-use crate::sigma::{Shape, Test, fold};
+use crate::sigma::{Finder, Shape, Test, fold};
 
 /// Predicates of a field that are tested alone. The field's matcher costs about as much as a few of them, however many it
 /// knows. Tests want to see both.
@@ -23,6 +23,8 @@ pub(super) struct Answers {
     held: Vec<u64>,
     /// By predicate: it was tested alone.
     tested: Vec<u64>,
+    /// By predicate: what finds its text, made when it is first tested alone.
+    finders: Vec<Option<Finder>>,
     /// By slot.
     asked: Vec<Asked>,
     folded: Vec<Folded>,
@@ -59,6 +61,7 @@ impl Answers {
         if self.asked.is_empty() {
             self.held.resize(partition.predicates.len(), 0);
             self.tested.resize(partition.predicates.len(), 0);
+            self.finders.resize(partition.predicates.len(), None);
             self.asked.resize(partition.fields.len(), Asked::default());
             self.folded.resize_with(partition.fields.len(), Folded::default);
         }
@@ -116,7 +119,8 @@ impl Answers {
         if of_two || asked.count <= ALONE {
             self.tested[id as usize] = now;
             let folded = &mut self.folded[predicate.slot.index()];
-            if alone(predicate, partition, slots, (now, folded)) {
+            let finder = &mut self.finders[id as usize];
+            if alone(predicate, partition, slots, (now, folded), finder) {
                 self.held[id as usize] = now;
             }
         } else {
@@ -132,6 +136,7 @@ fn alone(
     partition: &Partition,
     slots: &Slots,
     (now, folded): (u64, &mut Folded),
+    finder: &mut Option<Finder>,
 ) -> bool {
     let mut values = slots.texts(predicate.slot);
     match &predicate.test {
@@ -147,7 +152,7 @@ fn alone(
                 folded.is_first = true;
             }
             loop {
-                if test.holds(value, &folded.text) {
+                if test.holds(value, &folded.text, finder) {
                     return true;
                 }
                 let Some(next) = values.next() else { return false };

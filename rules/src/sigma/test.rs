@@ -211,6 +211,9 @@ pub enum Test {
     },
 }
 
+/// What finds the text of a test.
+pub(crate) type Finder = Box<memmem::Finder<'static>>;
+
 impl Test {
     /// Does `value`, the text of a scalar, pass? The plain definition, one test at a time: the oracle that
     /// every faster way is held against. Absence and other fields are not a value's business.
@@ -233,12 +236,16 @@ impl Test {
         }
     }
 
-    /// The same, faster: `folded` is `value` without regard to case.
-    pub(crate) fn holds(&self, value: &str, folded: &str) -> bool {
+    /// The same, faster: `folded` is `value` without regard to case. What is needed for that stays in `finder`, which is
+    /// this test's own.
+    pub(crate) fn holds(&self, value: &str, folded: &str, finder: &mut Option<Finder>) -> bool {
         match self {
             Self::Pattern { pattern, cased } => {
                 let text = if *cased { value } else { folded };
-                let is_in = |part: &str| memmem::find(text.as_bytes(), part.as_bytes()).is_some();
+                let mut is_in = |part: &str| {
+                    let make = || Box::new(memmem::Finder::new(part).into_owned());
+                    finder.get_or_insert_with(make).find(text.as_bytes()).is_some()
+                };
                 match pattern.parts() {
                     [Part::Literal(own)] => own == text,
                     [Part::Literal(own), Part::Many] => text.starts_with(own.as_str()),
