@@ -12,7 +12,7 @@ use crate::sigma::{Finder, Shape, Test, fold};
 
 /// Predicates of a field that are tested alone. The field's matcher costs about as much as a few of them, however many it
 /// knows. Tests want to see both.
-const ALONE: u32 = if cfg!(test) { 2 } else { 12 };
+const ALONE: u32 = if cfg!(test) { 2 } else { 24 };
 
 /// What is known of events of one kind, one after the other. An entry that holds an event's number is about that event.
 #[derive(Debug, Default)]
@@ -115,7 +115,8 @@ impl Answers {
         if std::mem::replace(&mut asked.alone, now) != now {
             asked.count = 0;
         }
-        asked.count += 1;
+        // Expressions are as dear together.
+        asked.count += u32::from(!matches!(predicate.test, Test::Regex(_)));
         if of_two || asked.count <= ALONE {
             self.tested[id as usize] = now;
             let folded = &mut self.folded[predicate.slot.index()];
