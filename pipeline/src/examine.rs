@@ -12,7 +12,7 @@ use report::mask::Masker;
 use report::view::SessionRow;
 use rules::correlate::Captures;
 use rules::evaluate::BadJson;
-use rules::{Evaluator, Match, Pivot, RuleSet};
+use rules::{Correlator, Evaluator, Match, Pivot, RuleSet};
 
 use crate::events::{
     AddedByKind, CommandEvent, RecordEvent, SessionEvent, TranscriptEvent, process_kind,
@@ -107,6 +107,12 @@ impl Hit {
             time: judged.finding.time,
             kept: Kept::new(&judged.finding),
         }
+    }
+
+    /// Hands it over.
+    pub(crate) fn add_to(self, correlator: &mut Correlator<'_, Kept>) {
+        let Self { rule, id, captures, time, kept } = self;
+        correlator.add(rule, time, id, captures, kept);
     }
 }
 

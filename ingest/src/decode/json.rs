@@ -6,7 +6,7 @@
 
 use fearless_simd::{Level, Simd, dispatch};
 use memchr::{memchr, memchr2};
-use model::json::string_end;
+use model::json::Cursor;
 
 use super::blocks::{BLOCK, Blocks};
 use super::head::{Head, Key};
@@ -208,9 +208,11 @@ fn byte_by_byte<const TOP: bool>(buf: &[u8], head: &mut Head) -> Scan {
                 if !std::mem::replace(&mut ready, false) {
                     return Scan::Bad(i, "a value where `,` or `:` was expected");
                 }
-                let Some(end) = string_end(buf, i + 1) else { return Scan::More };
-                string = Some((i, end));
-                i = end + 1;
+                let mut cursor = Cursor::new(buf);
+                cursor.at = i;
+                let Ok(text) = cursor.string() else { return Scan::More };
+                string = Some((i, text.end));
+                i = cursor.at;
                 continue;
             }
             b' ' | b'\t' | b'\r' | b'\n' => {

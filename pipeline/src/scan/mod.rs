@@ -353,7 +353,7 @@ impl<'a> Scan<'a> {
                 Told::Hit(hit) => {
                     *self.hits.entry(hit.rule).or_default() += 1;
                     if let Some(correlator) = &mut self.correlator {
-                        correlator.add(hit.rule, hit.time, hit.id, hit.captures, hit.kept);
+                        hit.add_to(correlator);
                     }
                 }
                 Told::Command(told) => observer.command(&told.0, &told.1, &told.2)?,

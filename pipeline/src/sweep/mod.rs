@@ -31,7 +31,7 @@ use rules::correlate::Captures;
 use rules::{Correlator, Evaluator, RuleSet};
 use serde::Serialize;
 
-use crate::examine::{Examiner, Judged};
+use crate::examine::{Examiner, Hit, Judged};
 use crate::finding::{self, Kept};
 use crate::ingest::{finding_row, match_row};
 use crate::scan::session_of;
@@ -307,9 +307,7 @@ impl<'a> Sweep<'a> {
         let set = self.set;
         for judged in self.found.iter().filter(|judged| set.is_correlated(judged.rule)) {
             self.summary.matches += 1;
-            let kept = Kept::new(&judged.finding);
-            let captures = judged.captures.clone();
-            correlator.add(judged.rule, judged.finding.time, judged.event, captures, kept);
+            Hit::of(judged).add_to(&mut correlator);
         }
         let (masker, since) = (self.options.masker, self.options.since);
         let outcome =
