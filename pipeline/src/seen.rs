@@ -2,7 +2,6 @@
 
 use std::hash::BuildHasher as _;
 use std::hint::black_box;
-use std::sync::{Mutex, PoisonError};
 
 use foldhash::fast::FixedState;
 
@@ -11,11 +10,22 @@ const REMEMBERED: usize = 1 << 21;
 /// Ids that share a line of the processor's cache: one look into memory tells.
 const WAYS: usize = 8;
 
+/// Ids that are looked up together.
+const TOGETHER: usize = 128;
+
 const LINES: u64 = (REMEMBERED / WAYS) as u64;
 
 /// An id, mixed.
 #[derive(Clone, Copy)]
 pub(crate) struct Key(u64);
+
+impl Key {
+    /// Of an id, and the account that the record was for: copies to several accounts are events of each (CloudTrail:
+    /// `sharedEventID`). The same in every process, so that what is forgotten is as well.
+    pub(crate) fn of(id: &[u8], account: Option<&[u8]>) -> Self {
+        Self(FixedState::default().hash_one((id, account)).max(1))
+    }
+}
 
 /// Event ids seen lately, in bounded memory: a new id takes the place of an old one where its line is full.
 ///
@@ -23,38 +33,33 @@ pub(crate) struct Key(u64);
 /// runs, and what that decides is a count.
 pub(crate) struct Seen {
     /// Zero is an empty place. Memory that was never written to costs nothing.
-    places: Mutex<Vec<u64>>,
-    /// The same in every process, so that what is forgotten is as well.
-    hasher: FixedState,
+    places: Vec<u64>,
 }
 
 impl Seen {
     pub(crate) fn new() -> Self {
-        Self { places: Mutex::new(vec![0; REMEMBERED]), hasher: FixedState::default() }
+        Self { places: vec![0; REMEMBERED] }
     }
 
-    /// What an id is known by.
-    pub(crate) fn key(&self, id: &[u8], account: Option<&[u8]>) -> Key {
-        // Copies to several accounts are events of each (CloudTrail: `sharedEventID`).
-        Key(self.hasher.hash_one((id, account)).max(1))
+    /// Notes ids; returns how many of them had been seen.
+    pub(crate) fn note(&mut self, keys: &[Key]) -> u64 {
+        keys.chunks(TOGETHER).map(|keys| self.note_some(keys)).sum()
     }
 
-    /// Notes ids, and empties the list; returns how many of them had been seen. Many at once, since each waits for
-    /// memory, and they can wait together.
-    pub(crate) fn note(&self, keys: &mut Vec<Key>) -> u64 {
-        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        let (lines, _) = places.as_chunks_mut::<WAYS>();
+    /// Many at once, since each waits for memory, and they can wait together.
+    fn note_some(&mut self, keys: &[Key]) -> u64 {
+        let (lines, _) = self.places.as_chunks_mut::<WAYS>();
         let mut known = 0;
         // Nothing else is done with what lies there: the first look brings all lines near at once, the second one decides.
         let line = |Key(key): &Key| (key % LINES) as usize;
         black_box(keys.iter().fold(0, |all, key| all ^ lines[line(key)][0]));
-        for Key(key) in keys.drain(..) {
+        for Key(key) in keys {
             // The lower bits choose the line, the uppermost what is forgotten.
             let line = &mut lines[(key % LINES) as usize];
-            match line.iter().position(|place| *place == key || *place == 0) {
-                Some(at) if line[at] == key => known += 1,
-                Some(at) => line[at] = key,
-                None => line[(key >> 61) as usize] = key,
+            match line.iter().position(|place| *place == *key || *place == 0) {
+                Some(at) if line[at] == *key => known += 1,
+                Some(at) => line[at] = *key,
+                None => line[(key >> 61) as usize] = *key,
             }
         }
         known
@@ -67,7 +72,7 @@ mod tests {
 
     #[test]
     fn an_id_is_new_once() {
-        let seen = Seen::new();
+        let mut seen = Seen::new();
         for id in ["6a7e1a3c-0000-4000-8000-000000000001", "not a uuid", ""] {
             assert!(!seen.one(id, None), "{id}");
             assert!(seen.one(id, None), "{id}");
@@ -76,8 +81,8 @@ mod tests {
     }
 
     impl Seen {
-        fn one(&self, id: &str, account: Option<&str>) -> bool {
-            self.note(&mut vec![self.key(id.as_bytes(), account.map(str::as_bytes))]) == 1
+        fn one(&mut self, id: &str, account: Option<&str>) -> bool {
+            self.note(&[Key::of(id.as_bytes(), account.map(str::as_bytes))]) == 1
         }
     }
 
@@ -87,22 +92,11 @@ mod tests {
 
     #[test]
     fn what_came_lately_is_remembered_however_much_came_before() {
-        let seen = Seen::new();
+        let mut seen = Seen::new();
         let wrong = (0..3 * REMEMBERED).filter(|n| seen.one(&id(*n), None)).count();
         assert_eq!(wrong, 0);
         let late = 3 * REMEMBERED - 100_000..3 * REMEMBERED;
         let forgotten = late.filter(|n| !seen.one(&id(*n), None)).count();
         assert!(forgotten < 6_000, "{forgotten} of 100,000");
-    }
-
-    #[test]
-    fn of_two_threads_that_note_the_same_one_is_first() {
-        let seen = Seen::new();
-        let first = || (0..200_000).filter(|n| !seen.one(&id(*n), None)).count();
-        let sum = std::thread::scope(|scope| {
-            let other = scope.spawn(first);
-            first() + other.join().expect("no panic")
-        });
-        assert_eq!(sum, 200_000);
     }
 }

@@ -27,6 +27,11 @@ impl Turn {
         drop(self.moved.wait_while(front, |front| !until(*front)));
     }
 
+    /// Need nobody wait for that?
+    pub fn has_come(&self, until: impl Fn(usize) -> bool) -> bool {
+        until(*self.front.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Tells how many have been.
     pub fn advance(&self, to: usize) {
         *self.front.lock().unwrap_or_else(PoisonError::into_inner) = to;

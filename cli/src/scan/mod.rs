@@ -57,11 +57,14 @@ pub(crate) fn run(args: &ScanArgs) -> Result<Outcome, Failure> {
     watch.problems.tell(args.verbose, args.quiet);
 
     let grave = args.fail_on.is_some_and(|level| scanned.highest >= Some(level));
-    Ok(match (grave, scanned.failed) {
+    let outcome = match (grave, scanned.failed) {
         (true, _) => Outcome::Findings,
         (false, 0) => Outcome::Done,
         (false, _) => Outcome::Incomplete,
-    })
+    };
+    // The program ends here. To give back piece by piece what was kept for correlations would only take time.
+    std::mem::forget(scanned);
+    Ok(outcome)
 }
 
 pub(crate) fn progress(artifacts: usize, quiet: bool) -> ProgressBar {

@@ -1,42 +1,163 @@
-//! Sixty-four bytes of JSON at a time, as bits: where strings begin and end, where brackets and colons stand
-//! outside of them.
+//! Sixty-four bytes of JSON at a time, as bits: where brackets and colons stand outside of strings.
 //!
-//! A bit for each byte, the first byte's the lowest. What one block leaves open (a string, a backslash, a value
-//! that nothing followed yet) goes on in the next. How many bytes are compared at once is what the processor can do.
+//! A bit for each byte, the first byte's the lowest. What one block leaves open (a string, a backslash) goes on in the
+//! next. How many bytes are compared at once is what the processor can do.
 
 #![expect(clippy::inline_always, reason = "compiled into what is made for each kind of processor")]
 
-use fearless_simd::{Simd, SimdBase as _, SimdMask as _, u8x64};
+use std::ops::Range;
+
+use fearless_simd::{Level, Simd, SimdBase as _, SimdMask as _, dispatch, u8x64};
 
 /// Bytes of a block.
-pub(super) const BLOCK: usize = 64;
+const BLOCK: usize = 64;
+/// Blocks that are looked at in a row.
+const ROW: usize = 32;
+/// Bytes of these.
+const BYTES: usize = ROW * BLOCK;
+/// Marks that are noted at once: few blocks have more.
+const AT_ONCE: usize = 4;
 
-/// What a block holds.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Bits {
-    /// Quotes that a string begins with.
-    pub(super) begins: u64,
-    /// Quotes that one ends with.
-    pub(super) ends: u64,
-    /// `{` and `[`
-    pub(super) opens: u64,
-    /// `}` and `]`
-    pub(super) closes: u64,
-    /// `:`
-    pub(super) colons: u64,
-    /// Where it is no JSON: a value right behind another, a backslash outside of a string.
-    pub(super) wrong: u64,
+/// Where brackets and colons stand outside of strings, row by row.
+///
+/// First all of a row are noted, then all are gone over: where they stand in their blocks is chance, in what order they come
+/// is not, and a processor that knows what comes next need not wait. What was noted of a row serves every object in it.
+pub(crate) struct Marks {
+    blocks: Blocks,
+    /// Where in the buffer the row begins, and where it ends; nothing is known where both are the same.
+    row: Range<usize>,
+    places: [u16; BYTES + AT_ONCE],
+    count: usize,
+    /// The next of them to be gone over.
+    next: usize,
+}
+
+impl Default for Marks {
+    fn default() -> Self {
+        Self {
+            blocks: Blocks::default(),
+            row: 0..0,
+            places: [0; BYTES + AT_ONCE],
+            count: 0,
+            next: 0,
+        }
+    }
+}
+
+impl Marks {
+    /// Forgets what is known: the buffer will be another.
+    pub(super) fn forget(&mut self) {
+        self.row = 0..0;
+    }
+
+    /// Goes behind the bracket at `start`, which stands outside of strings.
+    pub(super) fn begin(&mut self, buf: &[u8], start: usize) {
+        if self.row.contains(&start) {
+            let place = start - self.row.start;
+            let before = self.left().1.iter().take_while(|known| usize::from(**known) < place);
+            let nth = self.next + before.count();
+            // If it is known as a bracket, what is known behind it is as well. Otherwise something in front of it is odd.
+            if self.places().get(nth).is_some_and(|known| usize::from(*known) == place) {
+                self.next = nth + 1;
+                return;
+            }
+        }
+        self.blocks = Blocks::default();
+        self.row = start + 1..start + 1;
+        self.read_on(buf);
+    }
+
+    /// Goes on to the next row; `false`: there is none.
+    pub(super) fn read_on(&mut self, buf: &[u8]) -> bool {
+        let start = self.row.end;
+        let left = buf.get(start..).unwrap_or_default();
+        (self.count, self.next) = (0, 0);
+        let mut padded;
+        let row = if let Some(row) = left.first_chunk::<BYTES>() {
+            row
+        } else {
+            // Behind the last there is nothing but blanks.
+            padded = [b' '; BYTES];
+            padded[..left.len()].copy_from_slice(left);
+            &padded
+        };
+        let blocks = left.len().div_ceil(BLOCK);
+        dispatch!(Level::new(), simd => self.read_row(simd, row, blocks));
+        self.row = start..buf.len().min(start + BYTES);
+        !self.row.is_empty()
+    }
+
+    #[inline(always)]
+    fn read_row<S: Simd>(&mut self, simd: S, bytes: &[u8; BYTES], count: usize) {
+        let mut blocks = Blocks { wrong: 0, apart: 0, ..self.blocks };
+        let (row, _) = bytes.as_chunks::<BLOCK>();
+        let (row, mut count, mut begin) = (row.iter().take(count), 0, 0);
+        for block in row {
+            let marked = blocks.marked(u8x64::from_slice(simd, block));
+            note(marked, begin, &mut self.places[count..]);
+            count += marked.count_ones() as usize;
+            begin += 64;
+        }
+        (self.blocks, self.count) = (blocks, count);
+    }
+
+    /// Is there a backslash outside of a string in this row? Then nothing that is known of it can be relied on.
+    pub(super) const fn is_wrong(&self) -> bool {
+        self.blocks.wrong != 0
+    }
+
+    /// Are there colons in this row that do not stand right behind a quote?
+    pub(super) const fn are_apart(&self) -> bool {
+        self.blocks.apart != 0
+    }
+
+    fn places(&self) -> &[u16] {
+        self.places.get(..self.count).unwrap_or(&self.places)
+    }
+
+    /// Where the row begins, and where in it those stand, in order, that have not been gone over. Where no JSON is there may
+    /// be other bytes among them.
+    pub(super) fn left(&self) -> (usize, &[u16]) {
+        (self.row.start, self.places().get(self.next..).unwrap_or_default())
+    }
+
+    /// So many of those that are left have been gone over.
+    pub(super) fn pass(&mut self, count: usize) {
+        self.next += count;
+    }
+}
+
+/// Notes where the marks of a block stand. More than there are may be written.
+#[inline(always)]
+fn note(mut marked: u64, begin: u16, places: &mut [u16]) {
+    let count = marked.count_ones() as usize;
+    let mut next = |place: &mut u16| {
+        let bit = marked.trailing_zeros();
+        marked &= !1_u64.wrapping_shl(bit);
+        #[expect(clippy::cast_possible_truncation, reason = "64 at most")]
+        let bit = bit as u16;
+        *place = begin + bit;
+    };
+    let Some((first, rest)) = places.split_first_chunk_mut::<AT_ONCE>() else { return };
+    first.iter_mut().for_each(&mut next);
+    if count > AT_ONCE {
+        rest.iter_mut().take(count - AT_ONCE).for_each(next);
+    }
 }
 
 /// What a block leaves to the next.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Blocks {
+struct Blocks {
     /// All bits, if a string goes on.
     in_string: u64,
     /// The first bit, if the first byte is escaped.
     escaped: u64,
-    /// The first bit, if what came last is a value.
-    behind_value: u64,
+    /// The first bit, if the last byte is a quote.
+    behind_quote: u64,
+    /// Backslashes outside of strings.
+    wrong: u64,
+    /// Colons that do not stand right behind a quote.
+    apart: u64,
 }
 
 /// Of each bit: how many are set from the first to itself, odd or even?
@@ -51,42 +172,22 @@ const fn odd_so_far(bits: u64) -> u64 {
 }
 
 impl Blocks {
-    /// The next bytes; behind the last there is nothing but blanks.
+    /// Brackets and colons outside of strings.
     #[inline(always)]
-    pub(super) fn next<S: Simd>(&mut self, simd: S, bytes: &[u8]) -> Bits {
-        let Some(block) = bytes.first_chunk::<BLOCK>() else {
-            let mut block = [b' '; BLOCK];
-            block[..bytes.len()].copy_from_slice(bytes);
-            return self.block(u8x64::from_slice(simd, &block));
-        };
-        self.block(u8x64::from_slice(simd, block))
-    }
-
-    #[inline(always)]
-    fn block<S: Simd>(&mut self, block: u8x64<S>) -> Bits {
+    fn marked<S: Simd>(&mut self, block: u8x64<S>) -> u64 {
         // Bytes that are this one.
         let equal = |block: u8x64<S>, byte: u8| block.simd_eq(byte).to_bitmask();
-        // Brackets of both kinds differ in this bit, and nothing else becomes one by it.
-        let alike = block | 0x20;
         let escapes = equal(block, b'\\');
         let quotes = equal(block, b'"') & !self.escaped(escapes);
         let strings = odd_so_far(quotes) ^ self.in_string;
         self.in_string = (strings >> 63).wrapping_neg();
-        let begins = quotes & strings;
-        let ends = quotes & !strings;
-        let opens = equal(alike, b'{') & !strings;
-        let closes = equal(alike, b'}') & !strings;
-        let commas = equal(block, b',') & !strings;
+        self.wrong |= escapes & !strings;
         let colons = equal(block, b':') & !strings;
-        // What comes next behind a value: a sum carries it over all that means nothing.
-        let values = ends | closes;
-        let nothing = !(quotes | opens | closes | commas | colons);
-        let behind = values << 1 | self.behind_value;
-        let (carried, goes_on) = (behind & nothing).overflowing_add(nothing);
-        self.behind_value = values >> 63 | u64::from(goes_on);
-        let next = (carried | behind) & !nothing;
-        let wrong = next & (begins | opens) | escapes & !strings;
-        Bits { begins, ends, opens, closes, colons, wrong }
+        self.apart |= colons & !(quotes << 1 | self.behind_quote);
+        self.behind_quote = quotes >> 63;
+        // The four brackets differ in these bits alone. With `Y`, `_`, `y` and 0x7f it is the same, of which none stands
+        // outside of a string in JSON.
+        colons | equal(block & 0xd9, 0x59) & !strings
     }
 
     /// Bytes that are escaped: those behind an odd number of backslashes.
@@ -108,7 +209,6 @@ impl Blocks {
 
 #[cfg(test)]
 mod tests {
-    use fearless_simd::{Level, dispatch};
     use proptest::prelude::*;
 
     use super::*;
@@ -116,28 +216,38 @@ mod tests {
     proptest! {
         /// Byte by byte it is the same.
         #[test]
-        fn bits_are_where_the_bytes_are(text in "[\\\\\"a]{0,300}|[\\\\\"{}\\[\\],: 1]{0,300}") {
-            let bytes = text.as_bytes();
-            let mut blocks = Blocks::default();
-            let (mut in_string, mut escaped) = (false, false);
-            for chunk in bytes.chunks(BLOCK) {
-                let bits = dispatch!(Level::new(), simd => blocks.next(simd, chunk));
-                for (at, byte) in chunk.iter().enumerate() {
-                    let has = |bits: u64| bits >> at & 1 == 1;
+        fn marks_are_where_the_bytes_are(
+            text in "[\\\\\"a]{0,5000}|[\\\\\"{}\\[\\],: 1]{0,5000}|[:{}\"]{0,3000}|(\"[\\\\a]*\":){0,200}",
+        ) {
+            // As it would be between the braces of an object.
+            let text = format!("{{{text}").into_bytes();
+            let mut marks = Marks::default();
+            marks.begin(&text, 0);
+            let (mut in_string, mut escaped, mut last) = (false, false, b'{');
+            loop {
+                let (begin, places) = marks.left();
+                let row = &text[begin..text.len().min(begin + BYTES)];
+                let (mut expected, mut is_wrong, mut are_apart) = (Vec::new(), false, false);
+                for (at, byte) in (0..).zip(row) {
                     let is_quote = *byte == b'"' && !escaped;
-                    prop_assert_eq!(has(bits.begins), is_quote && !in_string);
-                    prop_assert_eq!(has(bits.ends), is_quote && in_string);
                     in_string ^= is_quote;
-                    let outside = !in_string && !is_quote;
-                    prop_assert_eq!(has(bits.opens), outside && matches!(byte, b'{' | b'['));
-                    prop_assert_eq!(has(bits.closes), outside && matches!(byte, b'}' | b']'));
-                    prop_assert_eq!(has(bits.colons), outside && *byte == b':');
-                    if !in_string && *byte == b'\\' {
-                        // Where an escape may not stand everything behind it is another matter.
-                        prop_assert!(has(bits.wrong));
-                        return Ok(());
+                    is_wrong |= !in_string && *byte == b'\\';
+                    if !in_string && matches!(byte, b'{' | b'[' | b'}' | b']' | b':') {
+                        expected.push(at);
+                        are_apart |= *byte == b':' && last != b'"';
                     }
                     escaped = *byte == b'\\' && !escaped;
+                    last = *byte;
+                }
+                prop_assert_eq!(marks.is_wrong(), is_wrong);
+                // Where an escape may not stand everything behind it is another matter.
+                if is_wrong {
+                    break;
+                }
+                prop_assert_eq!(places, &expected);
+                prop_assert_eq!(marks.are_apart(), are_apart);
+                if !marks.read_on(&text) {
+                    break;
                 }
             }
         }

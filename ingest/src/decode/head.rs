@@ -1,124 +1,163 @@
 //! What an object's own keys say: which of those that matter are there, and where their values stand.
 
-use std::ops::Range;
-
 use model::json::Cursor;
 
-/// Keys of an object that decide what it is. Their values are remembered while its end is sought.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Key {
-    AwsLogs,
-    CloudTrailEvent,
-    Detail,
-    DetailType,
-    DigestS3Object,
-    Event,
-    EventId,
-    EventName,
-    EventSource,
-    EventVersion,
-    Events,
-    EventsUpper,
-    IngestionTime,
-    LogEvents,
-    LogGroup,
-    LogStream,
-    LogStreamName,
-    Message,
-    Records,
-    RecordsLower,
-    RecipientAccountId,
-    InsightDetails,
-    SessionData,
-    SessionId,
-    SnsEventSource,
-    Timestamp,
+/// Declares the keys with their names.
+macro_rules! keys {
+    ($($(#[$about:meta])* $key:ident = $name:literal,)*) => {
+        /// Keys of an object that decide what it is. Their values are remembered while its end is sought.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub(crate) enum Key {
+            $($(#[$about])* $key,)*
+        }
+
+        impl Key {
+            const ALL: [(Self, &[u8]); [$($name.len()),*].len()] = [$((Self::$key, $name),)*];
+
+            pub(crate) fn of(name: &[u8]) -> Option<Self> {
+                Some(match name {
+                    $($name => Self::$key,)*
+                    _ => return None,
+                })
+            }
+        }
+    };
+}
+
+keys! {
+    AwsLogs = b"awslogs",
+    CloudTrailEvent = b"CloudTrailEvent",
+    Detail = b"detail",
+    DetailType = b"detail-type",
+    DigestS3Object = b"digestS3Object",
+    Event = b"Event",
+    EventId = b"eventID",
+    EventName = b"eventName",
+    EventSource = b"eventSource",
+    EventVersion = b"eventVersion",
+    Events = b"events",
+    EventsUpper = b"Events",
+    IngestionTime = b"ingestionTime",
+    LogEvents = b"logEvents",
+    LogGroup = b"logGroup",
+    LogStream = b"logStream",
+    LogStreamName = b"logStreamName",
+    Message = b"message",
+    Records = b"Records",
+    RecordsLower = b"records",
+    RecipientAccountId = b"recipientAccountId",
+    InsightDetails = b"insightDetails",
+    SessionData = b"sessionData",
+    SessionId = b"sessionId",
+    SnsEventSource = b"EventSource",
+    Timestamp = b"timestamp",
     // What else CloudTrail's records have.
-    AdditionalEventData,
-    ApiVersion,
-    AwsRegion,
-    ErrorCode,
-    ErrorMessage,
-    EventCategory,
-    EventTime,
-    EventType,
-    ManagementEvent,
-    ReadOnly,
-    RequestId,
-    RequestParameters,
-    Resources,
-    ResponseElements,
-    ServiceEventDetails,
-    SessionCredentialFromConsole,
-    SharedEventId,
-    SourceIpAddress,
-    TlsDetails,
-    UserAgent,
-    UserIdentity,
-    VpcEndpointId,
+    AdditionalEventData = b"additionalEventData",
+    ApiVersion = b"apiVersion",
+    AwsRegion = b"awsRegion",
+    ErrorCode = b"errorCode",
+    ErrorMessage = b"errorMessage",
+    EventCategory = b"eventCategory",
+    EventTime = b"eventTime",
+    EventType = b"eventType",
+    ManagementEvent = b"managementEvent",
+    ReadOnly = b"readOnly",
+    RequestId = b"requestID",
+    RequestParameters = b"requestParameters",
+    Resources = b"resources",
+    ResponseElements = b"responseElements",
+    ServiceEventDetails = b"serviceEventDetails",
+    SessionCredentialFromConsole = b"sessionCredentialFromConsole",
+    SharedEventId = b"sharedEventID",
+    SourceIpAddress = b"sourceIPAddress",
+    TlsDetails = b"tlsDetails",
+    UserAgent = b"userAgent",
+    UserIdentity = b"userIdentity",
+    VpcEndpointId = b"vpcEndpointId",
 }
 
 impl Key {
-    const COUNT: usize = Self::VpcEndpointId as usize + 1;
-
-    pub(crate) fn of(name: &[u8]) -> Option<Self> {
-        Some(match name {
-            b"eventName" => Self::EventName,
-            b"eventSource" => Self::EventSource,
-            b"eventID" => Self::EventId,
-            b"eventVersion" => Self::EventVersion,
-            b"recipientAccountId" => Self::RecipientAccountId,
-            b"insightDetails" => Self::InsightDetails,
-            b"Records" => Self::Records,
-            b"records" => Self::RecordsLower,
-            b"Events" => Self::EventsUpper,
-            b"events" => Self::Events,
-            b"logEvents" => Self::LogEvents,
-            b"detail" => Self::Detail,
-            b"detail-type" => Self::DetailType,
-            b"CloudTrailEvent" => Self::CloudTrailEvent,
-            b"message" => Self::Message,
-            b"timestamp" => Self::Timestamp,
-            b"ingestionTime" => Self::IngestionTime,
-            b"logGroup" => Self::LogGroup,
-            b"logStream" => Self::LogStream,
-            b"logStreamName" => Self::LogStreamName,
-            b"sessionData" => Self::SessionData,
-            b"sessionId" => Self::SessionId,
-            b"digestS3Object" => Self::DigestS3Object,
-            b"awslogs" => Self::AwsLogs,
-            b"Event" => Self::Event,
-            b"EventSource" => Self::SnsEventSource,
-            b"additionalEventData" => Self::AdditionalEventData,
-            b"apiVersion" => Self::ApiVersion,
-            b"awsRegion" => Self::AwsRegion,
-            b"errorCode" => Self::ErrorCode,
-            b"errorMessage" => Self::ErrorMessage,
-            b"eventCategory" => Self::EventCategory,
-            b"eventTime" => Self::EventTime,
-            b"eventType" => Self::EventType,
-            b"managementEvent" => Self::ManagementEvent,
-            b"readOnly" => Self::ReadOnly,
-            b"requestID" => Self::RequestId,
-            b"requestParameters" => Self::RequestParameters,
-            b"resources" => Self::Resources,
-            b"responseElements" => Self::ResponseElements,
-            b"serviceEventDetails" => Self::ServiceEventDetails,
-            b"sessionCredentialFromConsole" => Self::SessionCredentialFromConsole,
-            b"sharedEventID" => Self::SharedEventId,
-            b"sourceIPAddress" => Self::SourceIpAddress,
-            b"tlsDetails" => Self::TlsDetails,
-            b"userAgent" => Self::UserAgent,
-            b"userIdentity" => Self::UserIdentity,
-            b"vpcEndpointId" => Self::VpcEndpointId,
-            _ => return None,
-        })
-    }
+    const COUNT: usize = Self::ALL.len();
 
     /// Does an array under this key, in a top-level object, hold the items rather than a value?
     pub(super) const fn holds_items(self) -> bool {
         matches!(self, Self::Records | Self::Events | Self::EventsUpper | Self::LogEvents)
+    }
+}
+
+/// What is known of `userIdentity`, because rules ask it of every record, and how its keys are written. It is AWS's own
+/// element: no key is there twice, and none has a dot in it.
+const IDENTITY: [(&str, &[u8]); 2] =
+    [("userIdentity.type", b"\"type\""), ("userIdentity.arn", b"\"arn\"")];
+
+/// Longest way a key is written: a byte in front of it, its quotes, and its name.
+const LONGEST: usize = 32;
+
+/// A key between its quotes, as it stands at the end of that many bytes.
+struct Written {
+    words: [u64; LONGEST / 8],
+    /// Which bits of them matter.
+    mask: [u64; LONGEST / 8],
+    /// Where the byte in front of it stands.
+    front: usize,
+}
+
+static WRITTEN: [Written; Key::COUNT] = {
+    const NOTHING: Written = Written { words: [0; LONGEST / 8], mask: [0; LONGEST / 8], front: 0 };
+    let mut all = [NOTHING; Key::COUNT];
+    let mut at = 0;
+    while at < Key::COUNT {
+        let name = Key::ALL[at].1;
+        let begin = LONGEST - 2 - name.len();
+        let mut nth = begin;
+        while nth < LONGEST {
+            let quoted = nth > begin && nth < LONGEST - 1;
+            let byte = if quoted { name[nth - begin - 1] } else { b'"' };
+            all[at].words[nth / 8] |= (byte as u64) << (nth % 8 * 8);
+            all[at].mask[nth / 8] |= 0xff << (nth % 8 * 8);
+            nth += 1;
+        }
+        all[at].front = begin - 1;
+        at += 1;
+    }
+    all
+};
+
+impl Written {
+    /// Does it stand at the end of what is in front of a colon outside of a string, right behind what a key follows?
+    #[inline]
+    fn ends(&self, before: &[u8; LONGEST]) -> bool {
+        let (words, _) = before.as_chunks::<8>();
+        let own = self.words.iter().zip(&self.mask).zip(words);
+        let other = own.fold(0, |other, ((word, mask), there)| {
+            other | (u64::from_le_bytes(*there) ^ word) & mask
+        });
+        other == 0 && matches!(before[self.front], b',' | b'{')
+    }
+}
+
+/// Which key came behind which.
+#[derive(Clone, Debug)]
+struct Order {
+    /// By key, and in the end for the first.
+    next: [Option<Key>; Key::COUNT + 1],
+    last: usize,
+    /// What comes next, if it is as before.
+    expected: Option<Key>,
+}
+
+impl Order {
+    #[inline]
+    fn go_to(&mut self, last: usize) {
+        self.last = last;
+        self.expected = self.next[last];
+    }
+}
+
+impl Default for Order {
+    fn default() -> Self {
+        Self { next: [None; Key::COUNT + 1], last: Key::COUNT, expected: None }
     }
 }
 
@@ -130,6 +169,9 @@ pub(crate) struct Head {
     values: [(u32, u32); Key::COUNT],
     /// Bit per key: seen at all.
     present: u64,
+    /// Where the values of [`IDENTITY`] begin; 0: it was not seen.
+    identity: [u32; IDENTITY.len()],
+    order: Order,
     /// Is there a key with a dot in it? It may mean what elsewhere is nested.
     pub(super) dotted: bool,
     /// A key was repeated or written with escapes: what is known may not be the whole truth, and
@@ -139,7 +181,14 @@ pub(crate) struct Head {
 
 impl Default for Head {
     fn default() -> Self {
-        Self { values: [(0, 0); Key::COUNT], present: 0, dotted: false, odd: false }
+        Self {
+            values: [(0, 0); Key::COUNT],
+            present: 0,
+            identity: [0; IDENTITY.len()],
+            order: Order::default(),
+            dotted: false,
+            odd: false,
+        }
     }
 }
 
@@ -151,6 +200,8 @@ fn offset(at: usize) -> u32 {
 impl Head {
     pub(super) fn clear(&mut self) {
         self.present = 0;
+        self.identity = [0; IDENTITY.len()];
+        self.order.go_to(Key::COUNT);
         self.dotted = false;
         self.odd = false;
     }
@@ -161,6 +212,49 @@ impl Head {
         self.odd |= self.present & bit != 0;
         self.present |= bit;
         self.values[key as usize] = (offset(start), 0);
+    }
+
+    /// The value of a key of `userIdentity` begins at `start`. `before`: all up to the key's last quote.
+    #[inline]
+    pub(super) fn set_identity(&mut self, before: &[u8], start: impl FnOnce() -> usize) {
+        let ends = |(_, written): &&(&str, &[u8])| {
+            // Behind a backslash a quote is a part of the key.
+            before.strip_suffix(*written).is_some_and(|front| front.last() != Some(&b'\\'))
+        };
+        if let Some(at) = IDENTITY.iter().position(|known| ends(&known)) {
+            self.odd |= self.identity[at] != 0;
+            self.identity[at] = offset(start());
+        }
+    }
+
+    /// The key that stands in front of this colon, if it is the one that came next in the object before: who writes
+    /// records writes their keys in the same order.
+    #[inline]
+    pub(super) fn expected(&self, buf: &[u8], colon: usize) -> Option<Key> {
+        let key = self.order.expected?;
+        let before = buf.get(..colon)?.last_chunk::<LONGEST>()?;
+        WRITTEN[key as usize].ends(before).then_some(key)
+    }
+
+    /// This key came, and was not the one expected.
+    pub(super) fn came(&mut self, key: Key) {
+        self.order.next[self.order.last] = Some(key);
+    }
+
+    /// What is expected is what follows this one.
+    #[inline]
+    pub(super) fn follows(&mut self, key: Key) {
+        self.order.go_to(key as usize);
+    }
+
+    #[cfg(test)]
+    pub(super) fn says_as(&self, other: &Self) -> bool {
+        let known = |head: &Self| {
+            let values = (0..Key::COUNT).filter(|at| head.present >> at & 1 == 1);
+            let values: Vec<_> = values.map(|at| head.values[at]).collect();
+            (values, head.present, head.identity, head.dotted, head.odd)
+        };
+        known(self) == known(other)
     }
 
     /// Was the key there?
@@ -181,37 +275,41 @@ impl Head {
 
     /// The same, whatever bytes they are.
     pub(crate) fn bytes<'a>(&self, bytes: &'a [u8], key: Key) -> Option<&'a [u8]> {
-        let (string, is_escaped) = self.string(bytes, key)?;
-        bytes.get(string).filter(|_| !is_escaped)
-    }
-
-    /// Where a string stands, quotes left out, and whether there are escapes in it.
-    fn string(&self, bytes: &[u8], key: Key) -> Option<(Range<usize>, bool)> {
         let mut cursor = Cursor::new(bytes);
         cursor.at = self.values[key as usize].0 as usize;
         if !self.has(key) || cursor.peek() != Some(b'"') {
             return None;
         }
         let string = cursor.string().ok()?;
-        Some((string, cursor.is_escaped))
+        bytes.get(string).filter(|_| !cursor.is_escaped)
     }
 
-    /// Where the value of an object's own key stands, if that is known.
+    /// Where the value of an object's own key, or of one of [`IDENTITY`], stands, if that is known.
     pub(crate) fn member(&self, bytes: &[u8], name: &str) -> Member {
+        if self.odd || self.dotted {
+            return Member::Unknown;
+        }
+        if let Some(at) = IDENTITY.iter().position(|(known, _)| *known == name) {
+            return self.of_identity(bytes, self.identity[at] as usize);
+        }
         match Key::of(name.as_bytes()) {
-            _ if self.odd || self.dotted => Member::Unknown,
             None => Member::Unknown,
             Some(key) if !self.has(key) => Member::Absent,
             Some(key) => {
                 let (start, end) = self.values[key as usize];
-                let end = match self.string(bytes, key) {
-                    Some((string, _)) => string.end + 1,
-                    // Of a number or a literal only the start was noted.
-                    None if end == 0 => usize::MAX,
-                    None => end as usize,
-                };
-                Member::At(start as usize, end)
+                Member::At(start as usize, (end != 0).then_some(end as usize))
             }
+        }
+    }
+
+    fn of_identity(&self, bytes: &[u8], start: usize) -> Member {
+        let first = |bytes: &[u8]| bytes.first().copied();
+        let identity = self.value_from(bytes, Key::UserIdentity).and_then(first);
+        let value = bytes.get(start..).filter(|_| start != 0);
+        match (identity, value.and_then(first)) {
+            (None, _) | (Some(b'{'), None) => Member::Absent,
+            (Some(b'{'), Some(b'"')) => Member::At(start, None),
+            _ => Member::Unknown,
         }
     }
 
@@ -229,8 +327,8 @@ impl Head {
 /// Where the value of an object's own key stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Member {
-    /// Its first byte, and one behind its last; that of a number or a literal is not known: it is beyond the end.
-    At(usize, usize),
+    /// Its first byte, and one behind its last, if that is known: of an object or an array it is.
+    At(usize, Option<usize>),
     /// There is no such key.
     Absent,
     /// Not known: whoever wants it has to look.

@@ -6,9 +6,10 @@
 
 use std::io::{self, Read};
 
+use super::blocks::Marks;
 use super::head::{Head, Key};
 use super::inflate::give_back;
-use super::json::{Scan, scan_object, skip_space};
+use super::json::{Scan, scan_object_at, skip_space};
 
 /// Bytes read at a time.
 const CHUNK: usize = 256 << 10;
@@ -72,6 +73,7 @@ pub(crate) struct Items<R> {
     failed: Option<io::Error>,
     state: State,
     head: Head,
+    marks: Marks,
     prefix: Vec<u8>,
     max_item: usize,
 }
@@ -95,6 +97,7 @@ impl<R: Read> Items<R> {
             failed: None,
             state: State::Top,
             head: Head::default(),
+            marks: Marks::default(),
             prefix: Vec::new(),
             max_item,
         }
@@ -239,7 +242,7 @@ impl<R: Read> Items<R> {
     /// Scans the object at `start`, reading as much as that takes.
     fn scan<const TOP: bool>(&mut self) -> Result<Scan, (u64, ItemError)> {
         loop {
-            match scan_object::<TOP>(&self.buf[self.start..], &mut self.head) {
+            match scan_object_at::<TOP>(&self.buf, self.start, &mut self.head, &mut self.marks) {
                 Scan::More => {
                     let have = self.buf.len() - self.start;
                     if have > self.max_item {
@@ -264,6 +267,7 @@ impl<R: Read> Items<R> {
         // closing bracket has just been consumed, so there is a byte to put it on.
         self.start -= 1;
         self.buf[self.start] = b'{';
+        self.marks.forget();
         match self.scan::<true>() {
             Ok(Scan::End(end)) => {
                 self.start += end;
@@ -306,6 +310,7 @@ impl<R: Read> Items<R> {
             return Err((self.base + self.buf.len() as u64, ItemError::Read(error)));
         }
         let Some(reader) = self.reader.as_mut().filter(|_| !self.eof) else { return Ok(false) };
+        self.marks.forget();
         // One consumed byte is kept in front, for `skip_tail`.
         let keep = self.start.saturating_sub(1);
         if keep > 0 {

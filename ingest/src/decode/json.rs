@@ -4,11 +4,10 @@
 //! This is the floor of the product's speed (`benches/`): a byte of CloudTrail is inflated, looked at
 //! here, and for nine records in ten never looked at again.
 
-use fearless_simd::{Level, Simd, dispatch};
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr2, memrchr};
 use model::json::Cursor;
 
-use super::blocks::{BLOCK, Blocks};
+use super::blocks::Marks;
 use super::head::{Head, Key};
 
 /// How far a scan came.
@@ -33,80 +32,142 @@ const MAX_DEPTH: u32 = 128;
 /// Strings and brackets are matched; what lies between (numbers, literals, colons) is left to the parser
 /// that reads the record in earnest. With `TOP`, stops where the array that holds the items opens.
 pub(crate) fn scan_object<const TOP: bool>(buf: &[u8], head: &mut Head) -> Scan {
-    debug_assert_eq!(buf.first(), Some(&b'{'));
+    scan_object_at::<TOP>(buf, 0, head, &mut Marks::default())
+}
+
+/// The same of the object that starts at `buf[start]`; offsets are from there. `marks` is what is known of this buffer from
+/// the objects before.
+pub(crate) fn scan_object_at<const TOP: bool>(
+    buf: &[u8],
+    start: usize,
+    head: &mut Head,
+    marks: &mut Marks,
+) -> Scan {
+    debug_assert_eq!(buf.get(start), Some(&b'{'));
     head.clear();
-    if let Some(scan) = in_blocks::<TOP>(buf, head) {
+    if let Some(scan) = in_blocks::<TOP>(buf, start, head, marks) {
         return scan;
     }
     // Something is wrong: what, is told best byte by byte.
     head.clear();
-    byte_by_byte::<TOP>(buf, head)
+    byte_by_byte::<TOP>(&buf[start..], head)
 }
 
 /// The same many bytes at a time; `None` where that does not do.
-fn in_blocks<const TOP: bool>(buf: &[u8], head: &mut Head) -> Option<Scan> {
-    dispatch!(Level::new(), simd => block_by_block::<_, TOP>(simd, buf, head))
-}
-
-#[inline(always)]
-#[expect(clippy::inline_always, reason = "compiled for each kind of processor")]
-fn block_by_block<S: Simd, const TOP: bool>(simd: S, buf: &[u8], head: &mut Head) -> Option<Scan> {
-    let mut blocks = Blocks::default();
+fn in_blocks<const TOP: bool>(
+    buf: &[u8],
+    start: usize,
+    head: &mut Head,
+    marks: &mut Marks,
+) -> Option<Scan> {
     let mut nesting = Nesting::default();
-    let mut own = Own::default();
-    // The quotes with which the last string began and ended.
-    let (mut begin, mut end) = (0, 0);
-    let mut at = 1;
-    while at < buf.len() {
-        let bits = blocks.next(simd, &buf[at..]);
-        let brackets = bits.opens | bits.closes;
-        // Up to what is wrong all is well; of what is nested only the brackets matter, of what is not the members.
-        let well = (bits.wrong & bits.wrong.wrapping_neg()).wrapping_sub(1);
-        let ours = (brackets | bits.colons) & well;
-        let wanted = |depth: u32| if depth == 1 { ours } else { brackets & well };
-        let last = |bits: u64| (bits != 0).then(|| at + 63 - bits.leading_zeros() as usize);
-        let mut left = wanted(nesting.depth);
-        while left != 0 {
-            let nth = left.trailing_zeros();
-            let (bit, i) = (1_u64 << nth, at + nth as usize);
-            left &= left - 1;
-            if bits.colons & bit != 0 {
-                let before = bit - 1;
-                let quotes = (
-                    last(bits.begins & before).unwrap_or(begin),
-                    last(bits.ends & before).unwrap_or(end),
-                );
-                // In front of it stands the key.
-                if quotes.0 >= quotes.1 || skip_space(buf, quotes.1 + 1) != i {
-                    return None;
-                }
-                if let Some(items) = own.member::<TOP>(buf, quotes, i, head) {
-                    return Some(items);
-                }
-            } else if bits.opens & bit != 0 {
-                nesting.open(buf[i], head);
-                left = wanted(nesting.depth) & !(bit | (bit - 1));
-            } else {
-                if !nesting.close(buf[i]) {
-                    return None;
-                }
-                if nesting.depth == 0 {
-                    return Some(Scan::End(i + 1));
-                }
-                if nesting.depth == 1 {
-                    own.close(i + 1, head);
-                }
-                left = wanted(nesting.depth) & !(bit | (bit - 1));
-            }
-        }
-        if bits.wrong != 0 {
+    let mut own = Own { start, open: None };
+    marks.begin(buf, start);
+    loop {
+        if marks.is_wrong() {
             return None;
         }
-        begin = last(bits.begins).unwrap_or(begin);
-        end = last(bits.ends).unwrap_or(end);
-        at += BLOCK;
+        let are_apart = marks.are_apart();
+        let (row, places) = marks.left();
+        let mut left = places.iter().map(|place| row + usize::from(*place));
+        'row: loop {
+            // What is nested.
+            while nesting.depth > 1 {
+                let Some(i) = left.next() else { break 'row };
+                match buf[i] {
+                    b':' => {
+                        if are_apart && byte_before(buf, i).1 != b'"' {
+                            return None;
+                        }
+                        if nesting.depth == 2 && own.open == Some(Key::UserIdentity) {
+                            own.identity(buf, byte_before(buf, i).0, i, head);
+                        }
+                    }
+                    open @ (b'{' | b'[') => {
+                        if !begins_value(byte_before(buf, i).1) {
+                            return None;
+                        }
+                        nesting.open(open, head);
+                    }
+                    close @ (b'}' | b']') if nesting.close(close) => {
+                        if nesting.depth == 1 {
+                            own.close(i + 1, head);
+                        }
+                    }
+                    _ => return None,
+                }
+            }
+            // The object's own.
+            let Some(i) = left.next() else { break };
+            match buf[i] {
+                b':' => {
+                    let items = match head.expected(buf, i) {
+                        Some(key) => own.value::<TOP>(buf, key, i, head),
+                        None => own.member::<TOP>(buf, key_before(buf, i)?, i, head),
+                    };
+                    if items.is_some() {
+                        return items;
+                    }
+                }
+                open @ (b'{' | b'[') if begins_value(byte_before(buf, i).1) => {
+                    nesting.open(open, head);
+                }
+                close @ (b'}' | b']') if nesting.close(close) => {
+                    let passed = places.len() - left.len();
+                    marks.pass(passed);
+                    return Some(Scan::End(i + 1 - start));
+                }
+                _ => return None,
+            }
+        }
+        if !marks.read_on(buf) {
+            return Some(Scan::More);
+        }
     }
-    Some(Scan::More)
+}
+
+/// The last byte before `at` that is not blank, and where it stands. There is one: the brace with which all begins.
+#[inline]
+fn byte_before(buf: &[u8], at: usize) -> (usize, u8) {
+    let mut at = at - 1;
+    let mut byte = buf[at];
+    while is_blank(byte) && at > 0 {
+        at -= 1;
+        byte = buf[at];
+    }
+    (at, byte)
+}
+
+const fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// May a value follow this?
+const fn begins_value(byte: u8) -> bool {
+    matches!(byte, b',' | b':' | b'[' | b'{')
+}
+
+/// May a key follow this?
+const fn begins_key(byte: u8) -> bool {
+    matches!(byte, b',' | b'{')
+}
+
+/// The quotes of the key that stands in front of a colon outside of a string.
+fn key_before(buf: &[u8], colon: usize) -> Option<(usize, usize)> {
+    let (end, quote) = byte_before(buf, colon);
+    if quote != b'"' {
+        return None;
+    }
+    let mut begin = end;
+    loop {
+        begin = memrchr(b'"', &buf[..begin])?;
+        // Behind an odd number of backslashes it is a part of the text.
+        let escapes = buf[..begin].iter().rev().take_while(|byte| **byte == b'\\').count();
+        if escapes % 2 == 0 {
+            break;
+        }
+    }
+    begins_key(byte_before(buf, begin).1).then_some((begin, end))
 }
 
 /// The brackets that are open.
@@ -146,8 +207,9 @@ impl Nesting {
 }
 
 /// What is going on among an object's own keys and values.
-#[derive(Default)]
 struct Own {
+    /// Where the object begins.
+    start: usize,
     /// The key whose object or array is open.
     open: Option<Key>,
 }
@@ -162,31 +224,55 @@ impl Own {
         head: &mut Head,
     ) -> Option<Scan> {
         let text = &buf[begin + 1..end];
-        self.open = None;
         let Some(key) = Key::of(text) else {
+            self.open = None;
             if let Some(at) = memchr2(b'\\', b'.', text) {
                 head.odd |= memchr(b'\\', &text[at..]).is_some();
                 head.dotted |= memchr(b'.', &text[at..]).is_some();
             }
             return None;
         };
+        head.came(key);
+        self.value::<TOP>(buf, key, colon, head)
+    }
+
+    /// The same of a key that is known.
+    #[inline]
+    fn value<const TOP: bool>(
+        &mut self,
+        buf: &[u8],
+        key: Key,
+        colon: usize,
+        head: &mut Head,
+    ) -> Option<Scan> {
+        self.open = None;
+        head.follows(key);
         let at = skip_space(buf, colon + 1);
         match *buf.get(at)? {
-            b'[' if TOP && key.holds_items() => return Some(Scan::Items(at + 1, key)),
+            b'[' if TOP && key.holds_items() => {
+                return Some(Scan::Items(at + 1 - self.start, key));
+            }
             b'{' | b'[' => {
-                head.set(key, at);
+                head.set(key, at - self.start);
                 self.open = Some(key);
             }
-            b'"' | b'0'..=b'9' | b'-' | b't' | b'f' | b'n' => head.set(key, at),
+            b'"' | b'0'..=b'9' | b'-' | b't' | b'f' | b'n' => {
+                head.set(key, at - self.start);
+            }
             _ => {}
         }
         None
     }
 
+    /// In `userIdentity`, a key ends with this quote, and behind `colon` is its value.
+    fn identity(&self, buf: &[u8], quote: usize, colon: usize, head: &mut Head) {
+        head.set_identity(&buf[..=quote], || skip_space(buf, colon + 1) - self.start);
+    }
+
     /// An object or an array of the object's own ends before `end`.
     fn close(&mut self, end: usize, head: &mut Head) {
         if let Some(key) = self.open.take() {
-            head.close(key, end);
+            head.close(key, end - self.start);
         }
     }
 }
@@ -194,33 +280,26 @@ impl Own {
 /// The same byte by byte.
 fn byte_by_byte<const TOP: bool>(buf: &[u8], head: &mut Head) -> Scan {
     let mut nesting = Nesting::default();
-    let mut own = Own::default();
-    // The quotes of the string that has just ended.
-    let mut string = None;
-    // May a string, an object or an array begin here? Not right behind another value: without this a cut
-    // record would swallow the whole ones behind it.
-    let mut ready = true;
+    let mut own = Own { start: 0, open: None };
+    // The byte that was not blank before this one, where a string began that it ends, and the byte before that. A value
+    // right behind another is no JSON: without this a cut record would swallow the whole ones behind it.
+    let mut last = b'{';
+    let mut string = (0, 0, b'{');
     let mut i = 1;
     loop {
         let Some(&byte) = buf.get(i) else { return Scan::More };
         match byte {
             b'"' => {
-                if !std::mem::replace(&mut ready, false) {
-                    return Scan::Bad(i, "a value where `,` or `:` was expected");
-                }
                 let mut cursor = Cursor::new(buf);
                 cursor.at = i;
                 let Ok(text) = cursor.string() else { return Scan::More };
-                string = Some((i, text.end));
+                string = (i, text.end, last);
+                last = byte;
                 i = cursor.at;
                 continue;
             }
-            b' ' | b'\t' | b'\r' | b'\n' => {
-                i += 1;
-                continue;
-            }
             b'{' | b'[' => {
-                if !ready {
+                if !begins_value(last) {
                     return Scan::Bad(i, "a value where `,` or `:` was expected");
                 }
                 nesting.open(byte, head);
@@ -229,7 +308,6 @@ fn byte_by_byte<const TOP: bool>(buf: &[u8], head: &mut Head) -> Scan {
                 if !nesting.close(byte) {
                     return Scan::Bad(i, "a bracket closes what another kind opened");
                 }
-                ready = false;
                 if nesting.depth == 0 {
                     return Scan::End(i + 1);
                 }
@@ -237,26 +315,35 @@ fn byte_by_byte<const TOP: bool>(buf: &[u8], head: &mut Head) -> Scan {
                     own.close(i + 1, head);
                 }
             }
-            b',' => ready = true,
             b':' => {
-                ready = true;
-                if nesting.depth == 1
-                    && let Some(quotes) = string
-                    && let Some(items) = own.member::<TOP>(buf, quotes, i, head)
-                {
-                    return items;
+                let (begin, end, before) = string;
+                if last != b'"' {
+                    return Scan::Bad(i, "a colon where no key is in front of it");
+                }
+                if nesting.depth == 2 && own.open == Some(Key::UserIdentity) {
+                    own.identity(buf, end, i, head);
+                }
+                if nesting.depth == 1 {
+                    if !begins_key(before) {
+                        return Scan::Bad(begin, "a key where `,` was expected");
+                    }
+                    if let Some(items) = own.member::<TOP>(buf, (begin, end), i, head) {
+                        return items;
+                    }
                 }
             }
             _ => {}
         }
-        string = None;
+        if !is_blank(byte) {
+            last = byte;
+        }
         i += 1;
     }
 }
 
 /// First byte that is not JSON white space, from `at`.
 pub(crate) fn skip_space(buf: &[u8], mut at: usize) -> usize {
-    while matches!(buf.get(at), Some(b' ' | b'\t' | b'\r' | b'\n')) {
+    while buf.get(at).is_some_and(|byte| is_blank(*byte)) {
         at += 1;
     }
     at
@@ -295,12 +382,44 @@ mod tests {
             let Member::At(start, end) = head.member(text.as_bytes(), name) else {
                 panic!("{name}")
             };
-            assert_eq!(&text[start..end], value);
+            assert!(text[start..].starts_with(value), "{name}");
+            let is_nested = !value.starts_with('"');
+            assert_eq!(end, is_nested.then(|| start + value.len()), "{name}");
         }
         let read_only = text.find("true").unwrap();
-        assert_eq!(head.member(text.as_bytes(), "readOnly"), Member::At(read_only, usize::MAX));
+        assert_eq!(head.member(text.as_bytes(), "readOnly"), Member::At(read_only, None));
         assert_eq!(head.member(text.as_bytes(), "eventSource"), Member::Absent);
         assert_eq!(head.member(text.as_bytes(), "x"), Member::Unknown);
+    }
+
+    #[test]
+    fn it_is_known_who_called() {
+        let place = |text: &str| scan(text).1.member(text.as_bytes(), "userIdentity.type");
+        let text = r#"{"userIdentity":{"sessionContext":{"arn":"a"},"arn":"b"}}"#;
+        let arn = scan(text).1.member(text.as_bytes(), "userIdentity.arn");
+        assert_eq!(arn, Member::At(text.find("\"b").unwrap(), None));
+        for identity in [
+            r#"{"type":"Root","arn":"a"}"#,
+            r#"{"sessionContext":{"sessionIssuer":{"type":"Role"}}, "type" : "Root"}"#,
+            r#"{"\"type":"Role","x\"type":"Role","type":"Root"}"#,
+        ] {
+            let text = format!(r#"{{"type":"A","userIdentity":{identity},"x":{{"type":"B"}}}}"#);
+            let Member::At(start, _) = place(&text) else { panic!("{text}") };
+            assert!(text[start..].starts_with(r#""Root""#), "{text}");
+        }
+        for (identity, expected) in [
+            ("{}", Member::Absent),
+            (r#"{"a":{"type":"Root"}}"#, Member::Absent),
+            ("null", Member::Unknown),
+            (r#"[{"type":"Root"}]"#, Member::Unknown),
+            (r#"{"type":7}"#, Member::Unknown),
+            (r#"{"type":"A","type":"B"}"#, Member::Unknown),
+        ] {
+            let text = format!(r#"{{"userIdentity":{identity},"x":{{"type":"B"}}}}"#);
+            assert_eq!(place(&text), expected, "{text}");
+        }
+        assert_eq!(place(r#"{"x":{"type":"Root"}}"#), Member::Absent);
+        assert_eq!(place(r#"{"userIdentity.type":"Root"}"#), Member::Unknown);
     }
 
     #[test]
@@ -357,13 +476,15 @@ mod tests {
     /// Law 3: what is looked at in blocks is seen as it is byte by byte.
     fn both<const TOP: bool>(text: &[u8]) {
         let (mut quick, mut slow) = (Head::default(), Head::default());
-        let Some(scan) = in_blocks::<TOP>(text, &mut quick) else { return };
+        let Some(scan) = in_blocks::<TOP>(text, 0, &mut quick, &mut Marks::default()) else {
+            return;
+        };
         assert_eq!(scan, byte_by_byte::<TOP>(text, &mut slow), "{}", text.escape_ascii());
         if scan == Scan::More {
             // It is scanned again when there is more.
             return;
         }
-        assert_eq!(format!("{quick:?}"), format!("{slow:?}"), "{}", text.escape_ascii());
+        assert!(quick.says_as(&slow), "{quick:?} {slow:?} {}", text.escape_ascii());
     }
 
     #[test]
@@ -372,7 +493,8 @@ mod tests {
             r#"{"eventName":"A","readOnly":true, "eventID" : 7 ,"userIdentity":{"a":[1,"b\""]}}"#,
             r#"{"message":"{\"eventName\":\"A\"}","x":[[],{},""]}"#,
         ] {
-            assert!(in_blocks::<false>(text.as_bytes(), &mut Head::default()).is_some());
+            let (head, marks) = (&mut Head::default(), &mut Marks::default());
+            assert!(in_blocks::<false>(text.as_bytes(), 0, head, marks).is_some());
             both::<false>(text.as_bytes());
         }
     }
@@ -406,6 +528,43 @@ mod tests {
         ) {
             both::<false>(text.as_bytes());
             both::<true>(text.as_bytes());
+        }
+
+        /// What is known from the objects before changes nothing, whatever stands between them.
+        #[test]
+        fn an_object_is_the_same_behind_others(
+            pieces in prop::collection::vec((json(), any::<bool>(), "[,\n \\\\\"}{a:]{0,3}"), 1..12),
+        ) {
+            let mut buf = Vec::new();
+            let mut marks = Marks::default();
+            for (value, is_pretty, between) in pieces {
+                let object = serde_json::json!({
+                    "eventName": value.clone(), "userIdentity": { "type": value, "arn": "a" }, "readOnly": true,
+                });
+                let text = if is_pretty {
+                    serde_json::to_string_pretty(&object).unwrap()
+                } else {
+                    object.to_string()
+                };
+                buf.extend(text.bytes().chain(between.bytes()));
+            }
+            let mut start = 0;
+            while start < buf.len() {
+                if buf[start] != b'{' {
+                    start += 1;
+                    continue;
+                }
+                let (mut first, mut alone) = (Head::default(), Head::default());
+                let scan = scan_object_at::<false>(&buf, start, &mut first, &mut marks);
+                prop_assert_eq!(scan, scan_object::<false>(&buf[start..], &mut alone));
+                match scan {
+                    Scan::End(length) => {
+                        prop_assert!(first.says_as(&alone));
+                        start += length;
+                    }
+                    _ => start += 1,
+                }
+            }
         }
 
         #[test]

@@ -17,6 +17,7 @@ pub(crate) struct OfRecord<'e, 'a> {
     place: Place,
     number: OnceCell<u128>,
     parts: OnceCell<Parts>,
+    packed: OnceCell<PackedTexts>,
 }
 
 /// Of a finding what the record says.
@@ -48,7 +49,13 @@ fn identity<'a>(
 impl<'e, 'a> OfRecord<'e, 'a> {
     pub(crate) fn new(event: &'e RecordEvent<'a>, artifact: &Arc<str>) -> Self {
         let place = Place::new(Arc::clone(artifact), event.raw.offset);
-        Self { event, place, number: OnceCell::new(), parts: OnceCell::new() }
+        Self {
+            event,
+            place,
+            number: OnceCell::new(),
+            parts: OnceCell::new(),
+            packed: OnceCell::new(),
+        }
     }
 
     fn identity(&self) -> [&[u8]; 3] {
@@ -90,7 +97,7 @@ impl<'e, 'a> OfRecord<'e, 'a> {
             Some(texts) if texts.event_id().is_some() => Kept::Record(KeptRecord {
                 rule: Arc::clone(rule),
                 place: self.place.clone(),
-                texts: texts.pack(),
+                texts: self.packed.get_or_init(|| texts.pack()).clone(),
             }),
             // Its bytes are its identity, so it is made out now.
             _ => Kept::new(&self.finding(rule, Vec::new(), masker)),

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ingest::source::Found;
@@ -26,11 +26,11 @@ use model::{
 };
 use report::mask::Masker;
 use report::turn::Turn;
-use rules::correlate::Peak;
+use rules::correlate::{Peak, Rest};
 use rules::{Correlator, Evaluator, Member, RuleSet};
 
 use self::reading::Reading;
-use self::work::{End, IntoWork, PIECE, Piece, Told, Work, keep};
+use self::work::{End, IntoWork, Outbox, Parcel, Piece, Told, Work, keep};
 use crate::examine::Examiner;
 use crate::finding::{self, Kept};
 use crate::seen::Seen;
@@ -107,6 +107,8 @@ pub struct Summary {
     pub findings: [u64; 5],
     /// The gravest of them.
     pub highest: Option<Level>,
+    /// What no correlation came of.
+    rest: Option<Rest<Kept>>,
 }
 
 /// Takes what a scan finds, as it finds it.
@@ -186,7 +188,7 @@ impl<'a> Scan<'a> {
         Self {
             set,
             options,
-            seen: Arc::new(Seen::new()),
+            seen: Seen::new(),
             sessions: BTreeMap::new(),
             transcripts: BTreeSet::new(),
             told: HashSet::new(),
@@ -225,7 +227,7 @@ enum Pass {
 struct Scan<'a> {
     set: &'a RuleSet,
     options: &'a Options,
-    seen: Arc<Seen>,
+    seen: Seen,
     sessions: BTreeMap<SessionId, Arc<Session>>,
     transcripts: BTreeSet<SessionId>,
     /// Ids of findings that have been handed over.
@@ -254,43 +256,43 @@ impl<'a> Scan<'a> {
         let jobs = self.options.jobs.clamp(1, work.len().max(1));
         let next = AtomicUsize::new(0);
         let turn = Turn::default();
-        let (send, receive) = sync_channel::<(usize, Piece)>(jobs * 4);
-        let (seen, known) = (Arc::clone(&self.seen), std::mem::take(&mut self.sessions));
-        let shared = Shared {
-            set: self.set,
-            options: self.options,
-            seen: &seen,
-            sessions: &known,
-            turn: &turn,
-        };
+        let (send, receive) = sync_channel::<Parcel>(jobs * 4);
+        let known = std::mem::take(&mut self.sessions);
+        let shared = Shared { set: self.set, options: self.options, sessions: &known, turn: &turn };
         let result = std::thread::scope(|scope| {
             for _ in 0..jobs {
                 let (send, shared, work, next) = (send.clone(), &shared, &work, &next);
                 scope.spawn(move || {
+                    let mut outbox = Outbox::new(send);
                     let mut evaluator = Evaluator::new(shared.set);
                     loop {
                         let index = next.fetch_add(1, Ordering::Relaxed);
                         let Some(slot) = work.get(index) else { break };
-                        shared.turn.wait(|front| index < front + jobs * 8);
+                        let is_near = |front| index < front + jobs * 8;
+                        if !shared.turn.has_come(is_near) {
+                            outbox.send();
+                            shared.turn.wait(is_near);
+                        }
                         let taken = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
                         let Some(work) = taken else { continue };
                         let name = work.name();
                         // A bug met in one artifact must neither end the others nor be taken for
                         // "nothing found" in this one.
                         let read = catch_unwind(AssertUnwindSafe(|| {
-                            shared.read(pass, work, index, &mut evaluator, &send)
+                            shared.read(pass, work, index, &mut evaluator, &mut outbox)
                         }));
                         let listening = read.unwrap_or_else(|_| {
                             evaluator = Evaluator::new(shared.set);
                             let reason = "a bug in ssm-audit was met here; please report it with this \
                                           file or one like it";
-                            send.send((index, Piece::failed(name, reason.into()))).is_ok()
+                            outbox.put(index, Piece::failed(name, reason.into()))
                         });
                         // The receiver is gone when the output is: no use in going on.
                         if !listening {
                             break;
                         }
                     }
+                    outbox.send();
                 });
             }
             drop(send);
@@ -308,7 +310,7 @@ impl<'a> Scan<'a> {
     fn receive(
         &mut self,
         artifacts: usize,
-        receive: &Receiver<(usize, Piece)>,
+        receive: &Receiver<Parcel>,
         turn: &Turn,
         observer: &mut dyn Observer,
     ) -> io::Result<Vec<Work>> {
@@ -316,10 +318,12 @@ impl<'a> Scan<'a> {
         let mut deferred = Vec::new();
         let mut front = 0;
         while front < artifacts {
-            let Ok((index, piece)) = receive.recv() else {
+            let Ok(parcel) = receive.recv() else {
                 return Err(io::Error::other("a thread that was reading has failed"));
             };
-            waiting.entry(index).or_default().push(piece);
+            for (index, piece) in parcel {
+                waiting.entry(index).or_default().push(piece);
+            }
             while let Some(pieces) = waiting.remove(&front) {
                 let mut ended = false;
                 for piece in pieces {
@@ -342,7 +346,8 @@ impl<'a> Scan<'a> {
         deferred: &mut Vec<Work>,
         observer: &mut dyn Observer,
     ) -> io::Result<()> {
-        let Piece { told, problems, end } = piece;
+        let Piece { told, problems, records, end } = piece;
+        self.summary.duplicates += self.seen.note(&records);
         for problem in &problems {
             self.trouble(problem, observer);
         }
@@ -369,7 +374,6 @@ impl<'a> Scan<'a> {
         summary.counts.commands += end.counts.commands;
         summary.counts.outputs += end.counts.outputs;
         summary.counts.bytes += end.counts.bytes;
-        summary.duplicates += end.duplicates;
         if end.counts.records + end.counts.transcripts > 0 {
             // Something was left out, and the rest was read.
             self.skipped.remove(&end.name);
@@ -433,6 +437,7 @@ impl<'a> Scan<'a> {
             self.finding(&finding::of_fire(fire, masker), true, observer)?;
         }
         self.summary.notices = outcome.notices;
+        self.summary.rest = Some(outcome.rest);
         Ok(())
     }
 
@@ -465,7 +470,6 @@ impl<'a> Scan<'a> {
 struct Shared<'a> {
     set: &'a RuleSet,
     options: &'a Options,
-    seen: &'a Seen,
     sessions: &'a BTreeMap<SessionId, Arc<Session>>,
     turn: &'a Turn,
 }
@@ -478,7 +482,7 @@ impl<'s> Shared<'s> {
         work: Work,
         index: usize,
         evaluator: &mut Evaluator<'s>,
-        send: &SyncSender<(usize, Piece)>,
+        outbox: &mut Outbox,
     ) -> bool {
         let limits = &self.options.limits;
         let name = work.name();
@@ -486,16 +490,15 @@ impl<'s> Shared<'s> {
             Ok(opened) => opened,
             Err(problem) => {
                 let end = Some(End { name, ..End::default() });
-                return send
-                    .send((index, Piece { problems: vec![problem], end, ..Piece::default() }))
-                    .is_ok();
+                let piece = Piece { problems: vec![problem], end, ..Piece::default() };
+                return outbox.put(index, piece);
             }
         };
         let form = opened.form();
         if pass == Pass::Records && form.is_transcript() {
             let deferred = again.or_else(|| Some(Work::Open(Box::new(opened))));
             let end = Some(End { name, deferred, ..End::default() });
-            return send.send((index, Piece { end, ..Piece::default() })).is_ok();
+            return outbox.put(index, Piece { end, ..Piece::default() });
         }
         let (want, opened, again, trouble) = match (form.may_hold_both(), pass, again) {
             (true, Pass::Records, None) => match keep(&name, opened, limits) {
@@ -505,7 +508,7 @@ impl<'s> Shared<'s> {
                 Err(problem) => {
                     let end = Some(End { name, ..End::default() });
                     let piece = Piece { problems: vec![problem], end, ..Piece::default() };
-                    return send.send((index, piece)).is_ok();
+                    return outbox.put(index, piece);
                 }
             },
             (true, Pass::Records, again) => (Want::Records, opened, again, None),
@@ -515,16 +518,14 @@ impl<'s> Shared<'s> {
         let mut reading = Reading {
             shared: self,
             index,
-            send,
+            outbox,
             listening: true,
             examiner: Examiner::new(self.set, evaluator, self.options.masker),
             name: opened.name(),
             piece: Piece { problems: trouble.into_iter().collect(), ..Piece::default() },
             end: End::default(),
-            ids: Vec::new(),
         };
         let mut counts = ingest::decode(opened, want, limits, &mut reading);
-        reading.note_ids();
         let mut piece = std::mem::take(&mut reading.piece);
         let mut end = std::mem::take(&mut reading.end);
         end.name = name;
@@ -537,6 +538,6 @@ impl<'s> Shared<'s> {
         }
         end.counts = counts;
         piece.end = Some(end);
-        send.send((index, piece)).is_ok()
+        outbox.put(index, piece)
     }
 }

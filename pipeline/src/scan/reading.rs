@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
 
 use ingest::decode::Record;
 use ingest::{Problem, ProblemKind, RawRecord, Sink, TranscriptHead};
 use model::{Command, Observation, Place, Principal, Session, SessionId};
 
-use super::{End, PIECE, Piece, Shared, Told};
+use super::work::Outbox;
+use super::{End, Piece, Shared, Told};
 use crate::examine::{Examiner, Hit};
 use crate::seen::Key;
 
@@ -16,27 +16,19 @@ use crate::seen::Key;
 pub(super) struct Reading<'a, 'e, 's> {
     pub(super) shared: &'a Shared<'s>,
     pub(super) index: usize,
-    pub(super) send: &'a SyncSender<(usize, Piece)>,
+    pub(super) outbox: &'a mut Outbox,
     pub(super) listening: bool,
     pub(super) examiner: Examiner<'a, 'e>,
     pub(super) name: Arc<str>,
     pub(super) piece: Piece,
     pub(super) end: End,
-    /// Of the records since they were last looked up.
-    pub(super) ids: Vec<Key>,
 }
 
 /// Room for what is told of records, once there is something.
 const SOME: usize = 64;
-/// Ids that are looked up together.
-const IDS: usize = 128;
+const MANY: usize = 512;
 
 impl Reading<'_, '_, '_> {
-    /// Looks which of the ids gathered were there before.
-    pub(super) fn note_ids(&mut self) {
-        self.end.duplicates += self.shared.seen.note(&mut self.ids);
-    }
-
     /// Hands over what has gathered, once it is this artifact's turn: until then nothing of it can be
     /// used, and it must not pile up.
     fn hand_over(&mut self) {
@@ -45,12 +37,14 @@ impl Reading<'_, '_, '_> {
             self.piece = Piece::default();
             return;
         }
-        if self.piece.told.len() + self.piece.problems.len() < PIECE {
+        if !self.piece.is_full() {
             return;
         }
         let index = self.index;
+        // What has been read before has to be on its way.
+        self.listening = self.outbox.send();
         self.shared.turn.wait(|front| front >= index);
-        self.listening = self.send.send((index, std::mem::take(&mut self.piece))).is_ok();
+        self.listening &= self.outbox.put(index, std::mem::take(&mut self.piece));
     }
 }
 
@@ -69,10 +63,10 @@ pub(crate) fn opens_session(record: &RawRecord<'_>) -> bool {
 impl Sink for Reading<'_, '_, '_> {
     fn record(&mut self, raw: &RawRecord<'_>) {
         if let Some(id) = raw.event_id {
-            self.ids.push(self.shared.seen.key(id, raw.account));
-            if self.ids.len() >= IDS {
-                self.note_ids();
+            if self.piece.records.capacity() == 0 {
+                self.piece.records.reserve(MANY);
             }
+            self.piece.records.push(Key::of(id, raw.account));
         }
         let opens = opens_session(raw);
         let (told, set) = (&mut self.piece.told, self.shared.set);

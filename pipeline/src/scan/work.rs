@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read, Seek as _, Write as _};
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 
 use ingest::source::Local;
 use ingest::{Counts, Limits, Opened, Problem, ProblemKind, TranscriptHead};
 use model::{Command, Finding, Observation, Place, Session, SessionId};
 
 use crate::examine::Hit;
+use crate::seen::Key;
 
 type Source = Opened<Box<dyn Read + Send>>;
 
@@ -40,17 +42,59 @@ pub(super) enum Told {
 pub(super) struct Piece {
     pub(super) told: Vec<Told>,
     pub(super) problems: Vec<Problem>,
+    /// What records are known by.
+    pub(super) records: Vec<Key>,
     /// The last piece.
     pub(super) end: Option<End>,
 }
 
 impl Piece {
+    /// Is it time to hand it over?
+    pub(super) fn is_full(&self) -> bool {
+        self.told.len() + self.problems.len() >= PIECE || self.records.len() >= RECORDS
+    }
+
     /// All that is told of an artifact of which nothing could be read.
     pub(super) fn failed(name: Arc<str>, reason: String) -> Self {
         let place = Place::new(Arc::clone(&name), 0);
         let problem = Problem { place, kind: ProblemKind::Failed, reason };
         let end = Some(End { name, ..End::default() });
         Self { problems: vec![problem], end, ..Self::default() }
+    }
+}
+
+/// Pieces that are handed over together, each with the number of its artifact: every time wakes whoever waits for them.
+pub(super) type Parcel = Vec<(usize, Piece)>;
+
+/// Most pieces of a parcel, and most bytes that were read meanwhile.
+const TOGETHER: usize = 4;
+const BYTES: u64 = 4 << 20;
+
+/// The pieces of one thread on their way.
+pub(super) struct Outbox {
+    send: SyncSender<Parcel>,
+    parcel: Parcel,
+    bytes: u64,
+}
+
+impl Outbox {
+    pub(super) fn new(send: SyncSender<Parcel>) -> Self {
+        Self { send, parcel: Parcel::new(), bytes: 0 }
+    }
+
+    /// Takes a piece; `false` if nobody listens any more.
+    pub(super) fn put(&mut self, index: usize, piece: Piece) -> bool {
+        let is_full = piece.is_full();
+        self.bytes += piece.end.as_ref().map_or(0, |end| end.counts.bytes);
+        self.parcel.push((index, piece));
+        let stays = !is_full && self.parcel.len() < TOGETHER && self.bytes < BYTES;
+        stays || self.send()
+    }
+
+    /// Hands over what there is; `false` if nobody listens any more.
+    pub(super) fn send(&mut self) -> bool {
+        self.bytes = 0;
+        self.parcel.is_empty() || self.send.send(std::mem::take(&mut self.parcel)).is_ok()
     }
 }
 
@@ -68,15 +112,15 @@ impl Work {
 pub(super) struct End {
     pub(super) name: Arc<str>,
     pub(super) counts: Counts,
-    pub(super) duplicates: u64,
     pub(super) sessions: BTreeMap<SessionId, Session>,
     pub(super) transcripts: BTreeSet<SessionId>,
     /// To be read in the next pass instead.
     pub(super) deferred: Option<Work>,
 }
 
-/// Findings and problems that a thread keeps before it hands them over.
-pub(super) const PIECE: usize = 512;
+/// Findings and problems, and records, of which a thread keeps as much before it hands them over.
+const PIECE: usize = 512;
+const RECORDS: usize = 1 << 16;
 
 pub(super) trait IntoWork {
     fn into_work(self) -> Work;

@@ -8,7 +8,9 @@ use jiff::Timestamp;
 
 use super::packed::{self, Texts};
 use super::plan::Node;
+use super::window::Reach;
 use super::{Captures, Hit, MAX_GROUP, MAX_HITS, each_owned};
+use crate::link::LinkedCorrelation;
 
 /// The values of `group-by`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,12 +42,23 @@ pub(super) struct Group<T> {
     /// In order. Most groups have one, and most hits come in order of time: a tree would take five times the memory.
     hits: VecDeque<Hit<T>>,
     hash: u64,
+    reach: Reach,
+    /// May a window over these hits hold?
+    is_of_use: bool,
+}
+
+impl<T> Group<T> {
+    fn new(hash: u64) -> Self {
+        Self { hits: VecDeque::with_capacity(1), hash, reach: Reach::default(), is_of_use: false }
+    }
 }
 
 /// All groups of a correlation.
 #[derive(Debug)]
 pub(super) struct Groups<T> {
     kept: HashMap<Key, Group<T>>,
+    /// Those of which something may come. Most are a match or two, of which nothing can.
+    of_use: Vec<Key>,
     total: usize,
     /// Groups whose hash is this or higher are not kept.
     ceiling: Option<u64>,
@@ -55,7 +68,13 @@ pub(super) struct Groups<T> {
 
 impl<T> Default for Groups<T> {
     fn default() -> Self {
-        Self { kept: HashMap::default(), total: 0, ceiling: None, shortened: BTreeMap::new() }
+        Self {
+            kept: HashMap::default(),
+            of_use: Vec::new(),
+            total: 0,
+            ceiling: None,
+            shortened: BTreeMap::new(),
+        }
     }
 }
 
@@ -65,18 +84,21 @@ const MAX_KEYS: usize = 64;
 const MAX_NAMED: usize = 5;
 
 impl<T: Clone> Groups<T> {
-    pub(super) fn add(&mut self, node: &Node, mut hit: Hit<T>) {
+    pub(super) fn add(&mut self, linked: &LinkedCorrelation, node: &Node, mut hit: Hit<T>) {
         let group = &node.group[hit.member];
         let only = only_key(group, &hit);
         let keys = if only.is_none() { keys(group, &hit) } else { Vec::new() };
+        let adds = Reach::of(linked, node, &hit);
         // What the group is called by need not be kept once more with each of its hits.
         if !node.reads_captures(hit.member) {
             hit.captures = Captures::default();
         }
-        each_owned(only.into_iter().chain(keys), hit, |key, hit| self.add_to(key, hit));
+        each_owned(only.into_iter().chain(keys), hit, |key, hit| {
+            self.add_to(key, hit, adds, linked);
+        });
     }
 
-    fn add_to(&mut self, key: Key, hit: Hit<T>) {
+    fn add_to(&mut self, key: Key, hit: Hit<T>, adds: Reach, linked: &LinkedCorrelation) {
         if let Some(group) = self.kept.get_mut(&key) {
             let place = order(&hit);
             let at = group.hits.partition_point(|other| order(other) < place);
@@ -84,6 +106,11 @@ impl<T: Clone> Groups<T> {
                 return;
             }
             group.hits.insert(at, hit);
+            group.reach.add(adds);
+            if !group.is_of_use && group.reach.can_hold(linked) {
+                group.is_of_use = true;
+                self.of_use.push(key.clone());
+            }
             if group.hits.len() > MAX_GROUP {
                 group.hits.pop_front();
                 self.total -= 1;
@@ -95,9 +122,14 @@ impl<T: Clone> Groups<T> {
             if self.ceiling.is_some_and(|ceiling| hash >= ceiling) {
                 return;
             }
-            let mut hits = VecDeque::with_capacity(1);
-            hits.push_back(hit);
-            self.kept.insert(key, Group { hits, hash });
+            let mut group = Group::new(hash);
+            group.hits.push_back(hit);
+            group.reach.add(adds);
+            if group.reach.can_hold(linked) {
+                group.is_of_use = true;
+                self.of_use.push(key.clone());
+            }
+            self.kept.insert(key, group);
         }
         self.total += 1;
         while self.total > MAX_HITS {
@@ -132,20 +164,17 @@ impl<T: Clone> Groups<T> {
         notices
     }
 
-    /// The groups that are of use, in a fixed order.
-    pub(super) fn into_sorted(
-        self,
-        is_of_use: impl Fn(&[Hit<T>]) -> bool,
-    ) -> impl Iterator<Item = (Key, Vec<Hit<T>>)> {
-        let mut groups: Vec<_> = self
-            .kept
-            .into_iter()
-            .filter_map(|(key, mut group)| {
-                is_of_use(group.hits.make_contiguous()).then_some((key, group.hits))
-            })
-            .collect();
-        groups.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        groups.into_iter().map(|(key, hits)| (key, hits.into()))
+    /// Takes the groups of which something may come, or all, in a fixed order.
+    pub(super) fn take(&mut self, all: bool) -> impl Iterator<Item = (Key, Vec<Hit<T>>)> {
+        let mut keys = std::mem::take(&mut self.of_use);
+        if all {
+            keys = self.kept.keys().cloned().collect();
+        }
+        keys.sort_unstable();
+        keys.into_iter().filter_map(|key| {
+            let group = self.kept.remove(&key)?;
+            Some((key, group.hits.into()))
+        })
     }
 }
 

@@ -97,7 +97,14 @@ pub struct Outcome<'a, T> {
     pub notices: Vec<String>,
     /// Of the correlation that was watched: how far its groups came, the farthest first.
     pub peaks: Vec<Peak>,
+    /// What nothing came of.
+    pub rest: Rest<T>,
 }
+
+/// Matches of which nothing came. They are of no use to anybody; to give their memory back takes as long as to correlate
+/// the others, so that whoever is about to end may leave it.
+#[derive(Debug)]
+pub struct Rest<T>(#[expect(dead_code, reason = "only dropped")] Vec<Groups<T>>);
 
 /// Gathers hits and correlates them.
 #[derive(Debug)]
@@ -131,39 +138,38 @@ impl<'a, T: Clone> Correlator<'a, T> {
         captures: Captures,
         payload: T,
     ) {
-        let plan = self.set.plan();
+        let (plan, all) = (self.set.plan(), self.set.correlations());
         let Some(time) = time else {
             self.untimed += u64::from(plan.is_listened_to(rule));
             return;
         };
         let hit = Hit { time, id, member: 0, captures, payload };
         each_owned(plan.listeners(rule), hit, |&(correlation, member), hit| {
-            self.groups[correlation].add(&plan.nodes[correlation], Hit { member, ..hit });
+            let (linked, node) = (&all[correlation], &plan.nodes[correlation]);
+            self.groups[correlation].add(linked, node, Hit { member, ..hit });
         });
     }
 
     /// Correlates what has been taken. `payload` makes of a fire what goes along with it as a hit of another
     /// correlation.
     pub fn finish(mut self, mut payload: impl FnMut(&Fire<'a, T>) -> T) -> Outcome<'a, T> {
-        let plan = self.set.plan();
-        let mut outcome = Outcome { fires: Vec::new(), notices: Vec::new(), peaks: Vec::new() };
-        for (index, correlation) in self.set.correlations().iter().enumerate() {
-            let groups = std::mem::take(&mut self.groups[index]);
+        let (plan, all) = (self.set.plan(), self.set.correlations());
+        let (mut all_fires, mut notices, mut peaks) = (Vec::new(), Vec::new(), Vec::new());
+        for (index, correlation) in all.iter().enumerate() {
+            let mut groups = std::mem::take(&mut self.groups[index]);
             let title = &correlation.correlation.meta.info.title;
-            outcome.notices.extend(groups.notices(title));
+            notices.extend(groups.notices(title));
             let node = &plan.nodes[index];
             let mut fires = Vec::new();
             let is_watched = self.watched == Some(index);
-            let is_of_use =
-                |hits: &[Hit<T>]| is_watched || window::can_hold(correlation, node, hits);
-            for (key, group) in groups.into_sorted(is_of_use) {
+            for (key, group) in groups.take(is_watched) {
                 if is_watched
                     && let Some((value, from, to, members)) =
                         window::peak(correlation, node, &group)
                 {
                     let names = correlation.correlation.group_by.iter().cloned();
                     let group = names.zip(key.parts().map(ToOwned::to_owned)).collect();
-                    outcome.peaks.push(Peak { group, value, from, to, members });
+                    peaks.push(Peak { group, value, from, to, members });
                 }
                 for burst in window::bursts(correlation, node, &group) {
                     fires.push(burst.into_fire(correlation, index, &key));
@@ -174,23 +180,24 @@ impl<'a, T: Clone> Correlator<'a, T> {
                     let payload = payload(&fire);
                     let hit = Hit { time: fire.at, id: fire.id, member: 0, captures, payload };
                     each_owned(&node.listeners, hit, |&(outer, member), hit| {
-                        self.groups[outer].add(&plan.nodes[outer], Hit { member, ..hit });
+                        let (linked, node) = (&all[outer], &plan.nodes[outer]);
+                        self.groups[outer].add(linked, node, Hit { member, ..hit });
                     });
                 }
-                outcome.fires.push(fire);
+                all_fires.push(fire);
             }
+            self.groups[index] = groups;
         }
-        outcome.fires.sort_by(|a, b| {
+        all_fires.sort_by(|a, b| {
             let id = |fire: &Fire<'_, T>| Arc::clone(&fire.correlation.correlation.meta.info);
             (a.to, &id(a).id, a.from, a.id).cmp(&(b.to, &id(b).id, b.from, b.id))
         });
-        outcome.peaks.sort_by(|a, b| b.value.total_cmp(&a.value).then(a.group.cmp(&b.group)));
+        peaks.sort_by(|a, b| b.value.total_cmp(&a.value).then(a.group.cmp(&b.group)));
         if self.untimed > 0 {
-            outcome
-                .notices
+            notices
                 .push(format!("{} matches without a time could not be correlated", self.untimed));
         }
-        outcome
+        Outcome { fires: all_fires, notices, peaks, rest: Rest(self.groups) }
     }
 }
 

@@ -159,36 +159,54 @@ fn captures<T>(node: &Node, hits: &[Hit<T>]) -> Captures {
     }))
 }
 
-/// May a window over these hits hold? Most groups of most correlations are a match or two, which cannot. What this
-/// refuses never holds; what it lets pass may.
-pub(super) fn can_hold<T>(linked: &LinkedCorrelation, node: &Node, hits: &[Hit<T>]) -> bool {
-    let rule = Condition::of(linked);
-    let at_most = match rule.kind {
-        CorrelationKind::EventCount => hits.len(),
-        CorrelationKind::ValueCount => hits
-            .iter()
-            .map(|hit| {
-                let fields = node.fields[hit.member].iter();
-                fields.map(|at| hit.captures.field(*at).count()).product::<usize>().min(MAX_VALUES)
-            })
-            .sum(),
-        CorrelationKind::Temporal | CorrelationKind::TemporalOrdered => {
-            let members = 0..rule.members;
-            members.filter(|member| hits.iter().any(|hit| hit.member == *member)).count()
-        }
-        CorrelationKind::ValueSum
-        | CorrelationKind::ValueAvg
-        | CorrelationKind::ValuePercentile(_) => return true,
-    };
-    #[expect(clippy::cast_precision_loss, reason = "counts are small")]
-    let (at_most, all) = (at_most as f64, rule.members as f64);
-    match rule.written {
-        // Such a condition may ask for what is not there.
-        CorrelationCondition::Rules(_) if rule.kind == CorrelationKind::Temporal => true,
-        CorrelationCondition::Rules(_) => at_most >= all,
-        CorrelationCondition::Bounds(bounds) if bounds.is_empty() => at_most >= all,
-        CorrelationCondition::Bounds(bounds) => {
-            at_most >= 1.0 && bounds.iter().all(|bound| lower(*bound).holds(at_most))
+/// How far a window over some hits may come at most.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Reach {
+    /// Hits, or values.
+    count: usize,
+    /// Which members there are hits of, bit by bit; the last bit stands for all from there on.
+    members: u64,
+}
+
+impl Reach {
+    /// That of one hit.
+    pub(super) fn of<T>(linked: &LinkedCorrelation, node: &Node, hit: &Hit<T>) -> Self {
+        let count = if linked.correlation.kind == CorrelationKind::ValueCount {
+            let fields = node.fields[hit.member].iter();
+            fields.map(|at| hit.captures.field(*at).count()).product::<usize>().min(MAX_VALUES)
+        } else {
+            1
+        };
+        Self { count, members: 1 << hit.member.min(63) }
+    }
+
+    /// Those of more hits.
+    pub(super) fn add(&mut self, other: Self) {
+        self.count = self.count.saturating_add(other.count);
+        self.members |= other.members;
+    }
+
+    /// May such a window hold? Most groups of most correlations are a match or two, which cannot. What this refuses never
+    /// holds; what it lets pass may.
+    pub(super) fn can_hold(self, linked: &LinkedCorrelation) -> bool {
+        let rule = Condition::of(linked);
+        let at_most = match rule.kind {
+            CorrelationKind::EventCount | CorrelationKind::ValueCount => self.count,
+            CorrelationKind::Temporal | CorrelationKind::TemporalOrdered if rule.members < 64 => {
+                self.members.count_ones() as usize
+            }
+            _ => return true,
+        };
+        #[expect(clippy::cast_precision_loss, reason = "counts are small")]
+        let (at_most, all) = (at_most as f64, rule.members as f64);
+        match rule.written {
+            // Such a condition may ask for what is not there.
+            CorrelationCondition::Rules(_) if rule.kind == CorrelationKind::Temporal => true,
+            CorrelationCondition::Rules(_) => at_most >= all,
+            CorrelationCondition::Bounds(bounds) if bounds.is_empty() => at_most >= all,
+            CorrelationCondition::Bounds(bounds) => {
+                at_most >= 1.0 && bounds.iter().all(|bound| lower(*bound).holds(at_most))
+            }
         }
     }
 }

@@ -89,8 +89,8 @@ impl Narrow {
 /// Where the value of an object's own key stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// Its first byte, and one behind its last or beyond it.
-    At(usize, usize),
+    /// Its first byte, and one behind its last, if that is known.
+    At(usize, Option<usize>),
     /// There is no such key.
     Absent,
     /// Not known.

@@ -19,7 +19,7 @@ mod screen;
 mod slots;
 
 use foldhash::{HashMap, HashMapExt as _};
-use std::sync::Arc;
+use std::rc::Rc;
 
 use model::{EventKind, Evidence};
 
@@ -30,7 +30,7 @@ pub use oracle::full_scan;
 pub use slots::{Slots, ValueKind};
 
 use self::answers::{Answers, speaks};
-use self::screen::{Screen, Screens};
+use self::screen::{Scratch, Screen, Screens};
 
 use crate::compile::{Compiled, Expr, Partition, PredicateId, RuleSet, SlotId, run_program};
 use crate::correlate::Captures;
@@ -42,7 +42,8 @@ pub trait Event {
     /// [`SlotId::KEYWORDS`], if [`Wanted::keywords`].
     fn fill(&self, wanted: &Wanted<'_>, slots: &mut Slots) -> Result<(), BadJson>;
 
-    /// Where the value of an own key of the record ([`Pivot::record`]) stands in its bytes, if that is known.
+    /// Where the value of an own key of the record ([`Pivot::record`]), of `userIdentity.type`, or of `userIdentity.arn`
+    /// stands in its bytes, if that is known.
     fn member(&self, _name: &str) -> Place {
         Place::Unknown
     }
@@ -101,12 +102,70 @@ struct Candidates {
     /// The fields that they name.
     narrow: Narrow,
     /// What has to stand in the record for one of them to match.
-    screen: Option<Arc<Screen>>,
+    screen: Option<Rc<Screen>>,
 }
 
 impl Candidates {
     fn holds(&self, rule: u32) -> bool {
         self.bits.get(rule as usize / 64).is_some_and(|bits| bits >> (rule % 64) & 1 == 1)
+    }
+}
+
+/// Pairs of pivot values that came lately, in front of all that are remembered.
+#[derive(Debug, Default)]
+struct Lately(Vec<Option<Recent>>);
+
+/// A pair of pivot values.
+#[derive(Clone, Debug)]
+struct Recent {
+    kind: EventKind,
+    event_source: Vec<u8>,
+    event_name: Vec<u8>,
+    candidates: Rc<Candidates>,
+}
+
+/// Pairs that came lately.
+const LATELY: usize = 512;
+
+impl Lately {
+    /// Where a pair is kept; `None`: it is not.
+    fn place(pivot: &Pivot<'_>) -> Option<usize> {
+        let (source, name) = (pivot.event_source?, pivot.event_name?);
+        let end = u64::from_le_bytes(*name.last_chunk()?);
+        let mixed = (end ^ (source.len() as u64) << 32 ^ name.len() as u64)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        usize::try_from(mixed >> (64 - LATELY.ilog2())).ok()
+    }
+
+    fn find(&self, kind: EventKind, pivot: &Pivot<'_>) -> Option<&Rc<Candidates>> {
+        let recent = self.0.get(Self::place(pivot)?)?.as_ref()?;
+        let is_same = recent.kind == kind
+            && Some(recent.event_name.as_slice()) == pivot.event_name
+            && Some(recent.event_source.as_slice()) == pivot.event_source;
+        is_same.then_some(&recent.candidates)
+    }
+
+    fn put(&mut self, kind: EventKind, pivot: &Pivot<'_>, candidates: &Rc<Candidates>) {
+        let (Some(place), Some(source), Some(name)) =
+            (Self::place(pivot), pivot.event_source, pivot.event_name)
+        else {
+            return;
+        };
+        self.0.resize(LATELY, None);
+        let candidates = Rc::clone(candidates);
+        match &mut self.0[place] {
+            Some(recent) => {
+                recent.event_source.clear();
+                recent.event_source.extend_from_slice(source);
+                recent.event_name.clear();
+                recent.event_name.extend_from_slice(name);
+                (recent.kind, recent.candidates) = (kind, candidates);
+            }
+            none => {
+                let (event_source, event_name) = (source.to_vec(), name.to_vec());
+                *none = Some(Recent { kind, event_source, event_name, candidates });
+            }
+        }
     }
 }
 
@@ -120,10 +179,10 @@ pub struct Evaluator<'a> {
     /// By kind of event.
     answers: [Answers; EventKind::ALL.len()],
     /// By kind of event, then by pivot values.
-    remembered: Vec<HashMap<Vec<u8>, Arc<Candidates>>>,
+    remembered: Vec<HashMap<Vec<u8>, Rc<Candidates>>>,
+    lately: Lately,
     screens: Screens,
-    /// A record in lower case.
-    folded: Vec<u8>,
+    scratch: Scratch,
     key: Vec<u8>,
     /// The rules to look at, for the event at hand.
     chosen: Vec<u32>,
@@ -141,8 +200,9 @@ impl<'a> Evaluator<'a> {
             slots: Slots::default(),
             answers: Default::default(),
             remembered: EventKind::ALL.iter().map(|_| HashMap::new()).collect(),
+            lately: Lately::default(),
             screens: Screens::default(),
-            folded: Vec::new(),
+            scratch: Scratch::default(),
             key: Vec::new(),
             chosen: Vec::new(),
             evidence_of_parts: false,
@@ -176,7 +236,7 @@ impl<'a> Evaluator<'a> {
             return Ok(());
         }
         if let (Some(screen), Some(record)) = (&candidates.screen, pivot.record)
-            && !screen.lets_pass(record, event, &mut self.folded)
+            && !screen.lets_pass(record, event, &mut self.scratch)
         {
             return Ok(());
         }
@@ -205,8 +265,11 @@ impl<'a> Evaluator<'a> {
     }
 
     /// The rules that an event with these pivot values may match.
-    fn candidates(&mut self, kind: EventKind, pivot: Pivot<'_>) -> Arc<Candidates> {
-        let Some(partition) = self.set.partition(kind) else { return Arc::default() };
+    fn candidates(&mut self, kind: EventKind, pivot: Pivot<'_>) -> Rc<Candidates> {
+        if let Some(candidates) = self.lately.find(kind, &pivot) {
+            return Rc::clone(candidates);
+        }
+        let Some(partition) = self.set.partition(kind) else { return Rc::default() };
         self.key.clear();
         // The length in front keeps every pair, and what is not known, apart.
         let length = pivot.event_source.map_or(0, |source| source.len() + 1);
@@ -218,16 +281,17 @@ impl<'a> Evaluator<'a> {
         }
         let remembered = &mut self.remembered[kind as usize];
         if let Some(candidates) = remembered.get(self.key.as_slice()) {
-            return Arc::clone(candidates);
+            self.lately.put(kind, &pivot, candidates);
+            return Rc::clone(candidates);
         }
         if remembered.len() >= MAX_REMEMBERED {
             remembered.clear();
         }
-        let candidates = Arc::new(self.narrow(kind, partition, pivot));
+        let candidates = Rc::new(self.narrow(kind, partition, pivot));
         // AWS's own names are short; what is longer is not worth the memory.
         if self.key.len() <= MAX_KEY {
             let remembered = &mut self.remembered[kind as usize];
-            remembered.insert(self.key.clone(), Arc::clone(&candidates));
+            remembered.insert(self.key.clone(), Rc::clone(&candidates));
         }
         candidates
     }

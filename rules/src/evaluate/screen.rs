@@ -4,13 +4,14 @@
 //! Bytes are looked at, not values: where JSON writes a character as `\u0041`, or a letter has a case beyond
 //! ASCII, nothing can be ruled out, and nothing is.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::cell::Cell;
+use std::rc::Rc;
 
 use aho_corasick::{AhoCorasick, packed};
 use fearless_simd::{Level, Simd as _, dispatch};
 use foldhash::HashMap;
 use memchr::memmem;
+use model::json::Cursor;
 
 use super::{Event, Place};
 use crate::compile::{Compiled, Leaf, Partition, Predicate, PredicateId, necessary};
@@ -31,10 +32,93 @@ const TRIAL: u32 = 512;
 pub(super) struct Screen {
     /// In all of the record.
     whole: Search,
-    /// In the values of its own keys, if all is about such: a few bytes of thousands.
-    parts: Vec<(String, Search)>,
-    seen: AtomicU32,
-    passed: AtomicU32,
+    /// In some of its values, if all is about such: a few bytes of thousands.
+    values: Vec<InValue>,
+    seen: Cell<u32>,
+    passed: Cell<u32>,
+}
+
+/// What is looked for in one value.
+#[derive(Debug)]
+struct InValue {
+    place: String,
+    /// What the value begins with, if all is about that.
+    begins: Vec<String>,
+    search: Search,
+    /// No other has this number.
+    number: usize,
+}
+
+/// Memory of one thread.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    /// A value in lower case.
+    folded: Vec<u8>,
+    lately: Vec<Lately>,
+}
+
+/// What was looked at last for an [`InValue`], and whether it may match: who calls calls again.
+#[derive(Clone, Debug, Default)]
+struct Lately {
+    /// Whose.
+    number: usize,
+    value: Vec<u8>,
+    may_match: bool,
+}
+
+/// Values that are remembered, and the longest of them, in bytes.
+const LATELY: usize = 64;
+const LONGEST: usize = 256;
+
+impl InValue {
+    fn new<'t>(
+        place: &str,
+        texts: impl Iterator<Item = &'t str> + Clone,
+        number: usize,
+    ) -> Option<Self> {
+        let mut begins: Vec<String> = texts.clone().map(ToOwned::to_owned).collect();
+        // It is a string that is sought, and its first quote with it.
+        if !begins.iter().all(|text| text.starts_with('"')) {
+            begins.clear();
+        }
+        Some(Self { place: place.to_owned(), begins, search: Search::new(texts)?, number })
+    }
+
+    /// May one of the texts stand in the value that begins at `start`? Where it ends may not be known yet.
+    fn may_match(
+        &self,
+        record: &[u8],
+        (start, end): (usize, Option<usize>),
+        scratch: &mut Scratch,
+    ) -> bool {
+        if !self.begins.is_empty() && record.get(start) == Some(&b'"') {
+            let value = &record[start..];
+            return self.begins.iter().any(|text| may_begin(value, text.as_bytes()));
+        }
+        let end = end.unwrap_or_else(|| end_of(record, start));
+        let value = record.get(start..end).unwrap_or(record);
+        let Scratch { folded, lately } = scratch;
+        if value.len() > LONGEST {
+            return self.search.may_match(value, folded);
+        }
+        lately.resize(LATELY, Lately::default());
+        let last = &mut lately[self.number % LATELY];
+        if last.number != self.number || last.value != value {
+            last.number = self.number;
+            last.value.clear();
+            last.value.extend_from_slice(value);
+            last.may_match = self.search.may_match(value, folded);
+        }
+        last.may_match
+    }
+}
+
+/// May a string in JSON begin with this, in lower case? The first byte that differs tells that it does not, unless it is one of
+/// an escape, or of a letter that has a case beyond ASCII.
+fn may_begin(value: &[u8], text: &[u8]) -> bool {
+    let mut pairs = value.iter().map(u8::to_ascii_lowercase).zip(text);
+    let other = pairs.find(|(there, sought)| there != *sought);
+    other.is_none_or(|(there, _)| !there.is_ascii() || there == b'\\')
 }
 
 #[derive(Debug)]
@@ -96,59 +180,76 @@ fn fold(bytes: &[u8], folded: &mut [u8]) -> Seen {
 }
 
 impl Screen {
-    fn new(texts: &[Sought]) -> Option<Self> {
+    fn new(texts: &[Sought], numbers: &mut usize) -> Option<Self> {
         let whole = Search::new(texts.iter().map(|(_, text)| text.as_str()))?;
-        let mut parts: Vec<(String, Search)> = Vec::new();
-        let all_are_of_members = texts.iter().all(|(member, _)| !member.is_empty());
-        for own in texts.chunk_by(|a, b| a.0 == b.0).filter(|_| all_are_of_members) {
-            let search = Search::new(own.iter().map(|(_, text)| text.as_str()))?;
-            parts.push((own[0].0.clone(), search));
+        let mut values = Vec::new();
+        let all_have_places = texts.iter().all(|(place, _)| !place.is_empty());
+        for own in texts.chunk_by(|a, b| a.0 == b.0).filter(|_| all_have_places) {
+            *numbers += 1;
+            let texts = own.iter().map(|(_, text)| text.as_str());
+            values.push(InValue::new(&own[0].0, texts, *numbers)?);
         }
-        Some(Self { whole, parts, seen: AtomicU32::new(0), passed: AtomicU32::new(0) })
+        Some(Self { whole, values, seen: Cell::new(0), passed: Cell::new(0) })
     }
 
-    /// May one of the rules match this record? `folded` is scratch memory.
-    pub(super) fn lets_pass(&self, record: &[u8], event: &dyn Event, folded: &mut Vec<u8>) -> bool {
-        let seen = self.seen.load(Ordering::Relaxed);
+    /// May one of the rules match this record?
+    pub(super) fn lets_pass(
+        &self,
+        record: &[u8],
+        event: &dyn Event,
+        scratch: &mut Scratch,
+    ) -> bool {
+        let seen = self.seen.get();
         // What lets most pass is not worth asking.
-        if seen >= TRIAL && self.passed.load(Ordering::Relaxed) > seen / 2 {
+        if seen >= TRIAL && self.passed.get() > seen / 2 {
             return true;
         }
-        let passes = self.may_match(record, event, folded);
+        let passes = self.may_match(record, event, scratch);
         if seen < TRIAL {
-            self.seen.fetch_add(1, Ordering::Relaxed);
-            self.passed.fetch_add(u32::from(passes), Ordering::Relaxed);
+            self.seen.set(seen + 1);
+            self.passed.set(self.passed.get() + u32::from(passes));
         }
         passes
     }
 
-    fn may_match(&self, record: &[u8], event: &dyn Event, folded: &mut Vec<u8>) -> bool {
-        if self.parts.is_empty() {
-            return self.whole.may_match(record, folded);
+    fn may_match(&self, record: &[u8], event: &dyn Event, scratch: &mut Scratch) -> bool {
+        if self.values.is_empty() {
+            return self.whole.may_match(record, &mut scratch.folded);
         }
-        for (member, search) in &self.parts {
-            match event.member(member) {
+        for of_value in &self.values {
+            match event.member(&of_value.place) {
                 Place::At(start, end) => {
-                    let value = record.get(start..end.min(record.len())).unwrap_or(record);
-                    if search.may_match(value, folded) {
+                    if of_value.may_match(record, (start, end), scratch) {
                         return true;
                     }
                 }
                 Place::Absent => {}
-                Place::Unknown => return self.whole.may_match(record, folded),
+                Place::Unknown => return self.whole.may_match(record, &mut scratch.folded),
             }
         }
         false
     }
 }
 
-/// A text, and in front of it the record's own key whose value it has to stand in; no key: anywhere.
+/// Where the value ends that begins here.
+fn end_of(record: &[u8], start: usize) -> usize {
+    let mut cursor = Cursor::new(record);
+    cursor.at = start;
+    cursor.skip().map_or(record.len(), |()| cursor.at)
+}
+
+/// A text, and in front of it the own key of the record, or one of [`KNOWN`], whose value it has to stand in; empty: anywhere.
 type Sought = (String, String);
+
+/// What is known of a record beside its own keys.
+const KNOWN: [&str; 2] = ["userIdentity.type", "userIdentity.arn"];
 
 /// The screens made so far: most pairs of pivot values leave the same few rules.
 #[derive(Debug, Default)]
 pub(super) struct Screens {
-    known: HashMap<Vec<Sought>, Arc<Screen>>,
+    /// So many [`InValue`] have been made.
+    numbers: usize,
+    known: HashMap<Vec<Sought>, Rc<Screen>>,
 }
 
 impl Screens {
@@ -159,7 +260,7 @@ impl Screens {
         partition: &Partition,
         rules: &[u32],
         known: &impl Fn(PredicateId) -> Option<bool>,
-    ) -> Option<Arc<Screen>> {
+    ) -> Option<Rc<Screen>> {
         let mut texts = Vec::new();
         for &rule in rules {
             texts.extend(of_rule(partition, &partition.rules[rule as usize], known)?);
@@ -170,13 +271,13 @@ impl Screens {
         texts.sort_unstable();
         texts.dedup();
         if let Some(screen) = self.known.get(&texts) {
-            return Some(Arc::clone(screen));
+            return Some(Rc::clone(screen));
         }
-        let screen = Arc::new(Screen::new(&texts)?);
+        let screen = Rc::new(Screen::new(&texts, &mut self.numbers)?);
         if self.known.len() >= KEPT {
             self.known.clear();
         }
-        self.known.insert(texts, Arc::clone(&screen));
+        self.known.insert(texts, Rc::clone(&screen));
         Some(screen)
     }
 }
@@ -205,9 +306,11 @@ fn of_rule(
     let mut all = Vec::new();
     for id in ids {
         let predicate = &partition.predicates[id as usize];
-        let member = partition.fields.name(predicate.slot).split('.').next().unwrap_or_default();
+        let name = partition.fields.name(predicate.slot);
+        let member = name.split('.').next().unwrap_or_default();
+        let place = if KNOWN.contains(&name) { name } else { member };
         let texts = texts(partition, predicate).unwrap_or_default();
-        all.extend(texts.into_iter().map(|text| (member.to_owned(), text)));
+        all.extend(texts.into_iter().map(|text| (place.to_owned(), text)));
     }
     Some(all)
 }
@@ -287,6 +390,23 @@ mod tests {
         ];
         for (text, begins, ends, expected) in cases {
             assert_eq!(text_of(text, begins, ends).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_first_bytes_tell_what_a_string_does_not_begin_with() {
+        for (value, passes) in [
+            (r#""root""#, true),
+            (r#""ROOT"#, true),
+            (r#""rooT","x""#, true),
+            (r#""roots""#, false),
+            (r#""r""#, false),
+            (r#""assumedrole""#, false),
+            (r#""r\u006fot""#, true),
+            ("\"roo\u{212a}", true),
+            ("", true),
+        ] {
+            assert_eq!(may_begin(value.as_bytes(), br#""root""#), passes, "{value}");
         }
     }
 

@@ -200,7 +200,7 @@ fn event() -> impl Strategy<Value = Value> {
 /// A record of which it is known where its own keys' values stand.
 struct Noted {
     bytes: Vec<u8>,
-    places: Vec<(&'static str, (usize, usize))>,
+    places: Vec<(&'static str, Place)>,
 }
 
 impl Event for Noted {
@@ -210,8 +210,20 @@ impl Event for Noted {
 
     fn member(&self, name: &str) -> Place {
         let place = self.places.iter().find(|(key, _)| *key == name);
-        place.map_or(Place::Absent, |(_, (start, end))| Place::At(*start, *end))
+        place.map_or(Place::Absent, |(_, place)| *place)
     }
+}
+
+/// Where the value of a key of an object stands.
+fn nested(noted: &Noted, member: &str, key: &str) -> Place {
+    use std::collections::BTreeMap;
+    let Place::At(start, Some(end)) = noted.member(member) else { return Place::Unknown };
+    let object = &noted.bytes[start..end];
+    let values = serde_json::from_slice::<BTreeMap<&str, &serde_json::value::RawValue>>(object);
+    let Ok(values) = values else { return Place::Unknown };
+    let Some(value) = values.get(key) else { return Place::Absent };
+    let begin = start + (value.get().as_ptr() as usize - object.as_ptr() as usize);
+    Place::At(begin, (value.get().len() % 2 == 0).then_some(begin + value.get().len()))
 }
 
 /// An element such as `userIdentity`: no key twice, none with a dot.
@@ -369,9 +381,12 @@ proptest! {
             noted.bytes.extend(format!("{comma}\"{key}\":").bytes());
             let start = noted.bytes.len();
             noted.bytes.extend(value.bytes());
-            noted.places.push((key, (start, noted.bytes.len())));
+            noted.places.push((key, Place::At(start, Some(noted.bytes.len()))));
         }
         noted.bytes.push(b'}');
+        for (name, key) in [("userIdentity.type", "type"), ("userIdentity.arn", "arn")] {
+            noted.places.push((name, nested(&noted, "userIdentity", key)));
+        }
         let event: Value = serde_json::from_slice(&noted.bytes).unwrap();
         let mut found = Vec::new();
         let kind = EventKind::CloudTrail;
