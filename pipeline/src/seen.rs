@@ -50,9 +50,12 @@ impl Seen {
     fn note_some(&mut self, keys: &[Key]) -> u64 {
         let (lines, _) = self.places.as_chunks_mut::<WAYS>();
         let mut known = 0;
-        // Nothing else is done with what lies there: the first look brings all lines near at once, the second one decides.
-        let line = |Key(key): &Key| (key % LINES) as usize;
-        black_box(keys.iter().fold(0, |all, key| all ^ lines[line(key)][0]));
+        // Nothing else is done with what lies there: the first look brings all lines near at once, the second one decides. It
+        // writes, since memory that was only read of is not there yet, and would have to be asked for twice.
+        for Key(key) in keys {
+            let first = &mut lines[(key % LINES) as usize][0];
+            *first = black_box(*first);
+        }
         for Key(key) in keys {
             // The lower bits choose the line, the uppermost what is forgotten.
             let line = &mut lines[(key % LINES) as usize];

@@ -18,6 +18,8 @@ const GZIP_MAGIC: [u8; 3] = [0x1f, 0x8b, 8];
 
 /// Largest compressed object that is taken whole.
 const WHOLE: usize = 4 << 20;
+/// What is read at once of an object at first.
+const READ: usize = 64 << 10;
 /// Largest inflated size that is taken whole: also the memory that this may cost.
 const WHOLE_INFLATED: u64 = 32 << 20;
 
@@ -66,21 +68,19 @@ enum Inner<R: Read> {
 impl<R: Read> Inflated<R> {
     /// Looks at the first bytes and chooses.
     pub fn new(mut reader: R, max: u64) -> io::Result<Self> {
-        let mut head = Vec::new();
-        reader.by_ref().take(GZIP_MAGIC.len() as u64).read_to_end(&mut head)?;
-        let is_gzip = head == GZIP_MAGIC;
+        let mut room = SPARE.with(|spare| spare.read.take());
+        let mut filled = fill(&mut reader, &mut room, 0, GZIP_MAGIC.len())?;
+        let is_gzip = room[..filled].starts_with(&GZIP_MAGIC);
         if is_gzip {
-            let mut object = SPARE.with(|spare| spare.read.take());
-            object.clear();
-            object.append(&mut head);
-            reader.by_ref().take((WHOLE - object.len()) as u64).read_to_end(&mut object)?;
-            if let Some(whole) = inflate_whole(&object, max.min(WHOLE_INFLATED)) {
-                SPARE.with(|spare| spare.read.set(object));
+            filled = fill(&mut reader, &mut room, filled, WHOLE)?;
+            if let Some(whole) = inflate_whole(&room[..filled], max.min(WHOLE_INFLATED)) {
+                SPARE.with(|spare| spare.read.set(room));
                 let inner = Inner::Whole(Cursor::new(whole));
                 return Ok(Self { inner, left: max, max, failed: None });
             }
-            head = object;
         }
+        let head = room[..filled].to_vec();
+        SPARE.with(|spare| spare.read.set(room));
         let rest = BufReader::with_capacity(64 << 10, Cursor::new(head).chain(reader));
         let inner = if is_gzip {
             #[expect(clippy::disallowed_types, reason = "this is the room for it")]
@@ -174,6 +174,28 @@ thread_local! {
         read: Cell::new(Vec::new()),
         inflated: Cell::new(Vec::new()),
     };
+}
+
+/// Reads on behind what was read, until so much is there or nothing is left; returns how much there is. All of `room` is
+/// offered, which grows as it must: most objects come at once.
+fn fill(
+    reader: &mut impl Read,
+    room: &mut Vec<u8>,
+    mut filled: usize,
+    enough: usize,
+) -> io::Result<usize> {
+    while filled < enough {
+        if filled == room.len() {
+            room.resize((filled * 2).clamp(READ, WHOLE), 0);
+        }
+        match reader.read(&mut room[filled..]) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
 }
 
 /// So many bytes, whatever they are.

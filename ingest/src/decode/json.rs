@@ -71,53 +71,49 @@ fn in_blocks<const TOP: bool>(
         let (row, places) = marks.left();
         let mut left = places.iter().map(|place| row + usize::from(*place));
         'row: loop {
-            // What is nested.
+            // What is nested: colons mostly.
             while nesting.depth > 1 {
                 let Some(i) = left.next() else { break 'row };
-                match buf[i] {
-                    b':' => {
-                        if are_apart && byte_before(buf, i).1 != b'"' {
-                            return None;
-                        }
-                        if nesting.depth == 2 && own.open == Some(Key::UserIdentity) {
-                            own.identity(buf, byte_before(buf, i).0, i, head);
-                        }
+                let byte = buf[i];
+                if byte == b':' {
+                    if are_apart && byte_before(buf, i).1 != b'"' {
+                        return None;
                     }
-                    open @ (b'{' | b'[') => {
-                        if !begins_value(byte_before(buf, i).1) {
-                            return None;
-                        }
-                        nesting.open(open, head);
+                    if nesting.depth == 2 && own.open == Some(Key::UserIdentity) {
+                        own.identity(buf, byte_before(buf, i).0, i, head);
                     }
-                    close @ (b'}' | b']') if nesting.close(close) => {
-                        if nesting.depth == 1 {
-                            own.close(i + 1, head);
-                        }
+                } else if is_closing(byte) {
+                    if !nesting.close(byte) {
+                        return None;
                     }
-                    _ => return None,
+                    if nesting.depth == 1 {
+                        own.close(i + 1, head);
+                    }
+                } else if is_opening(byte) && begins_value(byte_before(buf, i).1) {
+                    nesting.open(byte, head);
+                } else {
+                    return None;
                 }
             }
             // The object's own.
             let Some(i) = left.next() else { break };
-            match buf[i] {
-                b':' => {
-                    let items = match head.expected(buf, i) {
-                        Some(key) => own.value::<TOP>(buf, key, i, head),
-                        None => own.member::<TOP>(buf, key_before(buf, i)?, i, head),
-                    };
-                    if items.is_some() {
-                        return items;
-                    }
+            let byte = buf[i];
+            if byte == b':' {
+                let items = match head.expected(buf, i) {
+                    Some(key) => own.value::<TOP>(buf, key, i, head),
+                    None => own.member::<TOP>(buf, key_before(buf, i)?, i, head),
+                };
+                if items.is_some() {
+                    return items;
                 }
-                open @ (b'{' | b'[') if begins_value(byte_before(buf, i).1) => {
-                    nesting.open(open, head);
-                }
-                close @ (b'}' | b']') if nesting.close(close) => {
-                    let passed = places.len() - left.len();
-                    marks.pass(passed);
-                    return Some(Scan::End(i + 1 - start));
-                }
-                _ => return None,
+            } else if is_opening(byte) && begins_value(byte_before(buf, i).1) {
+                nesting.open(byte, head);
+            } else if is_closing(byte) && nesting.close(byte) {
+                let passed = places.len() - left.len();
+                marks.pass(passed);
+                return Some(Scan::End(i + 1 - start));
+            } else {
+                return None;
             }
         }
         if !marks.read_on(buf) {
@@ -136,6 +132,16 @@ fn byte_before(buf: &[u8], at: usize) -> (usize, u8) {
         byte = buf[at];
     }
     (at, byte)
+}
+
+/// `{` or `[`: they differ in this bit, and nothing else becomes one by it.
+const fn is_opening(byte: u8) -> bool {
+    byte | 0x20 == b'{'
+}
+
+/// `}` or `]`
+const fn is_closing(byte: u8) -> bool {
+    byte | 0x20 == b'}'
 }
 
 const fn is_blank(byte: u8) -> bool {

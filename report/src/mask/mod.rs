@@ -95,6 +95,10 @@ impl Masker {
     fn named(self, field: &str, value: &str) -> Option<String> {
         let named = format!(" {field}=");
         let whole = format!("{named}{value}");
+        // What tells of a secret in the value does so here as well.
+        if !places::may_hold(&whole) {
+            return None;
+        }
         let all = places::secrets(&whole).first().is_some_and(|span| span.start == named.len());
         if all && !value.contains(' ') {
             return Some(masked(value));

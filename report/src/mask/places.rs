@@ -267,6 +267,11 @@ pub(super) fn secrets(text: &str) -> Vec<Range<usize>> {
     FINDER.find(text)
 }
 
+/// May there be secrets in a text, or in a part of it?
+pub(super) fn may_hold(text: &str) -> bool {
+    FINDER.places(text) != 0
+}
+
 impl Place {
     fn engine(&self, for_ascii: bool) -> Regex {
         let expression = self
