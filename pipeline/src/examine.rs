@@ -24,7 +24,8 @@ pub(crate) struct Examiner<'a, 'e> {
     set: &'e RuleSet,
     evaluator: &'a mut Evaluator<'e>,
     added: AddedByKind<'e>,
-    splitter: Splitter,
+    /// Made when there is a line to split.
+    splitter: Option<Splitter>,
     masker: Masker,
 }
 
@@ -118,8 +119,7 @@ impl Hit {
 
 impl<'a, 'e> Examiner<'a, 'e> {
     pub(crate) fn new(set: &'e RuleSet, evaluator: &'a mut Evaluator<'e>, masker: Masker) -> Self {
-        let (added, splitter) = (AddedByKind::new(set), Splitter::new());
-        Self { set, evaluator, added, splitter, masker }
+        Self { set, evaluator, added: AddedByKind::new(set), splitter: None, masker }
     }
 
     /// A CloudTrail record. If it `is_wanted`, or had to be made out, it comes back.
@@ -163,7 +163,8 @@ impl<'a, 'e> Examiner<'a, 'e> {
         let programs = match command.status {
             CommandStatus::Executed => {
                 let texts = [Some(&command.text), command.original.as_ref()].into_iter().flatten();
-                texts.flat_map(|text| self.splitter.programs(text, command.shell)).collect()
+                let splitter = self.splitter.get_or_insert_with(Splitter::new);
+                texts.flat_map(|text| splitter.programs(text, command.shell)).collect()
             }
             _ => Vec::new(),
         };

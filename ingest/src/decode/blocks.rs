@@ -16,7 +16,7 @@ const ROW: usize = 32;
 /// Bytes of these.
 const BYTES: usize = ROW * BLOCK;
 /// Marks that are noted at once: few blocks have more.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 5;
 
 /// Where brackets and colons stand outside of strings, row by row.
 ///

@@ -172,6 +172,8 @@ pub(crate) struct Head {
     /// Where the values of [`IDENTITY`] begin; 0: it was not seen.
     identity: [u32; IDENTITY.len()],
     order: Order,
+    /// Is there a key that is none of those that matter?
+    pub(super) others: bool,
     /// Is there a key with a dot in it? It may mean what elsewhere is nested.
     pub(super) dotted: bool,
     /// A key was repeated or written with escapes: what is known may not be the whole truth, and
@@ -186,6 +188,7 @@ impl Default for Head {
             present: 0,
             identity: [0; IDENTITY.len()],
             order: Order::default(),
+            others: false,
             dotted: false,
             odd: false,
         }
@@ -202,6 +205,7 @@ impl Head {
         self.present = 0;
         self.identity = [0; IDENTITY.len()];
         self.order.go_to(Key::COUNT);
+        self.others = false;
         self.dotted = false;
         self.odd = false;
     }
@@ -252,7 +256,7 @@ impl Head {
         let known = |head: &Self| {
             let values = (0..Key::COUNT).filter(|at| head.present >> at & 1 == 1);
             let values: Vec<_> = values.map(|at| head.values[at]).collect();
-            (values, head.present, head.identity, head.dotted, head.odd)
+            (values, head.present, head.identity, head.others, head.dotted, head.odd)
         };
         known(self) == known(other)
     }
@@ -293,7 +297,8 @@ impl Head {
             return self.of_identity(bytes, self.identity[at] as usize);
         }
         match Key::of(name.as_bytes()) {
-            None => Member::Unknown,
+            None if self.others => Member::Unknown,
+            None => Member::Absent,
             Some(key) if !self.has(key) => Member::Absent,
             Some(key) => {
                 let (start, end) = self.values[key as usize];

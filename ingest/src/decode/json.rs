@@ -232,6 +232,7 @@ impl Own {
         let text = &buf[begin + 1..end];
         let Some(key) = Key::of(text) else {
             self.open = None;
+            head.others = true;
             if let Some(at) = memchr2(b'\\', b'.', text) {
                 head.odd |= memchr(b'\\', &text[at..]).is_some();
                 head.dotted |= memchr(b'.', &text[at..]).is_some();
@@ -395,7 +396,11 @@ mod tests {
         let read_only = text.find("true").unwrap();
         assert_eq!(head.member(text.as_bytes(), "readOnly"), Member::At(read_only, None));
         assert_eq!(head.member(text.as_bytes(), "eventSource"), Member::Absent);
-        assert_eq!(head.member(text.as_bytes(), "x"), Member::Unknown);
+        for other in ["x", "y"] {
+            assert_eq!(head.member(text.as_bytes(), other), Member::Unknown);
+        }
+        let text = r#"{"eventName":"Real","requestParameters":{"x":1}}"#;
+        assert_eq!(scan(text).1.member(text.as_bytes(), "x"), Member::Absent);
     }
 
     #[test]

@@ -392,8 +392,9 @@ fn write<R: Row>(
 fn captures(names: &[String], json: Option<&str>) -> Captures {
     let stored: serde_json::Map<String, serde_json::Value> =
         json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
-    Captures::new(names.iter().map(|name| {
+    let fields = names.iter().map(|name| {
         let values = stored.get(name).and_then(serde_json::Value::as_array);
         values.into_iter().flatten().filter_map(serde_json::Value::as_str)
-    }))
+    });
+    Captures::new(fields, &mut Vec::new())
 }

@@ -35,20 +35,23 @@ impl<'a> Iterator for Texts<'a> {
 pub struct Captures(Option<Arc<[u8]>>);
 
 impl Captures {
-    /// The values of field after field.
-    pub fn new<'a, F: IntoIterator<Item = &'a str>>(fields: impl IntoIterator<Item = F>) -> Self {
-        let mut bytes = Vec::with_capacity(128);
+    /// The values of field after field. `bytes` is memory to write them into first.
+    pub fn new<'a, F: IntoIterator<Item = &'a str>>(
+        fields: impl IntoIterator<Item = F>,
+        bytes: &mut Vec<u8>,
+    ) -> Self {
+        bytes.clear();
         for field in fields {
             // The length of the field, in bytes, is in front of it.
             let start = bytes.len();
             bytes.extend_from_slice(&[0; 4]);
             for value in field {
-                push(&mut bytes, value);
+                push(bytes, value);
             }
             let length = u32::try_from(bytes.len() - start - 4).unwrap_or(u32::MAX);
             bytes[start..start + 4].copy_from_slice(&length.to_le_bytes());
         }
-        Self(Some(Arc::from(bytes)))
+        Self(Some(Arc::from(bytes.as_slice())))
     }
 
     /// The values of a field, by its place in [`RuleSet::captures`](crate::RuleSet::captures); none of one that is not
@@ -78,7 +81,7 @@ mod tests {
     #[test]
     fn what_is_packed_comes_out_again() {
         let fields = [vec!["a", "", "ü"], vec![], vec!["x"]];
-        let captures = Captures::new(fields.clone());
+        let captures = Captures::new(fields.clone(), &mut vec![1]);
         for (at, field) in fields.iter().enumerate() {
             assert_eq!(&captures.field(at).collect::<Vec<_>>(), field);
         }

@@ -142,7 +142,7 @@ fn slide<T: Clone>(
 
 /// What the outer correlations want to know of a fire.
 fn captures<T>(node: &Node, hits: &[Hit<T>]) -> Captures {
-    Captures::new(node.inner.iter().enumerate().map(|(capture, inner)| {
+    let fields = node.inner.iter().enumerate().map(|(capture, inner)| {
         let mut values: Vec<&str> = Vec::new();
         for hit in hits {
             let at = match node.in_group[capture] {
@@ -156,7 +156,8 @@ fn captures<T>(node: &Node, hits: &[Hit<T>]) -> Captures {
             }
         }
         values
-    }))
+    });
+    Captures::new(fields, &mut Vec::new())
 }
 
 /// How far a window over some hits may come at most.

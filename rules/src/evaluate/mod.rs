@@ -190,6 +190,8 @@ pub struct Evaluator<'a> {
     evidence_of_parts: bool,
     /// What most matches capture.
     nothing: Captures,
+    /// Where others are written first.
+    packed: Vec<u8>,
 }
 
 impl<'a> Evaluator<'a> {
@@ -207,6 +209,7 @@ impl<'a> Evaluator<'a> {
             chosen: Vec::new(),
             evidence_of_parts: false,
             nothing: Captures::default(),
+            packed: Vec::new(),
         }
     }
 
@@ -368,10 +371,12 @@ impl<'a> Evaluator<'a> {
         let captures = if compiled.captures.is_empty() {
             self.nothing.clone()
         } else {
-            Captures::new(compiled.captures.iter().map(|slot| {
-                let values = self.slots.texts(*slot).take(MAX_CAPTURED);
+            let (slots, packed) = (&self.slots, &mut self.packed);
+            let fields = compiled.captures.iter().map(|slot| {
+                let values = slots.texts(*slot).take(MAX_CAPTURED);
                 values.filter(|value| value.len() <= MAX_VALUE)
-            }))
+            });
+            Captures::new(fields, packed)
         };
         Match { rule, index: compiled.rule, evidence, captures }
     }

@@ -123,6 +123,8 @@ fn may_begin(value: &[u8], text: &[u8]) -> bool {
 
 #[derive(Debug)]
 enum Search {
+    /// One text.
+    One(memmem::Finder<'static>),
     /// A few texts, many bytes at a time.
     Few(packed::Searcher),
     Many(AhoCorasick),
@@ -131,6 +133,9 @@ enum Search {
 impl Search {
     fn new<'t>(texts: impl Iterator<Item = &'t str>) -> Option<Self> {
         let texts: Vec<&str> = texts.collect();
+        if let [text] = &*texts {
+            return Some(Self::One(memmem::Finder::new(text).into_owned()));
+        }
         Some(match packed::Searcher::new(&texts) {
             Some(few) => Self::Few(few),
             None => Self::Many(AhoCorasick::new(&texts).ok()?),
@@ -154,6 +159,7 @@ impl Search {
             return true;
         }
         match self {
+            Self::One(one) => one.find(&*folded).is_some(),
             Self::Few(few) => few.find(&*folded).is_some(),
             Self::Many(many) => many.is_match(&*folded),
         }
