@@ -6,11 +6,10 @@
 //! ```
 
 use std::fs::File;
-use std::io::{self, BufWriter, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::PathBuf;
 
 use clap::Parser;
-use memchr::{memchr_iter, memrchr};
 use model::EventKind;
 use pipeline::pack;
 use rules::evaluate::{BadJson, Wanted, fill_from_json};
@@ -57,7 +56,9 @@ impl Event for Json<'_> {
 fn main() -> io::Result<()> {
     match Args::parse() {
         Args::Make { file, events } => make(BufWriter::new(File::create(file)?), events),
-        Args::Eval { file, rules } => eval(File::open(file)?, &rules),
+        Args::Eval { file, rules } => {
+            eval(BufReader::with_capacity(64 << 10, File::open(file)?), &rules)
+        }
     }
 }
 
@@ -77,48 +78,24 @@ fn make(mut out: BufWriter<File>, events: usize) -> io::Result<()> {
     out.flush()
 }
 
-fn eval(mut events: File, paths: &[PathBuf]) -> io::Result<()> {
+fn eval(mut events: BufReader<File>, paths: &[PathBuf]) -> io::Result<()> {
     let mut files: Vec<PackFile> = Vec::new();
     for path in paths {
         files.extend(pack::files(path)?);
     }
     let set = RuleSet::compile(Pack::read(files));
     let mut evaluator = Evaluator::new(&set);
-    let (mut seen, mut matches) = (0_u64, 0_u64);
-    let mut lines = |lines: &[u8]| -> io::Result<()> {
-        let mut start = 0;
-        for end in memchr_iter(b'\n', lines).chain([lines.len()]) {
-            let line = &lines[start..end.max(start)];
-            start = end + 1;
-            if line.is_empty() {
-                continue;
-            }
-            seen += 1;
-            let pivot = Pivot { record: Some(line), ..Pivot::default() };
-            evaluator
-                .evaluate(EventKind::LinuxProcess, pivot, &Json(line), |_| matches += 1)
-                .map_err(io::Error::other)?;
-        }
-        Ok(())
-    };
-    // What is left of a line goes on in the next piece.
-    let (mut piece, mut left) = (vec![0; 1 << 20], 0);
+    let (mut line, mut seen, mut matches) = (Vec::new(), 0_u64, 0_u64);
     loop {
-        let read = events.read(&mut piece[left..])?;
-        let whole = match memrchr(b'\n', &piece[..left + read]) {
-            Some(end) => end + 1,
-            None if read == 0 => left,
-            None => 0,
-        };
-        lines(&piece[..whole])?;
-        piece.copy_within(whole..left + read, 0);
-        left = left + read - whole;
-        if read == 0 {
+        line.clear();
+        if events.read_until(b'\n', &mut line)? == 0 {
             break;
         }
-        if left == piece.len() {
-            piece.resize(left * 2, 0);
-        }
+        seen += 1;
+        let pivot = Pivot { record: Some(&line), ..Pivot::default() };
+        evaluator
+            .evaluate(EventKind::LinuxProcess, pivot, &Json(&line), |_| matches += 1)
+            .map_err(io::Error::other)?;
     }
     writeln!(io::stdout(), "{} rules, {seen} events, {matches} matches", set.rules().len())
 }

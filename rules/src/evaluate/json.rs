@@ -330,12 +330,13 @@ impl Walker<'_, '_, '_> {
                     }
                     None => self.skip()?,
                 }
+                if self.cursor.take(b',') {
+                    continue;
+                }
                 if self.cursor.take(b'}') {
                     break;
                 }
-                if !self.cursor.take(b',') {
-                    return Err(self.wrong("a comma or `}` was expected"));
-                }
+                return Err(self.wrong("a comma or `}` was expected"));
             }
         }
         self.depth -= 1;
