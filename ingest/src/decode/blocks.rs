@@ -15,6 +15,8 @@ const BLOCK: usize = 64;
 const ROW: usize = 32;
 /// Bytes of these.
 const BYTES: usize = ROW * BLOCK;
+/// Those of the first row: it may be that nothing comes of it.
+const FIRST: usize = 4;
 /// Marks that are noted at once: few blocks have more.
 const AT_ONCE: usize = 5;
 
@@ -30,6 +32,8 @@ pub(crate) struct Marks {
     count: usize,
     /// The next of them to be gone over.
     next: usize,
+    /// Are there backslashes in this row or the one before?
+    has_escapes: bool,
 }
 
 impl Default for Marks {
@@ -40,6 +44,7 @@ impl Default for Marks {
             places: [0; BYTES + AT_ONCE],
             count: 0,
             next: 0,
+            has_escapes: false,
         }
     }
 }
@@ -64,11 +69,15 @@ impl Marks {
         }
         self.blocks = Blocks::default();
         self.row = start + 1..start + 1;
-        self.read_on(buf);
+        self.read(buf, FIRST);
     }
 
     /// Goes on to the next row; `false`: there is none.
     pub(super) fn read_on(&mut self, buf: &[u8]) -> bool {
+        self.read(buf, ROW)
+    }
+
+    fn read(&mut self, buf: &[u8], blocks: usize) -> bool {
         let start = self.row.end;
         let left = buf.get(start..).unwrap_or_default();
         (self.count, self.next) = (0, 0);
@@ -81,15 +90,16 @@ impl Marks {
             padded[..left.len()].copy_from_slice(left);
             &padded
         };
-        let blocks = left.len().div_ceil(BLOCK);
+        let blocks = left.len().div_ceil(BLOCK).min(blocks);
         dispatch!(Level::new(), simd => self.read_row(simd, row, blocks));
-        self.row = start..buf.len().min(start + BYTES);
+        self.row = start..buf.len().min(start + blocks * BLOCK);
         !self.row.is_empty()
     }
 
     #[inline(always)]
     fn read_row<S: Simd>(&mut self, simd: S, bytes: &[u8; BYTES], count: usize) {
-        let mut blocks = Blocks { wrong: 0, apart: 0, ..self.blocks };
+        let before = self.blocks.escapes;
+        let mut blocks = Blocks { wrong: 0, apart: 0, escapes: 0, ..self.blocks };
         let (row, _) = bytes.as_chunks::<BLOCK>();
         let (row, mut count, mut begin) = (row.iter().take(count), 0, 0);
         for block in row {
@@ -99,11 +109,17 @@ impl Marks {
             begin += 64;
         }
         (self.blocks, self.count) = (blocks, count);
+        self.has_escapes = before | blocks.escapes != 0;
     }
 
     /// Is there a backslash outside of a string in this row? Then nothing that is known of it can be relied on.
     pub(super) const fn is_wrong(&self) -> bool {
         self.blocks.wrong != 0
+    }
+
+    /// May there be backslashes in a key that ends in this row? Keys are far shorter than a row.
+    pub(super) const fn has_escapes(&self) -> bool {
+        self.has_escapes
     }
 
     /// Are there colons in this row that do not stand right behind a quote?
@@ -154,7 +170,9 @@ struct Blocks {
     escaped: u64,
     /// The first bit, if the last byte is a quote.
     behind_quote: u64,
-    /// Backslashes outside of strings.
+    /// Backslashes.
+    escapes: u64,
+    /// Those outside of strings.
     wrong: u64,
     /// Colons that do not stand right behind a quote.
     apart: u64,
@@ -181,6 +199,7 @@ impl Blocks {
         let quotes = equal(block, b'"') & !self.escaped(escapes);
         let strings = odd_so_far(quotes) ^ self.in_string;
         self.in_string = (strings >> 63).wrapping_neg();
+        self.escapes |= escapes;
         self.wrong |= escapes & !strings;
         let colons = equal(block, b':') & !strings;
         self.apart |= colons & !(quotes << 1 | self.behind_quote);
@@ -226,7 +245,7 @@ mod tests {
             let (mut in_string, mut escaped, mut last) = (false, false, b'{');
             loop {
                 let (begin, places) = marks.left();
-                let row = &text[begin..text.len().min(begin + BYTES)];
+                let row = &text[begin..marks.row.end];
                 let (mut expected, mut is_wrong, mut are_apart) = (Vec::new(), false, false);
                 for (at, byte) in (0..).zip(row) {
                     let is_quote = *byte == b'"' && !escaped;

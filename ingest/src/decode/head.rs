@@ -221,11 +221,7 @@ impl Head {
     /// The value of a key of `userIdentity` begins at `start`. `before`: all up to the key's last quote.
     #[inline]
     pub(super) fn set_identity(&mut self, before: &[u8], start: impl FnOnce() -> usize) {
-        let ends = |(_, written): &&(&str, &[u8])| {
-            // Behind a backslash a quote is a part of the key.
-            before.strip_suffix(*written).is_some_and(|front| front.last() != Some(&b'\\'))
-        };
-        if let Some(at) = IDENTITY.iter().position(|known| ends(&known)) {
+        if let Some(at) = IDENTITY.iter().position(|(_, written)| before.ends_with(written)) {
             self.odd |= self.identity[at] != 0;
             self.identity[at] = offset(start());
         }

@@ -67,7 +67,7 @@ fn in_blocks<const TOP: bool>(
         if marks.is_wrong() {
             return None;
         }
-        let are_apart = marks.are_apart();
+        let (are_apart, has_escapes) = (marks.are_apart(), marks.has_escapes());
         let (row, places) = marks.left();
         let mut left = places.iter().map(|place| row + usize::from(*place));
         'row: loop {
@@ -80,7 +80,10 @@ fn in_blocks<const TOP: bool>(
                         return None;
                     }
                     if nesting.depth == 2 && own.open == Some(Key::UserIdentity) {
-                        own.identity(buf, byte_before(buf, i).0, i, head);
+                        let quote = byte_before(buf, i).0;
+                        // As long as that: there is no backslash before.
+                        let begin = if has_escapes { key_before(buf, i)?.0 } else { quote };
+                        own.identity(buf, (begin, quote), i, head);
                     }
                 } else if is_closing(byte) {
                     if !nesting.close(byte) {
@@ -271,9 +274,12 @@ impl Own {
         None
     }
 
-    /// In `userIdentity`, a key ends with this quote, and behind `colon` is its value.
-    fn identity(&self, buf: &[u8], quote: usize, colon: usize, head: &mut Head) {
-        head.set_identity(&buf[..=quote], || skip_space(buf, colon + 1) - self.start);
+    /// In `userIdentity`, a key ends with the second quote, and behind `colon` is its value. From the first on there may be
+    /// escapes in it.
+    fn identity(&self, buf: &[u8], quotes: (usize, usize), colon: usize, head: &mut Head) {
+        // It may be written otherwise than it is known by.
+        head.odd |= memchr(b'\\', &buf[quotes.0..quotes.1]).is_some();
+        head.set_identity(&buf[..=quotes.1], || skip_space(buf, colon + 1) - self.start);
     }
 
     /// An object or an array of the object's own ends before `end`.
@@ -328,7 +334,7 @@ fn byte_by_byte<const TOP: bool>(buf: &[u8], head: &mut Head) -> Scan {
                     return Scan::Bad(i, "a colon where no key is in front of it");
                 }
                 if nesting.depth == 2 && own.open == Some(Key::UserIdentity) {
-                    own.identity(buf, end, i, head);
+                    own.identity(buf, (begin, end), i, head);
                 }
                 if nesting.depth == 1 {
                     if !begins_key(before) {
@@ -412,7 +418,6 @@ mod tests {
         for identity in [
             r#"{"type":"Root","arn":"a"}"#,
             r#"{"sessionContext":{"sessionIssuer":{"type":"Role"}}, "type" : "Root"}"#,
-            r#"{"\"type":"Role","x\"type":"Role","type":"Root"}"#,
         ] {
             let text = format!(r#"{{"type":"A","userIdentity":{identity},"x":{{"type":"B"}}}}"#);
             let Member::At(start, _) = place(&text) else { panic!("{text}") };
@@ -425,6 +430,8 @@ mod tests {
             (r#"[{"type":"Root"}]"#, Member::Unknown),
             (r#"{"type":7}"#, Member::Unknown),
             (r#"{"type":"A","type":"B"}"#, Member::Unknown),
+            (r#"{"t\u0079pe":"A"}"#, Member::Unknown),
+            (r#"{"x\"type":"Role","type":"Root"}"#, Member::Unknown),
         ] {
             let text = format!(r#"{{"userIdentity":{identity},"x":{{"type":"B"}}}}"#);
             assert_eq!(place(&text), expected, "{text}");

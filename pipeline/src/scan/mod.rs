@@ -486,6 +486,9 @@ impl<'s> Shared<'s> {
     ) -> bool {
         let limits = &self.options.limits;
         let name = work.name();
+        if work.is_pipe() {
+            outbox.send();
+        }
         let (opened, again) = match work.open(limits) {
             Ok(opened) => opened,
             Err(problem) => {
@@ -524,6 +527,7 @@ impl<'s> Shared<'s> {
             name: opened.name(),
             piece: Piece { problems: trouble.into_iter().collect(), ..Piece::default() },
             end: End::default(),
+            seen: 0,
         };
         let mut counts = ingest::decode(opened, want, limits, &mut reading);
         let mut piece = std::mem::take(&mut reading.piece);

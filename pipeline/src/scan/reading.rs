@@ -22,11 +22,15 @@ pub(super) struct Reading<'a, 'e, 's> {
     pub(super) name: Arc<str>,
     pub(super) piece: Piece,
     pub(super) end: End,
+    /// Records and commands so far.
+    pub(super) seen: u32,
 }
 
 /// Room for what is told of records, once there is something.
 const SOME: usize = 64;
 const MANY: usize = 512;
+/// Records and commands after which what was read before has to be on its way, even if there is nothing to tell of these.
+const LONG: u32 = 4096;
 
 impl Reading<'_, '_, '_> {
     /// Hands over what has gathered, once it is this artifact's turn: until then nothing of it can be
@@ -36,6 +40,10 @@ impl Reading<'_, '_, '_> {
             // What nobody takes must not pile up.
             self.piece = Piece::default();
             return;
+        }
+        self.seen = self.seen.wrapping_add(1);
+        if self.seen.is_multiple_of(LONG) {
+            self.listening = self.outbox.send();
         }
         if !self.piece.is_full() {
             return;

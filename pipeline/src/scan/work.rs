@@ -99,6 +99,11 @@ impl Outbox {
 }
 
 impl Work {
+    /// May it last for ever?
+    pub(super) const fn is_pipe(&self) -> bool {
+        matches!(self, Self::Open(_) | Self::Closed(Local::Pipe(_) | Local::Stdin))
+    }
+
     pub(super) fn name(&self) -> Arc<str> {
         match self {
             Self::Closed(local) => local.name(),
