@@ -34,6 +34,12 @@ impl<'a> Cursor<'a> {
         self.bytes
     }
 
+    /// What is left of it.
+    #[inline]
+    pub fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
+
     /// The next byte.
     #[inline]
     pub fn peek(&self) -> Option<u8> {

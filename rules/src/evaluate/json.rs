@@ -8,6 +8,7 @@
 //! where rules look is told.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
 use std::ops::Range;
 
@@ -58,6 +59,38 @@ struct Edges {
     all: Vec<(Box<str>, u32)>,
     /// How many of them have none.
     undotted: usize,
+    /// If they are few: how each is written in front of its value.
+    written: Vec<Box<str>>,
+    /// By key, and in the end for the first: the one that came next in the object before, if any did. Who writes objects
+    /// writes their keys in the same order.
+    next: Vec<Cell<usize>>,
+}
+
+impl Edges {
+    fn new(all: Vec<(Box<str>, u32)>) -> Self {
+        let undotted = all.iter().filter(|(key, _)| !key.contains('.')).count();
+        let is_plain = |key: &str| !key.contains(['"', '\\']) && !key.contains(char::is_control);
+        let (mut written, mut next) = (Vec::new(), Vec::new());
+        if all.len() <= FEW && all.iter().all(|(key, _)| is_plain(key)) {
+            written = all.iter().map(|(key, _)| format!("\"{key}\":").into()).collect();
+            next = vec![Cell::new(usize::MAX); all.len() + 1];
+        }
+        Self { all, undotted, written, next }
+    }
+
+    /// Does the key stand here that is expected behind `last`? If so: which, and how many bytes it takes.
+    fn expected(&self, last: usize, bytes: &[u8]) -> Option<(usize, usize)> {
+        let nth = self.next.get(last)?.get();
+        let written = self.written.get(nth)?.as_bytes();
+        bytes.starts_with(written).then_some((nth, written.len()))
+    }
+
+    /// Behind `last` came this one.
+    fn came(&self, last: usize, nth: usize) {
+        if let Some(next) = self.next.get(last) {
+            next.set(nth);
+        }
+    }
 }
 
 /// Keys that are compared one by one; of more the table's map is asked.
@@ -74,8 +107,7 @@ impl Narrow {
             let mut all: Vec<(Box<str>, u32)> =
                 wanted.map(|(key, to)| (key.clone(), *to)).collect();
             all.sort_by(|(a, _), (b, _)| (a.contains('.'), a).cmp(&(b.contains('.'), b)));
-            let undotted = all.iter().filter(|(key, _)| !key.contains('.')).count();
-            Edges { all, undotted }
+            Edges::new(all)
         });
         Self { edges: edges.collect(), slots, nodes }
     }
@@ -304,16 +336,19 @@ impl Walker<'_, '_, '_> {
             (true, Some(narrow)) => narrow.edges[node as usize].undotted,
             _ => usize::MAX,
         };
+        let edges = self.wanted.narrow.map(|narrow| &narrow.edges[node as usize]);
+        let mut last = edges.map_or(0, |edges| edges.all.len());
         if !self.cursor.take(b'}') {
             loop {
-                if self.cursor.peek() != Some(b'"') {
-                    return Err(self.wrong("a key was expected"));
-                }
-                let key = self.string()?;
-                let below = self.edge(node, key);
-                if !self.cursor.take(b':') {
-                    return Err(self.wrong("a colon was expected"));
-                }
+                let below = match edges.and_then(|own| own.expected(last, self.cursor.rest())) {
+                    Some((nth, length)) => {
+                        self.cursor.at += length;
+                        self.cursor.blanks();
+                        last = nth;
+                        edges.map(|own| own.all[nth].1)
+                    }
+                    None => self.key(node, &mut last)?,
+                };
                 match below {
                     Some(below) => {
                         self.value(below)?;
@@ -343,24 +378,40 @@ impl Walker<'_, '_, '_> {
         Ok(())
     }
 
+    /// Goes past a key, behind `last` of those that are wanted, and its colon; returns the node under it, if anything there is
+    /// wanted.
+    fn key(&mut self, node: u32, last: &mut usize) -> Result<Option<u32>, BadJson> {
+        if self.cursor.peek() != Some(b'"') {
+            return Err(self.wrong("a key was expected"));
+        }
+        let key = self.string()?;
+        let below = self.edge(node, key, last);
+        if !self.cursor.take(b':') {
+            return Err(self.wrong("a colon was expected"));
+        }
+        Ok(below)
+    }
+
     /// The node under a key, if anything there is wanted.
-    fn edge(&self, node: u32, key: Range<usize>) -> Option<u32> {
+    fn edge(&self, node: u32, key: Range<usize>, last: &mut usize) -> Option<u32> {
         let bytes = &self.cursor.bytes()[key.clone()];
         if !self.cursor.is_escaped {
-            return self.edge_named(node, bytes);
+            return self.edge_named(node, bytes, last);
         }
         let quoted = &self.cursor.bytes()[key.start - 1..=key.end];
         // A key that is no text is a key that no rule names.
         let json = std::str::from_utf8(quoted).ok()?;
-        self.edge_named(node, text_of(json).ok()?.as_bytes())
+        self.edge_named(node, text_of(json).ok()?.as_bytes(), last)
     }
 
-    fn edge_named(&self, node: u32, key: &[u8]) -> Option<u32> {
+    fn edge_named(&self, node: u32, key: &[u8], last: &mut usize) -> Option<u32> {
         if let Some(narrow) = self.wanted.narrow {
-            let edges = &narrow.edges[node as usize].all;
-            if edges.len() <= FEW {
-                let edge = edges.iter().find(|(name, _)| name.as_bytes() == key);
-                return edge.map(|(_, below)| *below);
+            let edges = &narrow.edges[node as usize];
+            if edges.all.len() <= FEW {
+                let nth = edges.all.iter().position(|(name, _)| name.as_bytes() == key)?;
+                edges.came(*last, nth);
+                *last = nth;
+                return Some(edges.all[nth].1);
             }
         }
         let edges = &self.wanted.fields.node(node).edges;

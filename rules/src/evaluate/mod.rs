@@ -181,6 +181,8 @@ pub struct Evaluator<'a> {
     /// By kind of event, then by pivot values.
     remembered: Vec<HashMap<Vec<u8>, Rc<Candidates>>>,
     lately: Lately,
+    /// By kind: where neither value is known.
+    of_unknown: [Option<Rc<Candidates>>; EventKind::ALL.len()],
     screens: Screens,
     scratch: Scratch,
     key: Vec<u8>,
@@ -203,6 +205,7 @@ impl<'a> Evaluator<'a> {
             answers: Default::default(),
             remembered: EventKind::ALL.iter().map(|_| HashMap::new()).collect(),
             lately: Lately::default(),
+            of_unknown: Default::default(),
             screens: Screens::default(),
             scratch: Scratch::default(),
             key: Vec::new(),
@@ -269,7 +272,13 @@ impl<'a> Evaluator<'a> {
 
     /// The rules that an event with these pivot values may match.
     fn candidates(&mut self, kind: EventKind, pivot: Pivot<'_>) -> Rc<Candidates> {
-        if let Some(candidates) = self.lately.find(kind, &pivot) {
+        let is_unknown = pivot.event_source.is_none() && pivot.event_name.is_none();
+        let known = if is_unknown {
+            self.of_unknown[kind as usize].as_ref()
+        } else {
+            self.lately.find(kind, &pivot)
+        };
+        if let Some(candidates) = known {
             return Rc::clone(candidates);
         }
         let Some(partition) = self.set.partition(kind) else { return Rc::default() };
@@ -295,6 +304,9 @@ impl<'a> Evaluator<'a> {
         if self.key.len() <= MAX_KEY {
             let remembered = &mut self.remembered[kind as usize];
             remembered.insert(self.key.clone(), Rc::clone(&candidates));
+        }
+        if is_unknown {
+            self.of_unknown[kind as usize] = Some(Rc::clone(&candidates));
         }
         candidates
     }
