@@ -4,16 +4,16 @@ use model::json::Cursor;
 
 /// Declares the keys with their names.
 macro_rules! keys {
-    ($($(#[$about:meta])* $key:ident = $name:literal,)*) => {
+    ($($key:ident = $name:literal,)*) => {
         /// Keys of an object that decide what it is. Their values are remembered while its end is sought.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
         pub(crate) enum Key {
-            $($(#[$about])* $key,)*
+            $($key,)*
         }
 
         impl Key {
-            const ALL: [(Self, &[u8]); [$($name.len()),*].len()] = [$((Self::$key, $name),)*];
+            const NAMES: &[&[u8]] = &[$($name,)*];
 
             pub(crate) fn of(name: &[u8]) -> Option<Self> {
                 Some(match name {
@@ -53,6 +53,7 @@ keys! {
     SnsEventSource = b"EventSource",
     Timestamp = b"timestamp",
     // What else CloudTrail's records have.
+    // What else CloudTrail's records have.
     AdditionalEventData = b"additionalEventData",
     ApiVersion = b"apiVersion",
     AwsRegion = b"awsRegion",
@@ -78,7 +79,7 @@ keys! {
 }
 
 impl Key {
-    const COUNT: usize = Self::ALL.len();
+    const COUNT: usize = Self::NAMES.len();
 
     /// Does an array under this key, in a top-level object, hold the items rather than a value?
     pub(super) const fn holds_items(self) -> bool {
@@ -108,7 +109,7 @@ static WRITTEN: [Written; Key::COUNT] = {
     let mut all = [NOTHING; Key::COUNT];
     let mut at = 0;
     while at < Key::COUNT {
-        let name = Key::ALL[at].1;
+        let name = Key::NAMES[at];
         let begin = LONGEST - 2 - name.len();
         let mut nth = begin;
         while nth < LONGEST {

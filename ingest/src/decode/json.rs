@@ -81,7 +81,7 @@ fn in_blocks<const TOP: bool>(
                     }
                     if nesting.depth == 2 && own.open == Some(Key::UserIdentity) {
                         let quote = byte_before(buf, i).0;
-                        // As long as that: there is no backslash before.
+                        // Where the key begins matters only if there may be escapes in it.
                         let begin = if has_escapes { key_before(buf, i)?.0 } else { quote };
                         own.identity(buf, (begin, quote), i, head);
                     }

@@ -51,6 +51,12 @@ impl<T> Group<T> {
     fn new(hash: u64) -> Self {
         Self { hits: VecDeque::with_capacity(1), hash, reach: Reach::default(), is_of_use: false }
     }
+
+    /// Counts a hit. Is it this one by which something may come of the group?
+    fn count(&mut self, adds: Reach, linked: &LinkedCorrelation) -> bool {
+        self.reach.add(adds);
+        !std::mem::replace(&mut self.is_of_use, self.reach.can_hold(linked)) && self.is_of_use
+    }
 }
 
 /// All groups of a correlation.
@@ -106,9 +112,7 @@ impl<T: Clone> Groups<T> {
                 return;
             }
             group.hits.insert(at, hit);
-            group.reach.add(adds);
-            if !group.is_of_use && group.reach.can_hold(linked) {
-                group.is_of_use = true;
+            if group.count(adds, linked) {
                 self.of_use.push(key.clone());
             }
             if group.hits.len() > MAX_GROUP {
@@ -124,9 +128,7 @@ impl<T: Clone> Groups<T> {
             }
             let mut group = Group::new(hash);
             group.hits.push_back(hit);
-            group.reach.add(adds);
-            if group.reach.can_hold(linked) {
-                group.is_of_use = true;
+            if group.count(adds, linked) {
                 self.of_use.push(key.clone());
             }
             self.kept.insert(key, group);
