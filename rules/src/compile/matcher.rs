@@ -81,8 +81,25 @@ struct Look {
     /// By literal: the value for which its patterns were last checked.
     checked: Vec<u64>,
     value: u64,
-    /// The value without regard to case.
-    folded: String,
+}
+
+/// A value of a field without regard to case.
+#[derive(Debug, Default)]
+pub(crate) struct Folded {
+    /// The number of the event whose first value it is; 0: it is another.
+    event: u64,
+    text: String,
+}
+
+impl Folded {
+    /// A value without regard to case. `event`: the number of the event whose first value it is; 0 of others.
+    pub(crate) fn of(&mut self, value: &str, event: u64) -> &str {
+        if event == 0 || self.event != event {
+            fold_into(value, &mut self.text);
+            self.event = event;
+        }
+        &self.text
+    }
 }
 
 fn length_bit(length: usize) -> u64 {
@@ -164,19 +181,20 @@ impl Matcher {
     }
 
     /// Calls `hit` for every predicate that holds, more than once for some. `values` are those that
-    /// are not null; `is_present`: the field is there, be it null.
+    /// are not null; `is_present`: the field is there, be it null. `event`: its number.
     pub(crate) fn run<'v>(
         &self,
         slot: SlotId,
-        values: impl Iterator<Item = &'v str>,
-        is_present: bool,
+        (values, is_present): (impl Iterator<Item = &'v str>, bool),
         scratch: &mut Scratch,
+        (event, folded): (u64, &mut Folded),
         hit: &mut impl FnMut(PredicateId),
     ) {
         let mut any = false;
         for value in values {
+            let event = if any { 0 } else { event };
             any = true;
-            self.value(slot, value, scratch, hit);
+            self.value(slot, value, scratch, (event, folded), hit);
         }
         let state: &[&[PredicateId]] = match (is_present, any) {
             (_, true) => &[&self.present, &self.any],
@@ -191,23 +209,30 @@ impl Matcher {
         slot: SlotId,
         value: &str,
         scratch: &mut Scratch,
+        folded: (u64, &mut Folded),
         hit: &mut impl FnMut(PredicateId),
     ) {
         let Scratch { remembered, look } = scratch;
         if !self.is_dear {
-            self.look(value, look, hit);
+            self.look(value, folded, look, hit);
             return;
         }
         if remembered.len() <= slot.index() {
             remembered.resize_with(slot.index() + 1, Remembered::default);
         }
-        remembered[slot.index()].of(value, |hit| self.look(value, look, hit), hit);
+        remembered[slot.index()].of(value, |hit| self.look(value, folded, look, hit), hit);
     }
 
-    fn look(&self, value: &str, look: &mut Look, hit: &mut dyn FnMut(PredicateId)) {
-        let Look { checked, value: number, folded } = look;
+    fn look(
+        &self,
+        value: &str,
+        (event, folded): (u64, &mut Folded),
+        look: &mut Look,
+        hit: &mut dyn FnMut(PredicateId),
+    ) {
+        let Look { checked, value: number } = look;
         if !self.folded.is_empty() {
-            fold_into(value, folded);
+            let folded = folded.of(value, event);
             self.folded.value(folded, value, (&mut *checked, &mut *number), hit);
         }
         if !self.cased.is_empty() {
@@ -223,7 +248,7 @@ impl Matcher {
 }
 
 /// Makes `folded` the text without regard to case.
-pub(crate) fn fold_into(text: &str, folded: &mut String) {
+fn fold_into(text: &str, folded: &mut String) {
     folded.clear();
     if text.is_ascii() {
         folded.push_str(text);

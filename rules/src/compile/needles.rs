@@ -1,32 +1,53 @@
 //! Texts that are sought in a value, all at once.
 //!
-//! Of each text those of its bytes in a row are chosen, four where it has as many, that are met least. A place of the value
+//! Of each text those of its bytes in a row are chosen, four where it is longer, that are met least. A place of the value
 //! is compared with a text only where a bit says that such bytes may stand there: of most values that is nowhere, however
 //! many texts are sought. Nothing has to be made but two small tables, and a value is gone over once without looking into
 //! more memory than these bits.
+//!
+//! Of a text of five bytes or more two such rows are chosen that begin next to each other, so that wherever it stands one of
+//! them begins at an even place: others need not be looked at.
+
+use std::ops::RangeInclusive;
+
+use fearless_simd::{Level, Simd, SimdBase as _, SimdMask as _, dispatch, u8x16};
 
 /// Texts that are sought.
 #[derive(Debug, Default)]
 pub(super) struct Needles {
     texts: Vec<Box<str>>,
-    /// Of texts of one byte, of up to three, and of longer ones.
-    one: Grams<1>,
-    two: Grams<2>,
-    four: Grams<4>,
+    /// Those of one byte.
+    one: Grams<1, 1>,
+    /// Those of [`PAIRS`] bytes, by two; or else `few`.
+    two: Grams<2, 1>,
+    few: Few,
+    /// All others.
+    four: Grams<4, 2>,
 }
 
-/// Texts by `N` bytes of theirs in a row.
+/// Texts by `N` bytes of theirs in a row, of which one begins at every `STEP`th place.
 #[derive(Debug, Default)]
-struct Grams<const N: usize> {
+struct Grams<const N: usize, const STEP: usize> {
     /// A bit for what may be such bytes, by the uppermost bits of their hash.
     may_be: Vec<u64>,
-    /// How far a hash is shifted to be the number of its bit.
-    shift: u32,
     /// In order.
     own: Vec<Gram>,
     /// By the uppermost bits of the hash: where in `own` those that have them begin; and the end.
     begins: Vec<u32>,
     begins_shift: u32,
+}
+
+/// A few texts by a pair of their bytes.
+#[derive(Debug, Default)]
+struct Few(Vec<Pair>);
+
+/// Both bytes, each as often as there are places in a block.
+#[derive(Debug)]
+struct Pair {
+    bytes: [[u8; BLOCK]; 2],
+    text: u32,
+    /// Where in the text.
+    offset: u32,
 }
 
 /// Bytes in a row, and the text in which they stand.
@@ -39,10 +60,20 @@ struct Gram {
 }
 
 /// Bits for each gram: how seldom other bytes are taken for one.
-const BITS: usize = 32;
-/// Fewest and most bits in all: what is looked into at each byte has to lie near.
-const FEWEST: usize = 1 << 8;
-const MOST: usize = 1 << 18;
+const BITS: usize = 64;
+/// Binary logarithms of how many bits there may be in all: what is looked into at each byte has to lie near.
+const SIZES: [u32; 4] = [10, 13, 16, 18];
+
+/// Lengths of texts that are sought by two of their bytes.
+const PAIRS: RangeInclusive<usize> = 2..=4;
+/// So many of them are compared with each place; more are found faster by their bits.
+const FEW: usize = 8;
+/// Places that are compared at once.
+const BLOCK: usize = 16;
+
+/// Places of which the bits are looked at in a row, and bytes that all of them reach.
+const AT_ONCE: usize = 8;
+const REACH: usize = (AT_ONCE - 1) * 2 + 4;
 
 /// What stands in commands, paths and names, the most frequent first.
 const FREQUENT: &[u8] = b"/e-tsanoi rlcp.mdu0bhg12_=vfykw:xj35";
@@ -66,20 +97,20 @@ fn hash<const N: usize>(bytes: [u8; N]) -> u32 {
     u32::from_le_bytes(all).wrapping_mul(0x9e37_79b1)
 }
 
-impl<const N: usize> Grams<N> {
-    /// Of texts that have as many bytes.
+impl<const N: usize, const STEP: usize> Grams<N, STEP> {
+    /// Of texts that have as many bytes, and one more for each place that is left out.
     fn new<'t>(texts: impl Iterator<Item = (u32, &'t str)>) -> Self {
-        let mut own: Vec<Gram> = texts.filter_map(|(at, text)| Gram::of::<N>(at, text)).collect();
+        let mut own: Vec<Gram> = texts.flat_map(|(at, text)| Self::of_text(at, text)).collect();
         if own.is_empty() {
             return Self::default();
         }
         own.sort_unstable_by_key(|gram| gram.hash);
-        let bits = (own.len() * BITS).next_power_of_two().clamp(FEWEST, MOST);
-        let shift = 32 - bits.ilog2();
-        let mut may_be = vec![0; bits.div_ceil(64)];
+        let size = SIZES.into_iter().find(|size| own.len() * BITS <= 1 << size);
+        let size = size.unwrap_or(SIZES[SIZES.len() - 1]);
+        let mut may_be = vec![0; 1 << (size - 6)];
         for gram in &own {
-            let bit = (gram.hash >> shift) as usize;
-            may_be[bit / 64] |= 1 << (bit % 64);
+            let bit = gram.hash >> (32 - size);
+            may_be[bit as usize / 64] |= 1 << (bit % 64);
         }
         let places = own.len().next_power_of_two().max(2);
         let begins_shift = 32 - places.ilog2();
@@ -92,57 +123,139 @@ impl<const N: usize> Grams<N> {
             sum += *place;
             *place = sum;
         }
-        Self { may_be, shift, own, begins, begins_shift }
+        Self { may_be, own, begins, begins_shift }
+    }
+
+    /// Those bytes of a text that are met least, and so many rows next to one another that one of them is looked at wherever
+    /// the text stands.
+    fn of_text(at: u32, text: &str) -> impl Iterator<Item = Gram> {
+        let frequency = |bytes: &[u8; N]| -> u32 {
+            bytes.iter().map(|byte| FREQUENCIES[usize::from(*byte)]).sum()
+        };
+        let windows: Vec<&[u8; N]> = text.as_bytes().array_windows().collect();
+        let all = (0..).zip(windows.windows(STEP));
+        let best = all.min_by_key(|(_, row)| row.iter().map(|bytes| frequency(bytes)).sum::<u32>());
+        let (first, row) = best.map_or((0, Vec::new()), |(first, row)| (first, row.to_vec()));
+        (first..).zip(row).map(move |(offset, bytes)| Gram { hash: hash(*bytes), text: at, offset })
     }
 
     /// Tells of every place at which one of the texts may stand: which, and from where.
-    fn each(&self, value: &[u8], mut may_stand: impl FnMut(usize, usize)) {
-        if self.own.is_empty() {
-            return;
-        }
-        for (at, bytes) in value.array_windows::<N>().enumerate() {
-            let hash = hash(*bytes);
-            let bit = (hash >> self.shift) as usize;
-            if self.may_be.get(bit / 64).is_some_and(|bits| bits >> (bit % 64) & 1 == 1) {
-                for gram in self.of(hash) {
-                    if let Some(start) = at.checked_sub(gram.offset as usize) {
-                        may_stand(gram.text as usize, start);
-                    }
-                }
-            }
+    fn each(&self, value: &[u8], may_stand: &mut impl FnMut(usize, usize)) {
+        // The number of words for each of the sizes.
+        match self.may_be.len() {
+            0 => {}
+            0x10 => self.each_of::<10, 0x10>(value, may_stand),
+            0x80 => self.each_of::<13, 0x80>(value, may_stand),
+            0x400 => self.each_of::<16, 0x400>(value, may_stand),
+            _ => self.each_of::<18, 0x1000>(value, may_stand),
         }
     }
 
+    fn each_of<const SIZE: u32, const WORDS: usize>(
+        &self,
+        value: &[u8],
+        may_stand: &mut impl FnMut(usize, usize),
+    ) {
+        let Some(may_be) = self.may_be.first_chunk::<WORDS>() else { return };
+        let mut look = |at: usize, bytes: [u8; N]| {
+            let bit = hash(bytes) >> (32 - SIZE);
+            if may_be[bit as usize / 64] >> (bit % 64) & 1 == 1 {
+                self.tell(hash(bytes), at, may_stand);
+            }
+        };
+        let mut at = 0;
+        while let Some(block) = value.get(at..).and_then(<[u8]>::first_chunk::<REACH>) {
+            for place in (0..AT_ONCE).map(|nth| nth * STEP) {
+                let mut bytes = [0; N];
+                bytes.copy_from_slice(&block[place..place + N]);
+                look(at + place, bytes);
+            }
+            at += AT_ONCE * STEP;
+        }
+        while let Some(bytes) = value.get(at..).and_then(<[u8]>::first_chunk::<N>) {
+            look(at, *bytes);
+            at += STEP;
+        }
+    }
+
+    /// Tells of the texts of which these bytes are.
     #[inline(never)]
-    fn of(&self, hash: u32) -> impl Iterator<Item = &Gram> {
+    fn tell(&self, hash: u32, at: usize, may_stand: &mut impl FnMut(usize, usize)) {
         let place = (hash >> self.begins_shift) as usize;
         let begin = |place: usize| self.begins.get(place).map_or(self.own.len(), |at| *at as usize);
         let own = self.own.get(begin(place)..begin(place + 1)).unwrap_or_default();
-        own.iter().filter(move |gram| gram.hash == hash)
+        for gram in own.iter().filter(|gram| gram.hash == hash) {
+            if let Some(start) = at.checked_sub(gram.offset as usize) {
+                may_stand(gram.text as usize, start);
+            }
+        }
     }
 }
 
-impl Gram {
-    /// Those bytes of a text that are met least.
-    fn of<const N: usize>(at: u32, text: &str) -> Option<Self> {
-        let windows = text.as_bytes().array_windows::<N>();
-        let frequency =
-            |bytes: &[u8; N]| bytes.iter().map(|byte| FREQUENCIES[usize::from(*byte)]).sum::<u32>();
-        let (offset, bytes) = (0..).zip(windows).min_by_key(|(_, bytes)| frequency(bytes))?;
-        Some(Self { hash: hash(*bytes), text: at, offset })
+impl Few {
+    /// `None`: they are too many.
+    fn new<'t>(texts: impl Iterator<Item = (u32, &'t str)>) -> Option<Self> {
+        let grams = texts.flat_map(|(at, text)| {
+            Grams::<2, 1>::of_text(at, text).map(move |gram| (gram, text.as_bytes()))
+        });
+        let pair = |(Gram { text, offset, .. }, bytes): (Gram, &[u8])| {
+            let byte = |nth| bytes.get(offset as usize + nth).copied().unwrap_or_default();
+            Pair { bytes: [[byte(0); BLOCK], [byte(1); BLOCK]], text, offset }
+        };
+        let own: Vec<Pair> = grams.map(pair).take(FEW + 1).collect();
+        (own.len() <= FEW).then_some(Self(own))
+    }
+
+    /// Tells of every place at which one of the texts may stand: which, and from where.
+    fn each(&self, value: &[u8], may_stand: &mut impl FnMut(usize, usize)) {
+        if !self.0.is_empty() {
+            dispatch!(Level::baseline(), simd => self.each_with(simd, value, may_stand));
+        }
+    }
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "there is one kind of processor to compile it for")]
+    fn each_with<S: Simd>(&self, simd: S, value: &[u8], may_stand: &mut impl FnMut(usize, usize)) {
+        let mut at = 0;
+        // A pair begins at every byte that has one behind it.
+        while at + 1 < value.len() {
+            let rest = &value[at..];
+            let mut end = [0; BLOCK + 1];
+            let block = rest.first_chunk().unwrap_or_else(|| {
+                end[..rest.len()].copy_from_slice(rest);
+                &end
+            });
+            let here = u8x16::from_slice(simd, &block[..BLOCK]);
+            let next = u8x16::from_slice(simd, &block[1..]);
+            for Pair { bytes: [first, second], text, offset } in &self.0 {
+                let is_here = here.simd_eq(u8x16::from_slice(simd, first))
+                    & next.simd_eq(u8x16::from_slice(simd, second));
+                let mut places = is_here.to_bitmask();
+                while places != 0 {
+                    let place = at + places.trailing_zeros() as usize;
+                    if let Some(start) = place.checked_sub(*offset as usize) {
+                        may_stand(*text as usize, start);
+                    }
+                    places &= places - 1;
+                }
+            }
+            at += BLOCK;
+        }
     }
 }
 
 impl Needles {
     /// Of texts that are not empty.
     pub(super) fn new(texts: Vec<Box<str>>) -> Self {
-        let of = |lengths: std::ops::RangeInclusive<usize>| {
+        let of = |lengths: RangeInclusive<usize>| {
             let texts = (0..).zip(texts.iter().map(|text| &**text));
             texts.filter(move |(_, text)| lengths.contains(&text.len()))
         };
-        let (one, two, four) =
-            (Grams::new(of(1..=1)), Grams::new(of(2..=3)), Grams::new(of(4..=usize::MAX)));
-        Self { texts, one, two, four }
+        let one = Grams::new(of(1..=1));
+        let few = Few::new(of(PAIRS));
+        let two = if few.is_none() { Grams::new(of(PAIRS)) } else { Grams::default() };
+        let four = Grams::new(of(PAIRS.end() + 1..=usize::MAX));
+        Self { few: few.unwrap_or_default(), one, two, four, texts }
     }
 
     /// Tells of every place at which one of them is found: which, from where, up to where.
@@ -156,6 +269,7 @@ impl Needles {
             }
         };
         self.four.each(value, &mut may_stand);
+        self.few.each(value, &mut may_stand);
         self.two.each(value, &mut may_stand);
         self.one.each(value, &mut may_stand);
     }

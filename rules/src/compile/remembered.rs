@@ -1,13 +1,9 @@
 //! What the values of a field came to that came lately: most of what happens has happened before.
 
-use std::hash::BuildHasher as _;
-
-use foldhash::fast::FixedState;
-
 use super::PredicateId;
 
 /// Values that are remembered of a field.
-const PLACES: usize = 64;
+const PLACES: usize = 256;
 /// Longest value that is remembered, in bytes, and most predicates that hold for it.
 const LONGEST: usize = 256;
 const MOST: usize = 64;
@@ -18,7 +14,7 @@ const ONE_IN: u32 = 8;
 /// Values of a field.
 #[derive(Debug, Default)]
 pub(super) struct Remembered {
-    /// By hash.
+    /// By [`place`].
     places: Vec<Known>,
     asked: u32,
     known: u32,
@@ -49,9 +45,8 @@ impl Remembered {
         if self.places.is_empty() {
             self.places.resize_with(PLACES, Known::default);
         }
-        let hash = FixedState::default().hash_one(text);
-        let known = &mut self.places[usize::try_from(hash % PLACES as u64).unwrap_or_default()];
-        if known.is_used && known.text == text {
+        let known = &mut self.places[place(text.as_bytes())];
+        if known.is_used && is_same(known.text.as_bytes(), text.as_bytes()) {
             self.known += 1;
             known.holds.iter().copied().for_each(hit);
             return;
@@ -80,6 +75,35 @@ impl Remembered {
         }
         self.asked = self.asked.saturating_add(1);
         !self.is_off
+    }
+}
+
+/// Where a value is kept. Values that differ have mostly other ends.
+#[inline]
+fn place(text: &[u8]) -> usize {
+    let end = match text.last_chunk() {
+        Some(end) => u64::from_le_bytes(*end),
+        None => text.iter().fold(0, |end, byte| end << 8 | u64::from(*byte)),
+    };
+    let mixed = (end ^ (text.len() as u64) << 56).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    usize::try_from(mixed >> (64 - PLACES.ilog2())).unwrap_or_default()
+}
+
+/// Are they the same? Most are short, and a call would take longer than to look.
+#[inline]
+fn is_same(a: &[u8], b: &[u8]) -> bool {
+    fn differ<const N: usize>(a: &[u8], b: &[u8]) -> Option<bool> {
+        let is_other = a.first_chunk::<N>()? != b.first_chunk::<N>()?
+            || a.last_chunk::<N>()? != b.last_chunk::<N>()?;
+        Some(is_other)
+    }
+    if a.len() != b.len() {
+        return false;
+    }
+    match a.len() {
+        8..=16 => differ::<8>(a, b) == Some(false),
+        17..=32 => differ::<16>(a, b) == Some(false),
+        _ => a == b,
     }
 }
 

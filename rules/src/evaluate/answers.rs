@@ -7,7 +7,7 @@
 //! ```
 
 use super::Slots;
-use crate::compile::{Matcher, Partition, Predicate, PredicateId, Scratch, SlotId, fold_into};
+use crate::compile::{Folded, Matcher, Partition, Predicate, PredicateId, Scratch, SlotId};
 use crate::sigma::{Finder, Shape, Test, fold};
 
 /// Predicates of a field that are tested alone. The field's matcher costs about as much as a few of them, however many it
@@ -45,15 +45,6 @@ struct Asked {
     count: u32,
 }
 
-/// A field's values without regard to case.
-#[derive(Debug, Default)]
-struct Folded {
-    event: u64,
-    /// The one that was asked about last.
-    text: String,
-    is_first: bool,
-}
-
 impl Answers {
     /// Nothing is known of what comes now.
     pub(super) fn begin(&mut self, partition: &Partition) {
@@ -71,9 +62,10 @@ impl Answers {
     pub(super) fn ask(&mut self, partition: &Partition, slot: SlotId, slots: &Slots) {
         let (now, held) = (self.now, &mut self.held);
         self.asked[slot.index()].all = now;
-        let (values, is_present) = (slots.texts(slot), slots.is_present(slot));
+        let values = (slots.texts(slot), slots.is_present(slot));
+        let folded = (now, &mut self.folded[slot.index()]);
         let hit = &mut |id| held[id as usize] = now;
-        partition.matcher(slot).run(slot, values, is_present, &mut self.scratch, hit);
+        partition.matcher(slot).run(slot, values, &mut self.scratch, folded, hit);
     }
 
     /// Runs the matcher of a field's anchors; calls `first` for each that holds.
@@ -85,8 +77,9 @@ impl Answers {
     ) {
         let (now, held) = (self.now, &mut self.held);
         self.asked[slot.index()].anchors = now;
-        let (values, is_present) = (slots.texts(slot), slots.is_present(slot));
-        matcher.run(slot, values, is_present, &mut self.of_anchors, &mut |id| {
+        let values = (slots.texts(slot), slots.is_present(slot));
+        let folded = (now, &mut self.folded[slot.index()]);
+        matcher.run(slot, values, &mut self.of_anchors, folded, &mut |id| {
             // One may be reported more than once.
             if std::mem::replace(&mut held[id as usize], now) != now {
                 first(id);
@@ -145,22 +138,10 @@ fn alone(
         Test::Null => values.next().is_none(),
         Test::SameAs { .. } => values.any(|value| speaks(predicate, value, partition, slots)),
         test => {
-            let Some(mut value) = values.next() else { return false };
+            let Some(value) = values.next() else { return false };
             // What was folded for another predicate need not be folded again.
-            if folded.event != now || !folded.is_first {
-                fold_into(value, &mut folded.text);
-                folded.event = now;
-                folded.is_first = true;
-            }
-            loop {
-                if test.holds(value, &folded.text, finder) {
-                    return true;
-                }
-                let Some(next) = values.next() else { return false };
-                value = next;
-                fold_into(value, &mut folded.text);
-                folded.is_first = false;
-            }
+            test.holds(value, folded.of(value, now), finder)
+                || values.any(|value| test.holds(value, folded.of(value, 0), finder))
         }
     }
 }

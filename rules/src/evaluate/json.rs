@@ -59,30 +59,46 @@ struct Edges {
     all: Vec<(Box<str>, u32)>,
     /// How many of them have none.
     undotted: usize,
-    /// If they are few: how each is written in front of its value.
-    written: Vec<Box<str>>,
+    /// If they are few: by key, what comes of it where it is expected.
+    expected: Vec<Expected>,
     /// By key, and in the end for the first: the one that came next in the object before, if any did. Who writes objects
     /// writes their keys in the same order.
     next: Vec<Cell<usize>>,
 }
 
+/// A key that may be expected.
+#[derive(Debug)]
+struct Expected {
+    /// How it is written in front of its value.
+    written: Written,
+    node: u32,
+    /// The field that its value is, if that is wanted.
+    slot: Option<SlotId>,
+}
+
 impl Edges {
-    fn new(all: Vec<(Box<str>, u32)>) -> Self {
+    fn new(all: Vec<(Box<str>, u32)>, fields: &FieldTable, slots: &[bool]) -> Self {
         let undotted = all.iter().filter(|(key, _)| !key.contains('.')).count();
         let is_plain = |key: &str| !key.contains(['"', '\\']) && !key.contains(char::is_control);
-        let (mut written, mut next) = (Vec::new(), Vec::new());
+        let (mut expected, mut next) = (Vec::new(), Vec::new());
         if all.len() <= FEW && all.iter().all(|(key, _)| is_plain(key)) {
-            written = all.iter().map(|(key, _)| format!("\"{key}\":").into()).collect();
+            let one = |(key, node): &(Box<str>, u32)| Expected {
+                written: Written::new(&format!("\"{key}\":")),
+                node: *node,
+                slot: fields.node(*node).slot.filter(|slot| slots[slot.index()]),
+            };
+            expected = all.iter().map(one).collect();
             next = vec![Cell::new(usize::MAX); all.len() + 1];
         }
-        Self { all, undotted, written, next }
+        Self { all, undotted, expected, next }
     }
 
-    /// Does the key stand here that is expected behind `last`? If so: which, and how many bytes it takes.
-    fn expected(&self, last: usize, bytes: &[u8]) -> Option<(usize, usize)> {
+    /// Does the key stand here that is expected behind `last`? If so: which.
+    #[inline]
+    fn expected(&self, last: usize, bytes: &[u8]) -> Option<(usize, &Expected)> {
         let nth = self.next.get(last)?.get();
-        let written = self.written.get(nth)?.as_bytes();
-        bytes.starts_with(written).then_some((nth, written.len()))
+        let expected = self.expected.get(nth)?;
+        expected.written.begins(bytes).then_some((nth, expected))
     }
 
     /// Behind `last` came this one.
@@ -90,6 +106,42 @@ impl Edges {
         if let Some(next) = self.next.get(last) {
             next.set(nth);
         }
+    }
+}
+
+/// A text that is compared with what stands somewhere, often.
+#[derive(Debug)]
+struct Written {
+    text: Box<str>,
+    /// Its bytes, if they are no more than this, and which bits of them matter.
+    words: Option<[(u64, u64); WORDS]>,
+}
+
+/// Eight bytes each.
+const WORDS: usize = 4;
+
+impl Written {
+    fn new(text: &str) -> Self {
+        let mut words = [(0, 0); WORDS];
+        for (at, byte) in text.bytes().enumerate().take(WORDS * 8) {
+            let (word, mask) = &mut words[at / 8];
+            *word |= u64::from(byte) << (at % 8 * 8);
+            *mask |= 0xff << (at % 8 * 8);
+        }
+        Self { text: text.into(), words: (text.len() <= WORDS * 8).then_some(words) }
+    }
+
+    /// Do the bytes begin with it? How long it is makes no difference, so that a processor foresees what comes.
+    #[inline]
+    fn begins(&self, bytes: &[u8]) -> bool {
+        let (Some(words), Some(there)) = (&self.words, bytes.first_chunk::<{ WORDS * 8 }>()) else {
+            return bytes.starts_with(self.text.as_bytes());
+        };
+        let pairs = words.iter().zip(there.as_chunks::<8>().0);
+        let other = pairs.fold(0, |other, ((word, mask), there)| {
+            other | (u64::from_le_bytes(*there) ^ word) & mask
+        });
+        other == 0
     }
 }
 
@@ -107,7 +159,7 @@ impl Narrow {
             let mut all: Vec<(Box<str>, u32)> =
                 wanted.map(|(key, to)| (key.clone(), *to)).collect();
             all.sort_by(|(a, _), (b, _)| (a.contains('.'), a).cmp(&(b.contains('.'), b)));
-            Edges::new(all)
+            Edges::new(all, fields, &slots)
         });
         Self { edges: edges.collect(), slots, nodes }
     }
@@ -147,9 +199,10 @@ impl<'a> Wanted<'a> {
 
 /// Fills `slots` from the object in `bytes`.
 pub fn fill(bytes: &[u8], wanted: &Wanted<'_>, slots: &mut Slots) -> Result<(), BadJson> {
+    let text = str::from_utf8(bytes).ok().filter(|text| text.len() <= KEPT);
     let mut walker = Walker {
         cursor: Cursor::new(bytes),
-        text: str::from_utf8(bytes).ok(),
+        kept: text.map(|text| slots.keep(text)),
         depth: 0,
         wanted,
         slots,
@@ -195,7 +248,7 @@ pub fn fill_members(
     }
     let mut walker = Walker {
         cursor: Cursor::new(bytes),
-        text: None,
+        kept: None,
         depth: 1,
         wanted,
         slots,
@@ -287,14 +340,21 @@ fn compact(json: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// Longest text that is put into the slots as a whole, in bytes. Of a longer one not much may be wanted.
+const KEPT: usize = 1 << 10;
+
 /// Deepest nesting that is followed. The decoder refuses deeper records as well.
 const MAX_DEPTH: usize = 128;
+
+fn no_text(at: usize) -> BadJson {
+    BadJson(format!("no UTF-8 at byte {at}"))
+}
 
 /// Walks over one JSON text.
 struct Walker<'b, 'w, 's> {
     cursor: Cursor<'b>,
-    /// The same as text, if that is known: then no value has to be looked at for that.
-    text: Option<&'b str>,
+    /// Where all of it was put into the slots: then no value has to be looked at, or be copied.
+    kept: Option<usize>,
     depth: usize,
     wanted: &'w Wanted<'w>,
     slots: &'s mut Slots,
@@ -340,30 +400,36 @@ impl Walker<'_, '_, '_> {
         let mut last = edges.map_or(0, |edges| edges.all.len());
         if !self.cursor.take(b'}') {
             loop {
-                let below = match edges.and_then(|own| own.expected(last, self.cursor.rest())) {
-                    Some((nth, length)) => {
-                        self.cursor.at += length;
+                let expected = edges.and_then(|own| own.expected(last, self.cursor.rest()));
+                let is_wanted = if let Some((nth, expected)) = expected {
+                    last = nth;
+                    self.cursor.at += expected.written.text.len();
+                    if self.cursor.peek() == Some(b'"') {
+                        self.text(expected.slot)?;
+                    } else {
                         self.cursor.blanks();
-                        last = nth;
-                        edges.map(|own| own.all[nth].1)
+                        self.value(expected.node)?;
                     }
-                    None => self.key(node, &mut last)?,
+                    true
+                } else {
+                    let below = self.key(node, &mut last)?;
+                    match below {
+                        Some(below) => self.value(below)?,
+                        None => self.skip()?,
+                    }
+                    below.is_some()
                 };
-                match below {
-                    Some(below) => {
-                        self.value(below)?;
-                        ways = ways.saturating_sub(1);
-                        if ways == 0 && self.is_plain {
-                            self.left += 1;
-                            return Ok(());
-                        }
-                        if self.left > 0 {
-                            let left = std::mem::take(&mut self.left);
-                            self.skip_to_end_of(left)?;
-                            self.depth -= left;
-                        }
+                if is_wanted {
+                    ways = ways.saturating_sub(1);
+                    if ways == 0 && self.is_plain {
+                        self.left += 1;
+                        return Ok(());
                     }
-                    None => self.skip()?,
+                    if self.left > 0 {
+                        let left = std::mem::take(&mut self.left);
+                        self.skip_to_end_of(left)?;
+                        self.depth -= left;
+                    }
                 }
                 if self.cursor.take(b',') {
                     continue;
@@ -419,6 +485,26 @@ impl Walker<'_, '_, '_> {
         below.filter(|below| self.wanted.node(*below))
     }
 
+    /// A string, the value of this field if it is wanted.
+    #[inline]
+    fn text(&mut self, slot: Option<SlotId>) -> Result<(), BadJson> {
+        let text = self.string()?;
+        let Some(slot) = slot else { return Ok(()) };
+        if self.cursor.is_escaped {
+            let quoted = &self.cursor.bytes()[text.start - 1..=text.end];
+            let json = str::from_utf8(quoted).map_err(|_| no_text(text.start))?;
+            self.slots.push(slot, &text_of(json)?);
+        } else if let Some(kept) = self.kept {
+            // A value without escapes is what stands between its quotes.
+            self.slots.push_kept(slot, kept + text.start..kept + text.end);
+        } else {
+            let value = &self.cursor.bytes()[text.clone()];
+            let value = str::from_utf8(value).map_err(|_| no_text(text.start))?;
+            self.slots.push(slot, value);
+        }
+        Ok(())
+    }
+
     /// A value below `node`.
     fn value(&mut self, node: u32) -> Result<(), BadJson> {
         let here = self.wanted.fields.node(node);
@@ -460,24 +546,7 @@ impl Walker<'_, '_, '_> {
                 }
                 if here.edges.is_empty() { self.skip() } else { self.object(node) }
             }
-            Some(b'"') => {
-                let text = self.string()?;
-                let Some(slot) = slot else { return Ok(()) };
-                // A value without escapes is what stands between its quotes.
-                let quotes = usize::from(self.cursor.is_escaped);
-                let written = text.start - quotes..text.end + quotes;
-                let json = match self.text {
-                    Some(all) => &all[written],
-                    None => str::from_utf8(&self.cursor.bytes()[written])
-                        .map_err(|_| BadJson(format!("no UTF-8 at byte {}", text.start)))?,
-                };
-                if self.cursor.is_escaped {
-                    self.slots.push(slot, &text_of(json)?);
-                } else {
-                    self.slots.push(slot, json);
-                }
-                Ok(())
-            }
+            Some(b'"') => self.text(slot),
             Some(b'n') => {
                 self.cursor.word();
                 if let Some(slot) = slot {

@@ -1,5 +1,7 @@
 //! The values of one event's fields, in memory that is used again for the next.
 
+use std::ops::Range;
+
 use crate::compile::{FieldTable, SlotId};
 
 /// What a value was.
@@ -40,9 +42,21 @@ impl Slots {
 
     /// Adds a value.
     pub fn push(&mut self, slot: SlotId, text: &str) {
+        let start = self.keep(text);
+        self.push_kept(slot, start..self.text.len());
+    }
+
+    /// Keeps a text of which values will be parts; returns where it begins.
+    pub(crate) fn keep(&mut self, text: &str) -> usize {
         let start = self.text.len();
         self.text.push_str(text);
-        self.add(slot, ValueKind::Text, start);
+        start
+    }
+
+    /// Adds a value that was kept there.
+    #[inline]
+    pub(crate) fn push_kept(&mut self, slot: SlotId, range: Range<usize>) {
+        self.add(slot, ValueKind::Text, range);
     }
 
     /// Adds a value, if there is one.
@@ -61,11 +75,12 @@ impl Slots {
 
     /// Notes that the field is there without a value.
     pub fn push_null(&mut self, slot: SlotId) {
-        self.add(slot, ValueKind::Null, self.text.len());
+        self.add(slot, ValueKind::Null, 0..0);
     }
 
-    fn add(&mut self, slot: SlotId, kind: ValueKind, start: usize) {
-        let entry = Entry { kind, start, end: self.text.len(), next: 0 };
+    #[inline]
+    fn add(&mut self, slot: SlotId, kind: ValueKind, Range { start, end }: Range<usize>) {
+        let entry = Entry { kind, start, end, next: 0 };
         self.entries.push(entry);
         let id = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
         let (first, last) = &mut self.chains[slot.index()];
