@@ -158,7 +158,13 @@ fn near<S: Simd>(simd: S, bytes: &[u8]) -> Option<usize> {
         }
     }
     let near = blocks.len().min(NEAR) * BLOCK;
-    memchr2(b'"', b'\\', &bytes[near..]).map(|at| near + at)
+    let rest = &bytes[near..];
+    let found = if rest.len() < BLOCK {
+        rest.iter().position(|byte| matches!(byte, b'"' | b'\\'))
+    } else {
+        memchr2(b'"', b'\\', rest)
+    };
+    found.map(|at| near + at)
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ pub mod evaluate;
 pub mod known;
 mod link;
 mod pack;
+mod pairs;
 pub mod sigma;
 
 pub use calendar::{Calendar, Calendars};

@@ -85,17 +85,39 @@ fn eval(mut events: BufReader<File>, paths: &[PathBuf]) -> io::Result<()> {
     }
     let set = RuleSet::compile(Pack::read(files));
     let mut evaluator = Evaluator::new(&set);
-    let (mut line, mut seen, mut matches) = (Vec::new(), 0_u64, 0_u64);
+    let (mut seen, mut matches) = (0_u64, 0_u64);
+    let mut look = |line: &[u8]| {
+        seen += 1;
+        let pivot = Pivot { record: Some(line), ..Pivot::default() };
+        evaluator
+            .evaluate(EventKind::LinuxProcess, pivot, &Json(line), |_| matches += 1)
+            .map_err(io::Error::other)
+    };
+    // A line that goes on in what is read next.
+    let mut begun = Vec::new();
     loop {
-        line.clear();
-        if events.read_until(b'\n', &mut line)? == 0 {
+        let buffer = events.fill_buf()?;
+        let length = buffer.len();
+        let mut from = 0;
+        for feed in memchr::memchr_iter(b'\n', buffer) {
+            let line = &buffer[from..=feed];
+            from = feed + 1;
+            if begun.is_empty() {
+                look(line)?;
+            } else {
+                begun.extend_from_slice(line);
+                look(&begun)?;
+                begun.clear();
+            }
+        }
+        begun.extend_from_slice(&buffer[from..]);
+        events.consume(length);
+        if length == 0 {
             break;
         }
-        seen += 1;
-        let pivot = Pivot { record: Some(&line), ..Pivot::default() };
-        evaluator
-            .evaluate(EventKind::LinuxProcess, pivot, &Json(&line), |_| matches += 1)
-            .map_err(io::Error::other)?;
+    }
+    if !begun.is_empty() {
+        look(&begun)?;
     }
     writeln!(io::stdout(), "{} rules, {seen} events, {matches} matches", set.rules().len())
 }

@@ -88,18 +88,48 @@ struct Look {
 pub(crate) struct Folded {
     /// The number of the event whose first value it is; 0: it is another.
     event: u64,
+    /// It is the same as the value.
+    is_value: bool,
+    /// Otherwise it is this.
     text: String,
 }
 
 impl Folded {
     /// A value without regard to case. `event`: the number of the event whose first value it is; 0 of others.
-    pub(crate) fn of(&mut self, value: &str, event: u64) -> &str {
+    pub(crate) fn of<'a>(&'a mut self, value: &'a str, event: u64) -> &'a str {
         if event == 0 || self.event != event {
-            fold_into(value, &mut self.text);
             self.event = event;
+            self.is_value = is_lower(value.as_bytes());
+            if !self.is_value {
+                fold_into(value, &mut self.text);
+            }
         }
-        &self.text
+        if self.is_value { value } else { &self.text }
     }
+}
+
+/// Is it ASCII without a letter that has another case? Whole blocks are looked at, the last one again where it has been.
+fn is_lower(text: &[u8]) -> bool {
+    let (blocks, rest) = text.as_chunks::<BLOCK>();
+    let rest = if rest.is_empty() { None } else { Some(text.last_chunk::<BLOCK>().ok_or(rest)) };
+    blocks.iter().all(is_lower_block)
+        && match rest {
+            None => true,
+            Some(Ok(last)) => is_lower_block(last),
+            Some(Err(short)) => {
+                let mut block = [0; BLOCK];
+                block[..short.len()].copy_from_slice(short);
+                is_lower_block(&block)
+            }
+        }
+}
+
+const BLOCK: usize = 16;
+
+fn is_lower_block(block: &[u8; BLOCK]) -> bool {
+    // Written like this all of it is done in one step.
+    let other = |byte: &u8| u8::from(*byte >= 0x80) | u8::from(byte.is_ascii_uppercase());
+    block.iter().fold(0, |any, byte| any | other(byte)) == 0
 }
 
 fn length_bit(length: usize) -> u64 {
@@ -196,12 +226,13 @@ impl Matcher {
             any = true;
             self.value(slot, value, scratch, (event, folded), hit);
         }
-        let state: &[&[PredicateId]] = match (is_present, any) {
-            (_, true) => &[&self.present, &self.any],
-            (true, false) => &[&self.present, &self.null],
-            (false, false) => &[&self.absent, &self.null],
+        let [of_presence, of_value] = match (is_present, any) {
+            (_, true) => [&self.present, &self.any],
+            (true, false) => [&self.present, &self.null],
+            (false, false) => [&self.absent, &self.null],
         };
-        state.iter().copied().flatten().copied().for_each(hit);
+        of_presence.iter().copied().for_each(&mut *hit);
+        of_value.iter().copied().for_each(hit);
     }
 
     fn value(

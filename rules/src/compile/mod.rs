@@ -4,7 +4,7 @@
 //! Rule ──▶ Expr over predicates      a predicate is one test of one field; equal ones are one
 //!          │                         `fields`: names → slots, resolved once
 //!          ├─▶ anchors               predicates of which one has to hold: which rules to look at
-//!          ├─▶ program               what decides: jumps over predicates, no allocation
+//!          ├─▶ program               what decides: predicates to ask for, no allocation
 //!          └─▶ (kept)                what explains: which predicates held
 //! predicates of one field ──▶ `matcher`: a hash for whole values, `needles` for all literals,
 //!                              one automaton for all regular expressions
@@ -20,16 +20,16 @@ mod needles;
 mod program;
 mod remembered;
 
-use std::collections::HashMap;
 use std::sync::OnceLock;
 
+use foldhash::HashMap;
 use model::EventKind;
 
 pub(crate) use anchor::{Anchors, Leaf, necessary};
 use fields::is_added;
 pub use fields::{FieldTable, SlotId};
 pub(crate) use matcher::{Folded, Matcher, Scratch};
-pub(crate) use program::{Op, compile as compile_program, run as run_program};
+pub(crate) use program::Program;
 
 use crate::calendar::Calendars;
 use crate::correlate::Plan;
@@ -64,7 +64,7 @@ pub(crate) struct Compiled {
     /// Index into [`RuleSet::rules`].
     pub(crate) rule: usize,
     pub(crate) expr: Expr,
-    pub(crate) program: Vec<Op>,
+    pub(crate) program: Program,
     pub(crate) keywords: bool,
     /// The fields that correlations want of its matches.
     pub(crate) captures: Vec<SlotId>,
@@ -251,7 +251,7 @@ impl Partition {
             builder.slots(&expr, &mut slots);
             let captures: Vec<SlotId> =
                 plan.captures(at).iter().map(|name| builder.fields.slot(name)).collect();
-            let program = compile_program(&expr);
+            let program = Program::new(&expr);
             slots.extend(&captures);
             slots.sort_unstable();
             slots.dedup();

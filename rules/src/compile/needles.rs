@@ -10,7 +10,7 @@
 
 use std::ops::RangeInclusive;
 
-use fearless_simd::{Level, Simd, SimdBase as _, SimdMask as _, dispatch, u8x16};
+use crate::pairs::{Pair, rarest};
 
 /// Texts that are sought.
 #[derive(Debug, Default)]
@@ -39,15 +39,10 @@ struct Grams<const N: usize, const STEP: usize> {
 
 /// A few texts by a pair of their bytes.
 #[derive(Debug, Default)]
-struct Few(Vec<Pair>);
-
-/// Both bytes, each as often as there are places in a block.
-#[derive(Debug)]
-struct Pair {
-    bytes: [[u8; BLOCK]; 2],
-    text: u32,
-    /// Where in the text.
-    offset: u32,
+struct Few {
+    pairs: Vec<Pair>,
+    /// By pair.
+    texts: Vec<usize>,
 }
 
 /// Bytes in a row, and the text in which they stand.
@@ -68,27 +63,10 @@ const SIZES: [u32; 4] = [10, 13, 16, 18];
 const PAIRS: RangeInclusive<usize> = 2..=4;
 /// So many of them are compared with each place; more are found faster by their bits.
 const FEW: usize = 8;
-/// Places that are compared at once.
-const BLOCK: usize = 16;
 
 /// Places of which the bits are looked at in a row, and bytes that all of them reach.
 const AT_ONCE: usize = 8;
 const REACH: usize = (AT_ONCE - 1) * 2 + 4;
-
-/// What stands in commands, paths and names, the most frequent first.
-const FREQUENT: &[u8] = b"/e-tsanoi rlcp.mdu0bhg12_=vfykw:xj35";
-
-/// How frequent a byte is: the higher, the more.
-const FREQUENCIES: [u32; 256] = {
-    let mut all = [1; 256];
-    let (mut rest, mut frequency) = (FREQUENT, 100);
-    while let [byte, behind @ ..] = rest {
-        all[*byte as usize] = frequency;
-        all[byte.to_ascii_uppercase() as usize] = frequency;
-        (rest, frequency) = (behind, frequency - 2);
-    }
-    all
-};
 
 fn hash<const N: usize>(bytes: [u8; N]) -> u32 {
     let mut all = [0; 4];
@@ -129,14 +107,13 @@ impl<const N: usize, const STEP: usize> Grams<N, STEP> {
     /// Those bytes of a text that are met least, and so many rows next to one another that one of them is looked at wherever
     /// the text stands.
     fn of_text(at: u32, text: &str) -> impl Iterator<Item = Gram> {
-        let frequency = |bytes: &[u8; N]| -> u32 {
-            bytes.iter().map(|byte| FREQUENCIES[usize::from(*byte)]).sum()
-        };
-        let windows: Vec<&[u8; N]> = text.as_bytes().array_windows().collect();
-        let all = (0..).zip(windows.windows(STEP));
-        let best = all.min_by_key(|(_, row)| row.iter().map(|bytes| frequency(bytes)).sum::<u32>());
-        let (first, row) = best.map_or((0, Vec::new()), |(first, row)| (first, row.to_vec()));
-        (first..).zip(row).map(move |(offset, bytes)| Gram { hash: hash(*bytes), text: at, offset })
+        let text = text.as_bytes();
+        let first = rarest(text, N + STEP - 1);
+        let offsets = first.map_or(0..0, |first| first..first + STEP);
+        offsets.filter_map(move |offset| {
+            let bytes = text.get(offset..)?.first_chunk::<N>()?;
+            Some(Gram { hash: hash(*bytes), text: at, offset: u32::try_from(offset).ok()? })
+        })
     }
 
     /// Tells of every place at which one of the texts may stand: which, and from where.
@@ -195,52 +172,20 @@ impl<const N: usize, const STEP: usize> Grams<N, STEP> {
 impl Few {
     /// `None`: they are too many.
     fn new<'t>(texts: impl Iterator<Item = (u32, &'t str)>) -> Option<Self> {
-        let grams = texts.flat_map(|(at, text)| {
-            Grams::<2, 1>::of_text(at, text).map(move |gram| (gram, text.as_bytes()))
-        });
-        let pair = |(Gram { text, offset, .. }, bytes): (Gram, &[u8])| {
-            let byte = |nth| bytes.get(offset as usize + nth).copied().unwrap_or_default();
-            Pair { bytes: [[byte(0); BLOCK], [byte(1); BLOCK]], text, offset }
-        };
-        let own: Vec<Pair> = grams.map(pair).take(FEW + 1).collect();
-        (own.len() <= FEW).then_some(Self(own))
+        let pair = |(at, text): (u32, &str)| Some((Pair::of(text.as_bytes())?, at as usize));
+        let (pairs, texts): (Vec<_>, Vec<_>) = texts.filter_map(pair).take(FEW + 1).unzip();
+        (pairs.len() <= FEW).then_some(Self { pairs, texts })
     }
 
     /// Tells of every place at which one of the texts may stand: which, and from where.
     fn each(&self, value: &[u8], may_stand: &mut impl FnMut(usize, usize)) {
-        if !self.0.is_empty() {
-            dispatch!(Level::baseline(), simd => self.each_with(simd, value, may_stand));
+        if self.pairs.is_empty() {
+            return;
         }
-    }
-
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "there is one kind of processor to compile it for")]
-    fn each_with<S: Simd>(&self, simd: S, value: &[u8], may_stand: &mut impl FnMut(usize, usize)) {
-        let mut at = 0;
-        // A pair begins at every byte that has one behind it.
-        while at + 1 < value.len() {
-            let rest = &value[at..];
-            let mut end = [0; BLOCK + 1];
-            let block = rest.first_chunk().unwrap_or_else(|| {
-                end[..rest.len()].copy_from_slice(rest);
-                &end
-            });
-            let here = u8x16::from_slice(simd, &block[..BLOCK]);
-            let next = u8x16::from_slice(simd, &block[1..]);
-            for Pair { bytes: [first, second], text, offset } in &self.0 {
-                let is_here = here.simd_eq(u8x16::from_slice(simd, first))
-                    & next.simd_eq(u8x16::from_slice(simd, second));
-                let mut places = is_here.to_bitmask();
-                while places != 0 {
-                    let place = at + places.trailing_zeros() as usize;
-                    if let Some(start) = place.checked_sub(*offset as usize) {
-                        may_stand(*text as usize, start);
-                    }
-                    places &= places - 1;
-                }
-            }
-            at += BLOCK;
-        }
+        Pair::any(&self.pairs, value, |nth, start| {
+            may_stand(self.texts[nth], start);
+            false
+        });
     }
 }
 

@@ -1,76 +1,65 @@
-//! A condition as a small program: tests and jumps over one flag.
+//! A condition as a small program: predicates to ask for, each with where to go on.
 
 use super::{Expr, PredicateId};
 
-/// An instruction. The flag is the result so far.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Op {
-    /// The flag becomes the predicate's value.
-    Test(PredicateId),
-    /// The flag becomes this.
-    Set(bool),
-    /// The flag is turned over.
-    Not,
-    /// Goes on at this instruction if the flag is set.
-    JumpIfTrue(u32),
-    /// Goes on at this instruction if it is not.
-    JumpIfFalse(u32),
+/// A compiled condition.
+#[derive(Debug)]
+pub(crate) struct Program {
+    steps: Vec<Step>,
+    /// Where it starts.
+    start: u32,
 }
 
-/// Compiles a condition.
-pub(crate) fn compile(expr: &Expr) -> Vec<Op> {
-    let mut ops = Vec::new();
-    emit(expr, &mut ops);
-    ops
+/// Asks for a predicate.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    predicate: PredicateId,
+    /// Where it goes on if the predicate does not hold, and if it does: a step, [`FAILS`] or [`HOLDS`].
+    next: [u32; 2],
 }
 
-fn emit(expr: &Expr, ops: &mut Vec<Op>) {
+/// The condition does not hold.
+const FAILS: u32 = u32::MAX - 1;
+/// It does.
+const HOLDS: u32 = u32::MAX;
+
+impl Program {
+    /// Compiles a condition.
+    pub(crate) fn new(expr: &Expr) -> Self {
+        let mut steps = Vec::new();
+        let start = emit(expr, [FAILS, HOLDS], &mut steps);
+        Self { steps, start }
+    }
+
+    /// Does the condition hold?
+    #[inline]
+    pub(crate) fn run(&self, mut holds: impl FnMut(PredicateId) -> bool) -> bool {
+        let mut at = self.start;
+        while let Some(step) = self.steps.get(at as usize) {
+            at = step.next[usize::from(holds(step.predicate))];
+        }
+        at == HOLDS
+    }
+}
+
+/// Adds what asks for an expression and goes on at the first of `next` if it does not hold, at the second if it does;
+/// returns where that begins. What comes behind it is there already.
+fn emit(expr: &Expr, next: [u32; 2], steps: &mut Vec<Step>) -> u32 {
+    let [fails, holds] = next;
     match expr {
-        Expr::Leaf(id, _) => ops.push(Op::Test(*id)),
-        Expr::Not(inner) => {
-            emit(inner, ops);
-            ops.push(Op::Not);
+        Expr::Leaf(predicate, _) => {
+            steps.push(Step { predicate: *predicate, next });
+            u32::try_from(steps.len() - 1).unwrap_or(FAILS)
         }
-        Expr::All(items) => chain(items, ops, Op::JumpIfFalse),
-        Expr::Any(items) => chain(items, ops, Op::JumpIfTrue),
-    }
-}
-
-fn chain(items: &[Expr], ops: &mut Vec<Op>, jump: fn(u32) -> Op) {
-    if items.is_empty() {
+        Expr::Not(inner) => emit(inner, [holds, fails], steps),
         // All of nothing holds; any of nothing, such as an empty list, does not.
-        ops.push(Op::Set(jump(0) == Op::JumpIfFalse(0)));
-    }
-    let mut jumps = Vec::new();
-    for (at, item) in items.iter().enumerate() {
-        emit(item, ops);
-        if at + 1 < items.len() {
-            jumps.push(ops.len());
-            ops.push(jump(0));
+        Expr::All(all) => {
+            all.iter().rev().fold(holds, |behind, item| emit(item, [fails, behind], steps))
+        }
+        Expr::Any(all) => {
+            all.iter().rev().fold(fails, |behind, item| emit(item, [behind, holds], steps))
         }
     }
-    let end = u32::try_from(ops.len()).unwrap_or(u32::MAX);
-    for at in jumps {
-        ops[at] = jump(end);
-    }
-}
-
-/// Runs a program. An empty one is false.
-pub(crate) fn run(ops: &[Op], mut holds: impl FnMut(PredicateId) -> bool) -> bool {
-    let mut flag = false;
-    let mut at = 0;
-    while let Some(op) = ops.get(at) {
-        at += 1;
-        match *op {
-            Op::Test(id) => flag = holds(id),
-            Op::Set(to) => flag = to,
-            Op::Not => flag = !flag,
-            Op::JumpIfTrue(to) if flag => at = to as usize,
-            Op::JumpIfFalse(to) if !flag => at = to as usize,
-            Op::JumpIfTrue(_) | Op::JumpIfFalse(_) => {}
-        }
-    }
-    flag
 }
 
 #[cfg(test)]
@@ -102,8 +91,8 @@ mod tests {
     proptest! {
         #[test]
         fn a_program_decides_as_its_condition(expr in expr(), bits: u8) {
-            let ops = compile(&expr);
-            prop_assert_eq!(run(&ops, |id| bits >> id & 1 == 1), eval(&expr, bits));
+            let program = Program::new(&expr);
+            prop_assert_eq!(program.run(|id| bits >> id & 1 == 1), eval(&expr, bits));
         }
     }
 }

@@ -8,7 +8,8 @@
 
 use super::Slots;
 use crate::compile::{Folded, Matcher, Partition, Predicate, PredicateId, Scratch, SlotId};
-use crate::sigma::{Finder, Shape, Test, fold};
+use crate::pairs::Needle;
+use crate::sigma::{Shape, Test, fold};
 
 /// Predicates of a field that are tested alone. The field's matcher costs about as much as a few of them, however many it
 /// knows. Tests want to see both.
@@ -17,14 +18,12 @@ const ALONE: u32 = if cfg!(test) { 2 } else { 24 };
 /// What is known of events of one kind, one after the other. An entry that holds an event's number is about that event.
 #[derive(Debug, Default)]
 pub(super) struct Answers {
-    /// The number of the event at hand.
+    /// The number of the event at hand, an even one.
     now: u64,
-    /// By predicate: it holds.
-    held: Vec<u64>,
-    /// By predicate: it was tested alone.
-    tested: Vec<u64>,
+    /// By predicate: the number of the event of which it was asked last, and one more if it holds.
+    known: Vec<u64>,
     /// By predicate: what finds its text, made when it is first tested alone.
-    finders: Vec<Option<Finder>>,
+    needles: Vec<Option<Box<Needle>>>,
     /// By slot.
     asked: Vec<Asked>,
     folded: Vec<Folded>,
@@ -48,11 +47,10 @@ struct Asked {
 impl Answers {
     /// Nothing is known of what comes now.
     pub(super) fn begin(&mut self, partition: &Partition) {
-        self.now += 1;
+        self.now += 2;
         if self.asked.is_empty() {
-            self.held.resize(partition.predicates.len(), 0);
-            self.tested.resize(partition.predicates.len(), 0);
-            self.finders.resize(partition.predicates.len(), None);
+            self.known.resize(partition.predicates.len(), 0);
+            self.needles.resize(partition.predicates.len(), None);
             self.asked.resize(partition.fields.len(), Asked::default());
             self.folded.resize_with(partition.fields.len(), Folded::default);
         }
@@ -60,11 +58,11 @@ impl Answers {
 
     /// Runs a field's matcher.
     pub(super) fn ask(&mut self, partition: &Partition, slot: SlotId, slots: &Slots) {
-        let (now, held) = (self.now, &mut self.held);
+        let (now, known) = (self.now, &mut self.known);
         self.asked[slot.index()].all = now;
         let values = (slots.texts(slot), slots.is_present(slot));
         let folded = (now, &mut self.folded[slot.index()]);
-        let hit = &mut |id| held[id as usize] = now;
+        let hit = &mut |id| known[id as usize] = now | 1;
         partition.matcher(slot).run(slot, values, &mut self.scratch, folded, hit);
     }
 
@@ -75,13 +73,13 @@ impl Answers {
         slots: &Slots,
         mut first: impl FnMut(PredicateId),
     ) {
-        let (now, held) = (self.now, &mut self.held);
+        let (now, known) = (self.now, &mut self.known);
         self.asked[slot.index()].anchors = now;
         let values = (slots.texts(slot), slots.is_present(slot));
         let folded = (now, &mut self.folded[slot.index()]);
         matcher.run(slot, values, &mut self.of_anchors, folded, &mut |id| {
             // One may be reported more than once.
-            if std::mem::replace(&mut held[id as usize], now) != now {
+            if std::mem::replace(&mut known[id as usize], now | 1) != now | 1 {
                 first(id);
             }
         });
@@ -89,20 +87,25 @@ impl Answers {
 
     /// Is it known that the predicate holds?
     pub(super) fn is_held(&self, id: PredicateId) -> bool {
-        self.held[id as usize] == self.now
+        self.known[id as usize] == self.now | 1
     }
 
     /// Does the predicate hold?
+    #[inline]
     pub(super) fn holds(&mut self, partition: &Partition, slots: &Slots, id: PredicateId) -> bool {
-        if self.is_held(id) {
-            return true;
+        let known = self.known[id as usize];
+        if known & !1 == self.now {
+            return known & 1 == 1;
         }
+        self.find_out(partition, slots, id)
+    }
+
+    #[inline(never)]
+    fn find_out(&mut self, partition: &Partition, slots: &Slots, id: PredicateId) -> bool {
         let (now, predicate) = (self.now, &partition.predicates[id as usize]);
         let asked = &mut self.asked[predicate.slot.index()];
         let of_two = matches!(predicate.test, Test::SameAs { .. });
-        if self.tested[id as usize] == now
-            || !of_two && (asked.all == now || asked.anchors == now && partition.anchors.has(id))
-        {
+        if !of_two && (asked.all == now || asked.anchors == now && partition.anchors.has(id)) {
             return false;
         }
         if std::mem::replace(&mut asked.alone, now) != now {
@@ -111,16 +114,15 @@ impl Answers {
         // Expressions are as dear together.
         asked.count += u32::from(!matches!(predicate.test, Test::Regex(_)));
         if of_two || asked.count <= ALONE {
-            self.tested[id as usize] = now;
             let folded = &mut self.folded[predicate.slot.index()];
-            let finder = &mut self.finders[id as usize];
-            if alone(predicate, partition, slots, (now, folded), finder) {
-                self.held[id as usize] = now;
-            }
+            let needle = &mut self.needles[id as usize];
+            let holds = alone(predicate, partition, slots, (now, folded), needle);
+            self.known[id as usize] = now | u64::from(holds);
+            holds
         } else {
             self.ask(partition, predicate.slot, slots);
+            self.is_held(id)
         }
-        self.is_held(id)
     }
 }
 
@@ -130,7 +132,7 @@ fn alone(
     partition: &Partition,
     slots: &Slots,
     (now, folded): (u64, &mut Folded),
-    finder: &mut Option<Finder>,
+    needle: &mut Option<Box<Needle>>,
 ) -> bool {
     let mut values = slots.texts(predicate.slot);
     match &predicate.test {
@@ -140,8 +142,8 @@ fn alone(
         test => {
             let Some(value) = values.next() else { return false };
             // What was folded for another predicate need not be folded again.
-            test.holds(value, folded.of(value, now), finder)
-                || values.any(|value| test.holds(value, folded.of(value, 0), finder))
+            test.holds(value, folded.of(value, now), needle)
+                || values.any(|value| test.holds(value, folded.of(value, 0), needle))
         }
     }
 }

@@ -32,7 +32,7 @@ pub use slots::{Slots, ValueKind};
 use self::answers::{Answers, speaks};
 use self::screen::{Scratch, Screen, Screens};
 
-use crate::compile::{Compiled, Expr, Partition, PredicateId, RuleSet, SlotId, run_program};
+use crate::compile::{Compiled, Expr, Partition, PredicateId, RuleSet, SlotId};
 use crate::correlate::Captures;
 use crate::sigma::{Rule, Test};
 
@@ -262,7 +262,7 @@ impl<'a> Evaluator<'a> {
             let compiled = &partition.rules[at as usize];
             let Self { answers, slots, .. } = self;
             let answers = &mut answers[kind as usize];
-            if run_program(&compiled.program, |id| answers.holds(partition, slots, id)) {
+            if compiled.program.run(|id| answers.holds(partition, slots, id)) {
                 on_match(self.matched(kind, partition, compiled));
             }
         }

@@ -41,5 +41,4 @@ pub use meta::{Meta, Related, Status};
 pub use pattern::{Part, Pattern, fold};
 pub(crate) use program::Program;
 pub use rule::{Documents, Lists, Rule, Selection, parse};
-pub(crate) use test::Finder;
 pub use test::{Comparison, Number, Shape, Test, TimePart};

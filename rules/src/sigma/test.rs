@@ -9,6 +9,7 @@ use memchr::memmem;
 
 use super::expression::Expression;
 use super::pattern::{Part, Pattern, fold};
+use crate::pairs::Needle;
 
 /// A number of a rule: whole numbers exactly, others as floating point (its bits, to be hashable).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -211,9 +212,6 @@ pub enum Test {
     },
 }
 
-/// What finds the text of a test.
-pub(crate) type Finder = Box<memmem::Finder<'static>>;
-
 impl Test {
     /// Does `value`, the text of a scalar, pass? The plain definition, one test at a time: the oracle that
     /// every faster way is held against. Absence and other fields are not a value's business.
@@ -236,15 +234,19 @@ impl Test {
         }
     }
 
-    /// The same, faster: `folded` is `value` without regard to case. What is needed for that stays in `finder`, which is
+    /// The same, faster: `folded` is `value` without regard to case. What is needed for that stays in `needle`, which is
     /// this test's own.
-    pub(crate) fn holds(&self, value: &str, folded: &str, finder: &mut Option<Finder>) -> bool {
+    pub(crate) fn holds(
+        &self,
+        value: &str,
+        folded: &str,
+        needle: &mut Option<Box<Needle>>,
+    ) -> bool {
         match self {
             Self::Pattern { pattern, cased } => {
                 let text = if *cased { value } else { folded };
                 let mut is_in = |part: &str| {
-                    let make = || Box::new(memmem::Finder::new(part).into_owned());
-                    finder.get_or_insert_with(make).find(text.as_bytes()).is_some()
+                    needle.get_or_insert_with(|| Box::new(Needle::new(part))).is_in(text)
                 };
                 match pattern.parts() {
                     [Part::Literal(own)] => own == text,
