@@ -149,22 +149,29 @@ const BLOCK: usize = 16;
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "there is one kind of processor to compile it for")]
 fn near<S: Simd>(simd: S, bytes: &[u8]) -> Option<usize> {
-    let blocks = &bytes.as_chunks::<BLOCK>().0;
-    for (at, block) in blocks.iter().take(NEAR).enumerate() {
+    let mut rest = bytes;
+    for at in 0..NEAR {
+        let Some((block, behind)) = rest.split_first_chunk::<BLOCK>() else { break };
         let block = u8x16::from_slice(simd, block);
         let found = (block.simd_eq(b'"') | block.simd_eq(b'\\')).to_bitmask();
         if found != 0 {
             return Some(at * BLOCK + found.trailing_zeros() as usize);
         }
+        rest = behind;
     }
-    let near = blocks.len().min(NEAR) * BLOCK;
-    let rest = &bytes[near..];
+    far(bytes, bytes.len() - rest.len())
+}
+
+/// The same, from there on.
+#[inline(never)]
+fn far(bytes: &[u8], from: usize) -> Option<usize> {
+    let rest = &bytes[from..];
     let found = if rest.len() < BLOCK {
         rest.iter().position(|byte| matches!(byte, b'"' | b'\\'))
     } else {
         memchr2(b'"', b'\\', rest)
     };
-    found.map(|at| near + at)
+    found.map(|at| from + at)
 }
 
 #[cfg(test)]

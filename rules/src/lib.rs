@@ -19,6 +19,7 @@ pub mod compile;
 pub mod correlate;
 mod diagnostic;
 pub mod evaluate;
+mod folded;
 pub mod known;
 mod link;
 mod pack;

@@ -3,6 +3,8 @@
 use fearless_simd::{Level, Simd, SimdBase as _, SimdMask as _, dispatch, u8x16};
 use memchr::memmem;
 
+use crate::folded::bytes_of;
+
 /// What stands in commands, paths and names, the most frequent first.
 const FREQUENT: &[u8] = b"/e-tsanoi rlcp.mdu0bhg12_=vfykw:xj35";
 
@@ -101,13 +103,19 @@ const SHORT: usize = 256;
 #[derive(Clone, Debug)]
 pub(crate) struct Needle {
     pair: Option<Pair>,
+    bytes: u64,
     long: memmem::Finder<'static>,
 }
 
 impl Needle {
     pub(crate) fn new(text: &str) -> Self {
         let long = memmem::Finder::new(text).into_owned();
-        Self { pair: Pair::of(text.as_bytes()), long }
+        Self { pair: Pair::of(text.as_bytes()), bytes: bytes_of(text.as_bytes()), long }
+    }
+
+    /// The [`bytes_of`] it.
+    pub(crate) const fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Does it stand in the value?

@@ -17,7 +17,8 @@ use regex_syntax::hir::Hir;
 use super::needles::Needles;
 use super::remembered::Remembered;
 use super::{Predicate, PredicateId, SlotId};
-use crate::sigma::{Expression, Part, Pattern, Runner, Test, fold};
+use crate::folded::Folded;
+use crate::sigma::{Expression, Part, Pattern, Runner, Test};
 
 /// Size limit of the expressions of a field that are run together. Beyond it an engine is slower than they are one by
 /// one: its states do not fit its cache.
@@ -81,55 +82,6 @@ struct Look {
     /// By literal: the value for which its patterns were last checked.
     checked: Vec<u64>,
     value: u64,
-}
-
-/// A value of a field without regard to case.
-#[derive(Debug, Default)]
-pub(crate) struct Folded {
-    /// The number of the event whose first value it is; 0: it is another.
-    event: u64,
-    /// It is the same as the value.
-    is_value: bool,
-    /// Otherwise it is this.
-    text: String,
-}
-
-impl Folded {
-    /// A value without regard to case. `event`: the number of the event whose first value it is; 0 of others.
-    pub(crate) fn of<'a>(&'a mut self, value: &'a str, event: u64) -> &'a str {
-        if event == 0 || self.event != event {
-            self.event = event;
-            self.is_value = is_lower(value.as_bytes());
-            if !self.is_value {
-                fold_into(value, &mut self.text);
-            }
-        }
-        if self.is_value { value } else { &self.text }
-    }
-}
-
-/// Is it ASCII without a letter that has another case? Whole blocks are looked at, the last one again where it has been.
-fn is_lower(text: &[u8]) -> bool {
-    let (blocks, rest) = text.as_chunks::<BLOCK>();
-    let rest = if rest.is_empty() { None } else { Some(text.last_chunk::<BLOCK>().ok_or(rest)) };
-    blocks.iter().all(is_lower_block)
-        && match rest {
-            None => true,
-            Some(Ok(last)) => is_lower_block(last),
-            Some(Err(short)) => {
-                let mut block = [0; BLOCK];
-                block[..short.len()].copy_from_slice(short);
-                is_lower_block(&block)
-            }
-        }
-}
-
-const BLOCK: usize = 16;
-
-fn is_lower_block(block: &[u8; BLOCK]) -> bool {
-    // Written like this all of it is done in one step.
-    let other = |byte: &u8| u8::from(*byte >= 0x80) | u8::from(byte.is_ascii_uppercase());
-    block.iter().fold(0, |any, byte| any | other(byte)) == 0
 }
 
 fn length_bit(length: usize) -> u64 {
@@ -263,7 +215,7 @@ impl Matcher {
     ) {
         let Look { checked, value: number } = look;
         if !self.folded.is_empty() {
-            let folded = folded.of(value, event);
+            let (folded, _) = folded.of(value, event);
             self.folded.value(folded, value, (&mut *checked, &mut *number), hit);
         }
         if !self.cased.is_empty() {
@@ -275,17 +227,6 @@ impl Matcher {
                 hit(*id);
             }
         }
-    }
-}
-
-/// Makes `folded` the text without regard to case.
-fn fold_into(text: &str, folded: &mut String) {
-    folded.clear();
-    if text.is_ascii() {
-        folded.push_str(text);
-        folded.make_ascii_lowercase();
-    } else {
-        folded.push_str(&fold(text));
     }
 }
 

@@ -28,7 +28,7 @@ use model::EventKind;
 pub(crate) use anchor::{Anchors, Leaf, necessary};
 use fields::is_added;
 pub use fields::{FieldTable, SlotId};
-pub(crate) use matcher::{Folded, Matcher, Scratch};
+pub(crate) use matcher::{Matcher, Scratch};
 pub(crate) use program::Program;
 
 use crate::calendar::Calendars;

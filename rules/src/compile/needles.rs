@@ -18,9 +18,11 @@ pub(super) struct Needles {
     texts: Vec<Box<str>>,
     /// Those of one byte.
     one: Grams<1, 1>,
-    /// Those of [`PAIRS`] bytes, by two; or else `few`.
-    two: Grams<2, 1>,
+    /// A few short ones.
     few: Few,
+    /// Those of two bytes, and those of more, if they are too many for that.
+    two: Grams<2, 1>,
+    three: Grams<2, 2>,
     /// All others.
     four: Grams<4, 2>,
 }
@@ -60,7 +62,7 @@ const BITS: usize = 64;
 const SIZES: [u32; 4] = [10, 13, 16, 18];
 
 /// Lengths of texts that are sought by two of their bytes.
-const PAIRS: RangeInclusive<usize> = 2..=4;
+const SHORT: RangeInclusive<usize> = 2..=4;
 /// So many of them are compared with each place; more are found faster by their bits.
 const FEW: usize = 8;
 
@@ -197,10 +199,19 @@ impl Needles {
             texts.filter(move |(_, text)| lengths.contains(&text.len()))
         };
         let one = Grams::new(of(1..=1));
-        let few = Few::new(of(PAIRS));
-        let two = if few.is_none() { Grams::new(of(PAIRS)) } else { Grams::default() };
-        let four = Grams::new(of(PAIRS.end() + 1..=usize::MAX));
-        Self { few: few.unwrap_or_default(), one, two, four, texts }
+        let four = Grams::new(of(SHORT.end() + 1..=usize::MAX));
+        let mut this = Self { one, four, ..Self::default() };
+        if let Some(few) = Few::new(of(SHORT)) {
+            this.few = few;
+        } else {
+            this.three = Grams::new(of(3..=*SHORT.end()));
+            match Few::new(of(2..=2)) {
+                Some(few) => this.few = few,
+                None => this.two = Grams::new(of(2..=2)),
+            }
+        }
+        this.texts = texts;
+        this
     }
 
     /// Tells of every place at which one of them is found: which, from where, up to where.
@@ -216,6 +227,7 @@ impl Needles {
         self.four.each(value, &mut may_stand);
         self.few.each(value, &mut may_stand);
         self.two.each(value, &mut may_stand);
+        self.three.each(value, &mut may_stand);
         self.one.each(value, &mut may_stand);
     }
 }

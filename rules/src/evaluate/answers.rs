@@ -7,7 +7,8 @@
 //! ```
 
 use super::Slots;
-use crate::compile::{Folded, Matcher, Partition, Predicate, PredicateId, Scratch, SlotId};
+use crate::compile::{Matcher, Partition, Predicate, PredicateId, Scratch, SlotId};
+use crate::folded::Folded;
 use crate::pairs::Needle;
 use crate::sigma::{Shape, Test, fold};
 

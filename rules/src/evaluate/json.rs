@@ -346,6 +346,7 @@ const KEPT: usize = 1 << 10;
 /// Deepest nesting that is followed. The decoder refuses deeper records as well.
 const MAX_DEPTH: usize = 128;
 
+#[cold]
 fn no_text(at: usize) -> BadJson {
     BadJson(format!("no UTF-8 at byte {at}"))
 }
@@ -365,10 +366,13 @@ struct Walker<'b, 'w, 's> {
 }
 
 impl Walker<'_, '_, '_> {
+    #[cold]
+    #[inline(never)]
     fn wrong(&self, what: &str) -> BadJson {
         BadJson(format!("{what} at byte {}", self.cursor.at))
     }
 
+    #[inline]
     fn string(&mut self) -> Result<Range<usize>, BadJson> {
         self.cursor.string().map_err(|what| self.wrong(what))
     }
@@ -490,17 +494,25 @@ impl Walker<'_, '_, '_> {
     fn text(&mut self, slot: Option<SlotId>) -> Result<(), BadJson> {
         let text = self.string()?;
         let Some(slot) = slot else { return Ok(()) };
-        if self.cursor.is_escaped {
-            let quoted = &self.cursor.bytes()[text.start - 1..=text.end];
-            let json = str::from_utf8(quoted).map_err(|_| no_text(text.start))?;
-            self.slots.push(slot, &text_of(json)?);
-        } else if let Some(kept) = self.kept {
+        match self.kept {
             // A value without escapes is what stands between its quotes.
-            self.slots.push_kept(slot, kept + text.start..kept + text.end);
+            Some(kept) if !self.cursor.is_escaped => {
+                self.slots.push_kept(slot, kept + text.start..kept + text.end);
+                Ok(())
+            }
+            _ => self.copy(slot, text),
+        }
+    }
+
+    /// Copies the value of a field.
+    #[inline(never)]
+    fn copy(&mut self, slot: SlotId, text: Range<usize>) -> Result<(), BadJson> {
+        let utf8 = |range| str::from_utf8(&self.cursor.bytes()[range]);
+        if self.cursor.is_escaped {
+            let json = utf8(text.start - 1..text.end + 1).map_err(|_| no_text(text.start))?;
+            self.slots.push(slot, &text_of(json)?);
         } else {
-            let value = &self.cursor.bytes()[text.clone()];
-            let value = str::from_utf8(value).map_err(|_| no_text(text.start))?;
-            self.slots.push(slot, value);
+            self.slots.push(slot, utf8(text.clone()).map_err(|_| no_text(text.start))?);
         }
         Ok(())
     }

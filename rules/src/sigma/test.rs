@@ -9,6 +9,7 @@ use memchr::memmem;
 
 use super::expression::Expression;
 use super::pattern::{Part, Pattern, fold};
+use crate::folded::Bytes;
 use crate::pairs::Needle;
 
 /// A number of a rule: whole numbers exactly, others as floating point (its bits, to be hashable).
@@ -234,19 +235,20 @@ impl Test {
         }
     }
 
-    /// The same, faster: `folded` is `value` without regard to case. What is needed for that stays in `needle`, which is
+    /// The same, faster: `folded` is `value` without regard to case, `bytes` what is known of that. What is needed for that stays in `needle`, which is
     /// this test's own.
     pub(crate) fn holds(
         &self,
         value: &str,
-        folded: &str,
+        (folded, bytes): (&str, &mut Bytes),
         needle: &mut Option<Box<Needle>>,
     ) -> bool {
         match self {
             Self::Pattern { pattern, cased } => {
                 let text = if *cased { value } else { folded };
                 let mut is_in = |part: &str| {
-                    needle.get_or_insert_with(|| Box::new(Needle::new(part))).is_in(text)
+                    let needle = needle.get_or_insert_with(|| Box::new(Needle::new(part)));
+                    (*cased || bytes.may_hold(text, needle.bytes())) && needle.is_in(text)
                 };
                 match pattern.parts() {
                     [Part::Literal(own)] => own == text,
