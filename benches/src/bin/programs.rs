@@ -119,5 +119,9 @@ fn eval(mut events: BufReader<File>, paths: &[PathBuf]) -> io::Result<()> {
     if !begun.is_empty() {
         look(&begun)?;
     }
-    writeln!(io::stdout(), "{} rules, {seen} events, {matches} matches", set.rules().len())
+    writeln!(io::stdout(), "{} rules, {seen} events, {matches} matches", set.rules().len())?;
+    // As the product does: the process ends, and need not give back piece by piece.
+    std::mem::forget(evaluator);
+    std::mem::forget(set);
+    Ok(())
 }

@@ -162,6 +162,11 @@ impl Matcher {
         this
     }
 
+    /// May one of the predicates hold where the field is not there?
+    pub(crate) const fn tells_of_absence(&self) -> bool {
+        !self.absent.is_empty() || !self.null.is_empty()
+    }
+
     /// Calls `hit` for every predicate that holds, more than once for some. `values` are those that
     /// are not null; `is_present`: the field is there, be it null. `event`: its number.
     pub(crate) fn run<'v>(

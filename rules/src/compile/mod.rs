@@ -48,6 +48,16 @@ pub(crate) struct Predicate {
     pub(crate) test: Test,
 }
 
+/// How it is found out whether a predicate holds, in few bytes: this is looked at whenever it is asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Way {
+    pub(crate) slot: SlotId,
+    /// Its field's matcher tells.
+    pub(crate) by_matcher: bool,
+    /// So does the matcher of the field's anchors.
+    pub(crate) by_anchors: bool,
+}
+
 /// A condition over predicates.
 #[derive(Clone, Debug)]
 pub(crate) enum Expr {
@@ -77,6 +87,8 @@ pub(crate) struct Compiled {
 pub(crate) struct Partition {
     pub(crate) fields: FieldTable,
     pub(crate) predicates: Vec<Predicate>,
+    /// By predicate.
+    pub(crate) ways: Vec<Way>,
     by_slot: Vec<Vec<PredicateId>>,
     /// By slot; made when one is first asked, which few are: mostly it is enough to know the anchors.
     matchers: Vec<OnceLock<Matcher>>,
@@ -268,7 +280,14 @@ impl Partition {
         let matchers = by_slot.iter().map(|_| OnceLock::new()).collect();
         let exprs = compiled.iter().map(|compiled: &Compiled| &compiled.expr);
         let anchors = Anchors::build(exprs, &predicates, &fields);
-        Some(Self { fields, predicates, by_slot, matchers, rules: compiled, anchors })
+        let way = |(id, predicate): (PredicateId, &Predicate)| Way {
+            slot: predicate.slot,
+            // No field's matcher tells of two fields.
+            by_matcher: !matches!(predicate.test, Test::SameAs { .. }),
+            by_anchors: anchors.has(id),
+        };
+        let ways = (0..).zip(&predicates).map(way).collect();
+        Some(Self { fields, predicates, ways, by_slot, matchers, rules: compiled, anchors })
     }
 
     /// What finds out which predicates of a field hold.

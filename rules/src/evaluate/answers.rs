@@ -76,7 +76,11 @@ impl Answers {
     ) {
         let (now, known) = (self.now, &mut self.known);
         self.asked[slot.index()].anchors = now;
-        let values = (slots.texts(slot), slots.is_present(slot));
+        let is_present = slots.is_present(slot);
+        if !is_present && !matcher.tells_of_absence() {
+            return;
+        }
+        let values = (slots.texts(slot), is_present);
         let folded = (now, &mut self.folded[slot.index()]);
         matcher.run(slot, values, &mut self.of_anchors, folded, &mut |id| {
             // One may be reported more than once.
@@ -98,23 +102,24 @@ impl Answers {
         if known & !1 == self.now {
             return known & 1 == 1;
         }
-        self.find_out(partition, slots, id)
+        let way = partition.ways[id as usize];
+        let asked = &self.asked[way.slot.index()];
+        let is_known =
+            way.by_matcher && asked.all == self.now || way.by_anchors && asked.anchors == self.now;
+        !is_known && self.find_out(partition, slots, id)
     }
 
+    /// The same of one of which nothing is known.
     #[inline(never)]
     fn find_out(&mut self, partition: &Partition, slots: &Slots, id: PredicateId) -> bool {
         let (now, predicate) = (self.now, &partition.predicates[id as usize]);
         let asked = &mut self.asked[predicate.slot.index()];
-        let of_two = matches!(predicate.test, Test::SameAs { .. });
-        if !of_two && (asked.all == now || asked.anchors == now && partition.anchors.has(id)) {
-            return false;
-        }
         if std::mem::replace(&mut asked.alone, now) != now {
             asked.count = 0;
         }
         // Expressions are as dear together.
         asked.count += u32::from(!matches!(predicate.test, Test::Regex(_)));
-        if of_two || asked.count <= ALONE {
+        if asked.count <= ALONE || !partition.ways[id as usize].by_matcher {
             let folded = &mut self.folded[predicate.slot.index()];
             let needle = &mut self.needles[id as usize];
             let holds = alone(predicate, partition, slots, (now, folded), needle);

@@ -114,7 +114,7 @@ impl Edges {
 struct Written {
     text: Box<str>,
     /// Its bytes, if they are no more than this, and which bits of them matter.
-    words: Option<[(u64, u64); WORDS]>,
+    words: Option<[[u64; WORDS]; 2]>,
 }
 
 /// Eight bytes each.
@@ -122,11 +122,11 @@ const WORDS: usize = 4;
 
 impl Written {
     fn new(text: &str) -> Self {
-        let mut words = [(0, 0); WORDS];
+        let mut words = [[0; WORDS]; 2];
+        let [own, masks] = &mut words;
         for (at, byte) in text.bytes().enumerate().take(WORDS * 8) {
-            let (word, mask) = &mut words[at / 8];
-            *word |= u64::from(byte) << (at % 8 * 8);
-            *mask |= 0xff << (at % 8 * 8);
+            own[at / 8] |= u64::from(byte) << (at % 8 * 8);
+            masks[at / 8] |= 0xff << (at % 8 * 8);
         }
         Self { text: text.into(), words: (text.len() <= WORDS * 8).then_some(words) }
     }
@@ -134,11 +134,13 @@ impl Written {
     /// Do the bytes begin with it? How long it is makes no difference, so that a processor foresees what comes.
     #[inline]
     fn begins(&self, bytes: &[u8]) -> bool {
-        let (Some(words), Some(there)) = (&self.words, bytes.first_chunk::<{ WORDS * 8 }>()) else {
+        let (Some([words, masks]), Some(there)) =
+            (&self.words, bytes.first_chunk::<{ WORDS * 8 }>())
+        else {
             return bytes.starts_with(self.text.as_bytes());
         };
-        let pairs = words.iter().zip(there.as_chunks::<8>().0);
-        let other = pairs.fold(0, |other, ((word, mask), there)| {
+        let own = words.iter().zip(masks).zip(there.as_chunks::<8>().0);
+        let other = own.fold(0, |other, ((word, mask), there)| {
             other | (u64::from_le_bytes(*there) ^ word) & mask
         });
         other == 0
