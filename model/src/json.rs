@@ -76,8 +76,8 @@ impl<'a> Cursor<'a> {
         let mut end = start;
         self.is_escaped = false;
         loop {
-            let rest = self.bytes.get(end..).ok_or(ENDLESS)?;
-            end += quote_or_escape(rest).ok_or(ENDLESS)?;
+            let found = quote_or_escape(self.bytes, end);
+            end = found.ok_or(ENDLESS)?;
             if self.bytes[end] == b'"' {
                 break;
             }
@@ -135,11 +135,11 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Offset of the first quote or backslash. Most strings here are short: what is decided per call costs more than
+/// Offset of the first quote or backslash from there on. Most strings here are short: what is decided per call costs more than
 /// what is done per byte, so the first bytes are looked at right here, with what every processor of the kind has.
 #[inline]
-fn quote_or_escape(bytes: &[u8]) -> Option<usize> {
-    dispatch!(Level::baseline(), simd => near(simd, bytes))
+fn quote_or_escape(bytes: &[u8], from: usize) -> Option<usize> {
+    dispatch!(Level::baseline(), simd => near(simd, bytes, from))
 }
 
 /// Blocks that are looked at right here.
@@ -148,30 +148,34 @@ const BLOCK: usize = 16;
 
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "there is one kind of processor to compile it for")]
-fn near<S: Simd>(simd: S, bytes: &[u8]) -> Option<usize> {
-    let mut rest = bytes;
-    for at in 0..NEAR {
-        let Some((block, behind)) = rest.split_first_chunk::<BLOCK>() else { break };
+fn near<S: Simd>(simd: S, bytes: &[u8], from: usize) -> Option<usize> {
+    let found_in = |block: &[u8; BLOCK]| {
         let block = u8x16::from_slice(simd, block);
-        let found = (block.simd_eq(b'"') | block.simd_eq(b'\\')).to_bitmask();
+        (block.simd_eq(b'"') | block.simd_eq(b'\\')).to_bitmask()
+    };
+    let mut rest = bytes.get(from..)?;
+    for _ in 0..NEAR {
+        let at = bytes.len() - rest.len();
+        let Some((block, behind)) = rest.split_first_chunk() else {
+            // Less than a block is left: the last one begins among what is in front of it.
+            let Some(last) = bytes.last_chunk() else { break };
+            let before = BLOCK - rest.len();
+            let found = found_in(last) >> before;
+            return (found != 0).then(|| at + found.trailing_zeros() as usize);
+        };
+        let found = found_in(block);
         if found != 0 {
-            return Some(at * BLOCK + found.trailing_zeros() as usize);
+            return Some(at + found.trailing_zeros() as usize);
         }
         rest = behind;
     }
     far(bytes, bytes.len() - rest.len())
 }
 
-/// The same, from there on.
+/// The same, however far.
 #[inline(never)]
 fn far(bytes: &[u8], from: usize) -> Option<usize> {
-    let rest = &bytes[from..];
-    let found = if rest.len() < BLOCK {
-        rest.iter().position(|byte| matches!(byte, b'"' | b'\\'))
-    } else {
-        memchr2(b'"', b'\\', rest)
-    };
-    found.map(|at| from + at)
+    memchr2(b'"', b'\\', &bytes[from..]).map(|at| from + at)
 }
 
 #[cfg(test)]

@@ -80,17 +80,12 @@ pub(crate) fn bytes_of(text: &[u8]) -> u64 {
 pub(crate) struct Bytes {
     /// [`bytes_of`] it; 0: not known.
     all: u64,
-    /// It was asked before.
-    is_asked: bool,
 }
 
 impl Bytes {
-    /// May one with these [`bytes_of`] it stand in `text`, the same as when it was asked before? To look for one is as dear as to
-    /// know them, so they are known from the second time on.
+    /// May one with these [`bytes_of`] it stand in `text`, the same as when it was asked before? To know them is as dear as to look for
+    /// one.
     pub(crate) fn may_hold(&mut self, text: &str, bytes: u64) -> bool {
-        if !std::mem::replace(&mut self.is_asked, true) {
-            return true;
-        }
         if self.all == 0 {
             self.all = bytes_of(text.as_bytes());
         }

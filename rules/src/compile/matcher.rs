@@ -36,11 +36,10 @@ pub(crate) struct Matcher {
     others: Vec<(PredicateId, Test)>,
     /// Does it take more than looking values up?
     is_dear: bool,
-    /// True if the field has any value that is not null.
-    any: Vec<PredicateId>,
-    present: Vec<PredicateId>,
-    absent: Vec<PredicateId>,
-    null: Vec<PredicateId>,
+    /// True of a field that has a value, that is null, and that is not there.
+    of_value: Vec<PredicateId>,
+    of_null: Vec<PredicateId>,
+    of_absence: Vec<PredicateId>,
 }
 
 #[derive(Debug, Default)]
@@ -112,9 +111,15 @@ impl Matcher {
         for (at, Predicate { test, .. }) in predicates {
             let id = PredicateId::try_from(at).unwrap_or(PredicateId::MAX);
             match test {
-                Test::Exists(true) => this.present.push(id),
-                Test::Exists(false) => this.absent.push(id),
-                Test::Null => this.null.push(id),
+                Test::Exists(true) => {
+                    this.of_value.push(id);
+                    this.of_null.push(id);
+                }
+                Test::Exists(false) => this.of_absence.push(id),
+                Test::Null => {
+                    this.of_null.push(id);
+                    this.of_absence.push(id);
+                }
                 // Asked of two fields, so no field's matcher can tell.
                 Test::SameAs { .. } => {}
                 Test::Regex(expression) => match expression.required() {
@@ -135,7 +140,7 @@ impl Matcher {
                         texts.lengths |= length_bit(text.len());
                     } else if pattern.parts() == [Part::Many] {
                         // For keywords too, any value will do.
-                        this.any.push(id);
+                        this.of_value.push(id);
                     } else if pattern.longest_literal().is_empty() {
                         this.others.push((id, test.clone()));
                     } else {
@@ -164,7 +169,7 @@ impl Matcher {
 
     /// May one of the predicates hold where the field is not there?
     pub(crate) const fn tells_of_absence(&self) -> bool {
-        !self.absent.is_empty() || !self.null.is_empty()
+        !self.of_absence.is_empty()
     }
 
     /// Calls `hit` for every predicate that holds, more than once for some. `values` are those that
@@ -172,24 +177,21 @@ impl Matcher {
     pub(crate) fn run<'v>(
         &self,
         slot: SlotId,
-        (values, is_present): (impl Iterator<Item = &'v str>, bool),
+        (mut values, is_present): (impl Iterator<Item = &'v str>, bool),
         scratch: &mut Scratch,
         (event, folded): (u64, &mut Folded),
         hit: &mut impl FnMut(PredicateId),
     ) {
-        let mut any = false;
-        for value in values {
-            let event = if any { 0 } else { event };
-            any = true;
-            self.value(slot, value, scratch, (event, folded), hit);
-        }
-        let [of_presence, of_value] = match (is_present, any) {
-            (_, true) => [&self.present, &self.any],
-            (true, false) => [&self.present, &self.null],
-            (false, false) => [&self.absent, &self.null],
+        let Some(value) = values.next() else {
+            let state = if is_present { &self.of_null } else { &self.of_absence };
+            state.iter().copied().for_each(hit);
+            return;
         };
-        of_presence.iter().copied().for_each(&mut *hit);
-        of_value.iter().copied().for_each(hit);
+        self.value(slot, value, scratch, (event, folded), hit);
+        for value in values {
+            self.value(slot, value, scratch, (0, folded), hit);
+        }
+        self.of_value.iter().copied().for_each(hit);
     }
 
     fn value(

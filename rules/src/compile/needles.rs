@@ -57,7 +57,7 @@ struct Gram {
 }
 
 /// Bits for each gram: how seldom other bytes are taken for one.
-const BITS: usize = 64;
+const BITS: usize = 24;
 /// Binary logarithms of how many bits there may be in all: what is looked into at each byte has to lie near.
 const SIZES: [u32; 4] = [10, 13, 16, 18];
 

@@ -16,7 +16,8 @@ const ONE_IN: u32 = 8;
 pub(super) struct Remembered {
     /// By [`place`].
     places: Vec<Known>,
-    asked: u32,
+    /// Values until it is looked how many of them were known, and how many were.
+    left: u32,
     known: u32,
     /// Hardly a value comes again.
     is_off: bool,
@@ -38,13 +39,16 @@ impl Remembered {
         look: impl FnOnce(&mut dyn FnMut(PredicateId)),
         hit: &mut H,
     ) {
-        if text.len() > LONGEST || !self.is_on() {
+        if self.is_off || text.len() > LONGEST {
             look(hit);
             return;
         }
-        if self.places.is_empty() {
-            self.places.resize_with(PLACES, Known::default);
+        if self.left == 0 {
+            self.judge();
+            self.of(text, look, hit);
+            return;
         }
+        self.left -= 1;
         let known = &mut self.places[place(text.as_bytes())];
         if known.is_used && is_same(known.text.as_bytes(), text.as_bytes()) {
             self.known += 1;
@@ -65,16 +69,12 @@ impl Remembered {
         }
     }
 
-    fn is_on(&mut self) -> bool {
-        if self.asked == TRIAL && !self.is_off {
-            self.is_off = self.known < TRIAL / ONE_IN;
-            if self.is_off {
-                self.places = Vec::new();
-            }
-            (self.asked, self.known) = (0, 0);
-        }
-        self.asked = self.asked.saturating_add(1);
-        !self.is_off
+    /// Is it worth it to go on?
+    #[cold]
+    fn judge(&mut self) {
+        self.is_off = !self.places.is_empty() && self.known < TRIAL / ONE_IN;
+        self.places.resize_with(if self.is_off { 0 } else { PLACES }, Known::default);
+        (self.left, self.known) = (TRIAL, 0);
     }
 }
 

@@ -15,29 +15,37 @@ pub enum ValueKind {
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {
-    kind: ValueKind,
+    /// `None`: it is not there at all.
+    kind: Option<ValueKind>,
+    /// The next value of the same field, in [`Slots::more`], from 1; 0 for none.
+    next: u32,
+    /// Of the first of a field that has several: the last, likewise.
+    last: u32,
     start: usize,
     end: usize,
-    /// The next value of the same field, from 1; 0 for none.
-    next: u32,
+}
+
+impl Entry {
+    const NONE: Self = Self { kind: None, next: 0, last: 0, start: 0, end: 0 };
 }
 
 /// Values by slot. A field has several where it lies in an array.
 #[derive(Debug, Default)]
 pub struct Slots {
     text: String,
-    entries: Vec<Entry>,
-    /// By slot: first and last entry, from 1.
-    chains: Vec<(u32, u32)>,
+    /// By slot.
+    first: Vec<Entry>,
+    /// All that are not the first of their field.
+    more: Vec<Entry>,
 }
 
 impl Slots {
     /// Makes ready for an event with `slots` slots.
     pub(crate) fn clear(&mut self, slots: usize) {
         self.text.clear();
-        self.entries.clear();
-        self.chains.clear();
-        self.chains.resize(slots, (0, 0));
+        self.first.clear();
+        self.first.resize(slots, Entry::NONE);
+        self.more.clear();
     }
 
     /// Adds a value.
@@ -80,36 +88,63 @@ impl Slots {
 
     #[inline]
     fn add(&mut self, slot: SlotId, kind: ValueKind, Range { start, end }: Range<usize>) {
-        let entry = Entry { kind, start, end, next: 0 };
-        self.entries.push(entry);
-        let id = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
-        let (first, last) = &mut self.chains[slot.index()];
-        if *first == 0 {
-            *first = id;
+        let entry = Entry { kind: Some(kind), start, end, ..Entry::NONE };
+        let first = &mut self.first[slot.index()];
+        if first.kind.is_none() {
+            *first = entry;
         } else {
-            self.entries[*last as usize - 1].next = id;
+            self.add_more(slot, entry);
         }
-        *last = id;
     }
 
-    fn chain(&self, slot: SlotId) -> impl Iterator<Item = Entry> {
-        let mut next = self.chains.get(slot.index()).map_or(0, |(first, _)| *first);
-        std::iter::from_fn(move || {
-            let entry = *self.entries.get((next as usize).checked_sub(1)?)?;
-            next = entry.next;
-            Some(entry)
-        })
+    /// Adds one that is not the first of its field.
+    fn add_more(&mut self, slot: SlotId, entry: Entry) {
+        self.more.push(entry);
+        let id = u32::try_from(self.more.len()).unwrap_or(u32::MAX);
+        let mut last = &mut self.first[slot.index()];
+        // The first one knows the last: that one's `next` is 0.
+        if last.next != 0 {
+            let before = std::mem::replace(&mut last.last, id);
+            last = &mut self.more[before as usize - 1];
+        } else {
+            last.last = id;
+        }
+        last.next = id;
     }
 
     /// Is the field there, be it null?
+    #[inline]
     pub(crate) fn is_present(&self, slot: SlotId) -> bool {
-        self.chains.get(slot.index()).is_some_and(|(first, _)| *first != 0)
+        self.first.get(slot.index()).is_some_and(|first| first.kind.is_some())
     }
 
     /// The texts of the values that are not null.
+    #[inline]
     pub fn texts(&self, slot: SlotId) -> impl Iterator<Item = &str> {
-        self.chain(slot)
-            .filter(|entry| entry.kind == ValueKind::Text)
-            .map(|entry| &self.text[entry.start..entry.end])
+        Texts { slots: self, next: self.first.get(slot.index()) }
+    }
+}
+
+/// See [`Slots::texts`].
+struct Texts<'a> {
+    slots: &'a Slots,
+    next: Option<&'a Entry>,
+}
+
+impl<'a> Iterator for Texts<'a> {
+    type Item = &'a str;
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a str> {
+        loop {
+            let entry = self.next?;
+            self.next = match entry.next {
+                0 => None,
+                next => self.slots.more.get(next as usize - 1),
+            };
+            if entry.kind == Some(ValueKind::Text) {
+                return Some(&self.slots.text[entry.start..entry.end]);
+            }
+        }
     }
 }
