@@ -174,6 +174,8 @@ impl Matcher {
 
     /// Calls `hit` for every predicate that holds, more than once for some. `values` are those that
     /// are not null; `is_present`: the field is there, be it null. `event`: its number.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "of most fields little is done but to be called")]
     pub(crate) fn run<'v>(
         &self,
         slot: SlotId,
@@ -189,11 +191,26 @@ impl Matcher {
         };
         self.value(slot, value, scratch, (event, folded), hit);
         for value in values {
-            self.value(slot, value, scratch, (0, folded), hit);
+            self.further(slot, value, scratch, folded, hit);
         }
         self.of_value.iter().copied().for_each(hit);
     }
 
+    /// A value that is not the first.
+    #[inline(never)]
+    fn further(
+        &self,
+        slot: SlotId,
+        value: &str,
+        scratch: &mut Scratch,
+        folded: &mut Folded,
+        hit: &mut impl FnMut(PredicateId),
+    ) {
+        self.value(slot, value, scratch, (0, folded), hit);
+    }
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as above")]
     fn value(
         &self,
         slot: SlotId,
@@ -213,6 +230,7 @@ impl Matcher {
         remembered[slot.index()].of(value, |hit| self.look(value, folded, look, hit), hit);
     }
 
+    #[inline(never)]
     fn look(
         &self,
         value: &str,

@@ -33,6 +33,7 @@ struct Known {
 
 impl Remembered {
     /// Calls `hit` for every predicate that holds for a value: those that `look` finds, or found when it came before.
+    #[inline]
     pub(super) fn of<H: FnMut(PredicateId)>(
         &mut self,
         text: &str,
@@ -45,8 +46,10 @@ impl Remembered {
         }
         if self.left == 0 {
             self.judge();
-            self.of(text, look, hit);
-            return;
+            if self.is_off {
+                look(hit);
+                return;
+            }
         }
         self.left -= 1;
         let known = &mut self.places[place(text.as_bytes())];

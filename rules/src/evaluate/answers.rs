@@ -68,6 +68,7 @@ impl Answers {
     }
 
     /// Runs the matcher of a field's anchors; calls `first` for each that holds.
+    #[inline]
     pub(super) fn ask_anchors(
         &mut self,
         (slot, matcher): (SlotId, &Matcher),
@@ -149,9 +150,20 @@ fn alone(
             let Some(value) = values.next() else { return false };
             // What was folded for another predicate need not be folded again.
             test.holds(value, folded.of(value, now), needle)
-                || values.any(|value| test.holds(value, folded.of(value, 0), needle))
+                || values.any(|value| further(test, value, folded, needle))
         }
     }
+}
+
+/// Does a test hold for a value that is not the first of its field?
+#[inline(never)]
+fn further(
+    test: &Test,
+    value: &str,
+    folded: &mut Folded,
+    needle: &mut Option<Box<Needle>>,
+) -> bool {
+    test.holds(value, folded.of(value, 0), needle)
 }
 
 /// Is a value the one that a predicate holds for?

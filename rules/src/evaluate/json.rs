@@ -201,10 +201,9 @@ impl<'a> Wanted<'a> {
 
 /// Fills `slots` from the object in `bytes`.
 pub fn fill(bytes: &[u8], wanted: &Wanted<'_>, slots: &mut Slots) -> Result<(), BadJson> {
-    let text = str::from_utf8(bytes).ok().filter(|text| text.len() <= KEPT);
     let mut walker = Walker {
         cursor: Cursor::new(bytes),
-        kept: text.map(|text| slots.keep(text)),
+        kept: if bytes.len() <= KEPT { slots.keep(bytes) } else { None },
         depth: 0,
         wanted,
         slots,

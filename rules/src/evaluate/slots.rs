@@ -29,6 +29,9 @@ impl Entry {
     const NONE: Self = Self { kind: None, next: 0, last: 0, start: 0, end: 0 };
 }
 
+/// Bytes of the words that the standard library looks at together.
+const WORDS: usize = 2 * size_of::<usize>();
+
 /// Values by slot. A field has several where it lies in an array.
 #[derive(Debug, Default)]
 pub struct Slots {
@@ -43,22 +46,39 @@ impl Slots {
     /// Makes ready for an event with `slots` slots.
     pub(crate) fn clear(&mut self, slots: usize) {
         self.text.clear();
-        self.first.clear();
-        self.first.resize(slots, Entry::NONE);
         self.more.clear();
+        self.first.resize(slots, Entry::NONE);
+        for first in &mut self.first {
+            (first.kind, first.next) = (None, 0);
+        }
     }
 
     /// Adds a value.
     pub fn push(&mut self, slot: SlotId, text: &str) {
-        let start = self.keep(text);
+        let start = self.text.len();
+        self.text.push_str(text);
         self.push_kept(slot, start..self.text.len());
     }
 
-    /// Keeps a text of which values will be parts; returns where it begins.
-    pub(crate) fn keep(&mut self, text: &str) -> usize {
+    /// Keeps a text of which values will be parts; returns where it begins. `None`: it is none.
+    pub(crate) fn keep(&mut self, text: &[u8]) -> Option<usize> {
         let start = self.text.len();
-        self.text.push_str(text);
-        start
+        let mut all = std::mem::take(&mut self.text).into_bytes();
+        all.extend_from_slice(text);
+        // Whole words are looked at together, and the buffer begins with one.
+        all.resize(all.len().next_multiple_of(WORDS), b' ');
+        match String::from_utf8(all) {
+            Ok(all) => {
+                self.text = all;
+                Some(start)
+            }
+            Err(error) => {
+                let mut all = error.into_bytes();
+                all.truncate(start);
+                self.text = String::from_utf8(all).unwrap_or_default();
+                None
+            }
+        }
     }
 
     /// Adds a value that was kept there.
@@ -98,6 +118,7 @@ impl Slots {
     }
 
     /// Adds one that is not the first of its field.
+    #[inline(never)]
     fn add_more(&mut self, slot: SlotId, entry: Entry) {
         self.more.push(entry);
         let id = u32::try_from(self.more.len()).unwrap_or(u32::MAX);

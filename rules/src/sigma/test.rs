@@ -237,6 +237,7 @@ impl Test {
 
     /// The same, faster: `folded` is `value` without regard to case, `bytes` what is known of that. What is needed for that stays in `needle`, which is
     /// this test's own.
+    #[inline]
     pub(crate) fn holds(
         &self,
         value: &str,
