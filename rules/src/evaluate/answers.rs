@@ -7,7 +7,7 @@
 //! ```
 
 use super::Slots;
-use crate::compile::{Matcher, Partition, Predicate, PredicateId, Scratch, SlotId};
+use crate::compile::{Matcher, Partition, Predicate, PredicateId, Scratch, SlotId, Way};
 use crate::folded::Folded;
 use crate::pairs::Needle;
 use crate::sigma::{Shape, Test, fold};
@@ -16,25 +16,30 @@ use crate::sigma::{Shape, Test, fold};
 /// knows. Tests want to see both.
 const ALONE: u32 = if cfg!(test) { 2 } else { 24 };
 
-/// What is known of events of one kind, one after the other. An entry that holds an event's number is about that event.
+/// What is known of events of one kind, one after the other. What holds an event's number is about that event.
 #[derive(Debug, Default)]
 pub(super) struct Answers {
     /// The number of the event at hand, an even one.
     now: u64,
-    /// By predicate: the number of the event of which it was asked last, and one more if it holds.
-    known: Vec<u64>,
-    /// By predicate: what finds its text, made when it is first tested alone.
-    needles: Vec<Option<Box<Needle>>>,
+    of: Vec<OfPredicate>,
     /// By slot.
     asked: Vec<Asked>,
-    folded: Vec<Folded>,
     scratch: Scratch,
     /// For the anchors' matchers, which know less of the same fields.
     of_anchors: Scratch,
 }
 
+/// What is known of a predicate.
+#[derive(Debug, Default)]
+struct OfPredicate {
+    /// The number of the event of which it was asked last, and one more if it holds.
+    known: u64,
+    /// What finds its text, made when it is first tested alone.
+    needle: Option<Box<Needle>>,
+}
+
 /// What was asked about a field.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 struct Asked {
     /// Its matcher was run.
     all: u64,
@@ -43,6 +48,7 @@ struct Asked {
     /// Predicates were tested alone, and how many.
     alone: u64,
     count: u32,
+    folded: Folded,
 }
 
 impl Answers {
@@ -50,20 +56,19 @@ impl Answers {
     pub(super) fn begin(&mut self, partition: &Partition) {
         self.now += 2;
         if self.asked.is_empty() {
-            self.known.resize(partition.predicates.len(), 0);
-            self.needles.resize(partition.predicates.len(), None);
-            self.asked.resize(partition.fields.len(), Asked::default());
-            self.folded.resize_with(partition.fields.len(), Folded::default);
+            self.of.resize_with(partition.predicates.len(), OfPredicate::default);
+            self.asked.resize_with(partition.fields.len(), Asked::default);
         }
     }
 
     /// Runs a field's matcher.
     pub(super) fn ask(&mut self, partition: &Partition, slot: SlotId, slots: &Slots) {
-        let (now, known) = (self.now, &mut self.known);
-        self.asked[slot.index()].all = now;
+        let (now, of) = (self.now, &mut self.of);
+        let asked = &mut self.asked[slot.index()];
+        asked.all = now;
         let values = (slots.texts(slot), slots.is_present(slot));
-        let folded = (now, &mut self.folded[slot.index()]);
-        let hit = &mut |id| known[id as usize] = now | 1;
+        let folded = (now, &mut asked.folded);
+        let hit = &mut |id| of[id as usize].known = now | 1;
         partition.matcher(slot).run(slot, values, &mut self.scratch, folded, hit);
     }
 
@@ -75,17 +80,18 @@ impl Answers {
         slots: &Slots,
         mut first: impl FnMut(PredicateId),
     ) {
-        let (now, known) = (self.now, &mut self.known);
-        self.asked[slot.index()].anchors = now;
+        let (now, of) = (self.now, &mut self.of);
+        let asked = &mut self.asked[slot.index()];
+        asked.anchors = now;
         let is_present = slots.is_present(slot);
         if !is_present && !matcher.tells_of_absence() {
             return;
         }
         let values = (slots.texts(slot), is_present);
-        let folded = (now, &mut self.folded[slot.index()]);
+        let folded = (now, &mut asked.folded);
         matcher.run(slot, values, &mut self.of_anchors, folded, &mut |id| {
             // One may be reported more than once.
-            if std::mem::replace(&mut known[id as usize], now | 1) != now | 1 {
+            if std::mem::replace(&mut of[id as usize].known, now | 1) != now | 1 {
                 first(id);
             }
         });
@@ -93,13 +99,13 @@ impl Answers {
 
     /// Is it known that the predicate holds?
     pub(super) fn is_held(&self, id: PredicateId) -> bool {
-        self.known[id as usize] == self.now | 1
+        self.of[id as usize].known == self.now | 1
     }
 
     /// Does the predicate hold?
     #[inline]
     pub(super) fn holds(&mut self, partition: &Partition, slots: &Slots, id: PredicateId) -> bool {
-        let known = self.known[id as usize];
+        let known = self.of[id as usize].known;
         if known & !1 == self.now {
             return known & 1 == 1;
         }
@@ -107,33 +113,37 @@ impl Answers {
         let asked = &self.asked[way.slot.index()];
         let is_known =
             way.by_matcher && asked.all == self.now || way.by_anchors && asked.anchors == self.now;
-        !is_known && self.find_out(partition, slots, id)
+        !is_known && self.find_out(partition, slots, (id, way))
     }
 
     /// The same of one of which nothing is known.
     #[inline(never)]
-    fn find_out(&mut self, partition: &Partition, slots: &Slots, id: PredicateId) -> bool {
-        let (now, predicate) = (self.now, &partition.predicates[id as usize]);
-        let asked = &mut self.asked[predicate.slot.index()];
+    fn find_out(
+        &mut self,
+        partition: &Partition,
+        slots: &Slots,
+        (id, way): (PredicateId, Way),
+    ) -> bool {
+        let now = self.now;
+        let asked = &mut self.asked[way.slot.index()];
         if std::mem::replace(&mut asked.alone, now) != now {
             asked.count = 0;
         }
-        // Expressions are as dear together.
-        asked.count += u32::from(!matches!(predicate.test, Test::Regex(_)));
-        if asked.count <= ALONE || !partition.ways[id as usize].by_matcher {
-            let folded = &mut self.folded[predicate.slot.index()];
-            let needle = &mut self.needles[id as usize];
-            let holds = alone(predicate, partition, slots, (now, folded), needle);
-            self.known[id as usize] = now | u64::from(holds);
-            holds
-        } else {
-            self.ask(partition, predicate.slot, slots);
-            self.is_held(id)
+        asked.count += u32::from(way.counts);
+        if asked.count > ALONE && way.by_matcher {
+            self.ask(partition, way.slot, slots);
+            return self.is_held(id);
         }
+        let own = &mut self.of[id as usize];
+        let predicate = &partition.predicates[id as usize];
+        let holds = alone(predicate, partition, slots, (now, &mut asked.folded), &mut own.needle);
+        own.known = now | u64::from(holds);
+        holds
     }
 }
 
 /// Does a predicate hold?
+#[inline]
 fn alone(
     predicate: &Predicate,
     partition: &Partition,
