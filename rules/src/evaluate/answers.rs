@@ -9,8 +9,7 @@
 use super::Slots;
 use crate::compile::{Matcher, Partition, Predicate, PredicateId, Scratch, SlotId, Way};
 use crate::folded::Folded;
-use crate::pairs::Needle;
-use crate::sigma::{Shape, Test, fold};
+use crate::sigma::{Needles, Shape, Test, fold};
 
 /// Predicates of a field that are tested alone. The field's matcher costs about as much as a few of them, however many it
 /// knows. Tests want to see both.
@@ -34,8 +33,8 @@ pub(super) struct Answers {
 struct OfPredicate {
     /// The number of the event of which it was asked last, and one more if it holds.
     known: u64,
-    /// What finds its text, made when it is first tested alone.
-    needle: Option<Box<Needle>>,
+    /// What finds its texts.
+    needles: Needles,
 }
 
 /// What was asked about a field.
@@ -136,7 +135,7 @@ impl Answers {
         }
         let own = &mut self.of[id as usize];
         let predicate = &partition.predicates[id as usize];
-        let holds = alone(predicate, partition, slots, (now, &mut asked.folded), &mut own.needle);
+        let holds = alone(predicate, partition, slots, (now, &mut asked.folded), &mut own.needles);
         own.known = now | u64::from(holds);
         holds
     }
@@ -149,7 +148,7 @@ fn alone(
     partition: &Partition,
     slots: &Slots,
     (now, folded): (u64, &mut Folded),
-    needle: &mut Option<Box<Needle>>,
+    needles: &mut Needles,
 ) -> bool {
     let mut values = slots.texts(predicate.slot);
     match &predicate.test {
@@ -159,21 +158,16 @@ fn alone(
         test => {
             let Some(value) = values.next() else { return false };
             // What was folded for another predicate need not be folded again.
-            test.holds(value, folded.of(value, now), needle)
-                || values.any(|value| further(test, value, folded, needle))
+            test.holds(value, folded.of(value, now), needles)
+                || values.any(|value| further(test, value, folded, needles))
         }
     }
 }
 
 /// Does a test hold for a value that is not the first of its field?
 #[inline(never)]
-fn further(
-    test: &Test,
-    value: &str,
-    folded: &mut Folded,
-    needle: &mut Option<Box<Needle>>,
-) -> bool {
-    test.holds(value, folded.of(value, 0), needle)
+fn further(test: &Test, value: &str, folded: &mut Folded, needles: &mut Needles) -> bool {
+    test.holds(value, folded.of(value, 0), needles)
 }
 
 /// Is a value the one that a predicate holds for?

@@ -225,7 +225,7 @@ impl<'a> Evaluator<'a> {
 
     /// Could any rule match an event of `kind` with these pivot values?
     pub fn may_match(&mut self, kind: EventKind, pivot: Pivot<'_>) -> bool {
-        !self.candidates(kind, pivot).rules.is_empty()
+        !self.candidates(kind, &pivot).rules.is_empty()
     }
 
     /// Evaluates an event; calls `on_match` for every rule that matches, in the set's order.
@@ -236,7 +236,7 @@ impl<'a> Evaluator<'a> {
         event: &dyn Event,
         mut on_match: impl FnMut(Match<'a>),
     ) -> Result<(), BadJson> {
-        let candidates = self.candidates(kind, pivot);
+        let candidates = self.candidates(kind, &pivot);
         let Some(partition) = self.set.partition(kind) else { return Ok(()) };
         if candidates.rules.is_empty() {
             return Ok(());
@@ -271,12 +271,12 @@ impl<'a> Evaluator<'a> {
     }
 
     /// The rules that an event with these pivot values may match.
-    fn candidates(&mut self, kind: EventKind, pivot: Pivot<'_>) -> Rc<Candidates> {
+    fn candidates(&mut self, kind: EventKind, pivot: &Pivot<'_>) -> Rc<Candidates> {
         let is_unknown = pivot.event_source.is_none() && pivot.event_name.is_none();
         let known = if is_unknown {
             self.of_unknown[kind as usize].as_ref()
         } else {
-            self.lately.find(kind, &pivot)
+            self.lately.find(kind, pivot)
         };
         if let Some(candidates) = known {
             return Rc::clone(candidates);
@@ -293,7 +293,7 @@ impl<'a> Evaluator<'a> {
         }
         let remembered = &mut self.remembered[kind as usize];
         if let Some(candidates) = remembered.get(self.key.as_slice()) {
-            self.lately.put(kind, &pivot, candidates);
+            self.lately.put(kind, pivot, candidates);
             return Rc::clone(candidates);
         }
         if remembered.len() >= MAX_REMEMBERED {
@@ -311,7 +311,7 @@ impl<'a> Evaluator<'a> {
         candidates
     }
 
-    fn narrow(&mut self, kind: EventKind, partition: &Partition, pivot: Pivot<'_>) -> Candidates {
+    fn narrow(&mut self, kind: EventKind, partition: &Partition, pivot: &Pivot<'_>) -> Candidates {
         let known: Vec<(SlotId, &str)> =
             [("eventSource", pivot.event_source), ("eventName", pivot.event_name)]
                 .into_iter()

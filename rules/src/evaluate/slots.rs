@@ -108,13 +108,16 @@ impl Slots {
 
     #[inline]
     fn add(&mut self, slot: SlotId, kind: ValueKind, Range { start, end }: Range<usize>) {
-        let entry = Entry { kind: Some(kind), start, end, ..Entry::NONE };
         let first = &mut self.first[slot.index()];
-        if first.kind.is_none() {
-            *first = entry;
-        } else {
-            self.add_more(slot, entry);
+        if first.kind.is_some() {
+            self.add_more(slot, Entry { kind: Some(kind), start, end, ..Entry::NONE });
+            return;
         }
+        // One by one: what is put together elsewhere is waited for.
+        first.kind = Some(kind);
+        first.next = 0;
+        first.start = start;
+        first.end = end;
     }
 
     /// Adds one that is not the first of its field.

@@ -5,7 +5,6 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use jiff::fmt::temporal::Pieces;
-use memchr::memmem;
 
 use super::expression::Expression;
 use super::pattern::{Part, Pattern, fold};
@@ -235,39 +234,55 @@ impl Test {
         }
     }
 
-    /// The same, faster: `folded` is `value` without regard to case, `bytes` what is known of that. What is needed for that stays in `needle`, which is
-    /// this test's own.
+    /// The same, faster: `folded` is `value` without regard to case, `bytes` what is known of that. What is needed to find this
+    /// test's texts stays in `needles`.
     #[inline]
     pub(crate) fn holds(
         &self,
         value: &str,
         (folded, bytes): (&str, &mut Bytes),
-        needle: &mut Option<Box<Needle>>,
+        needles: &mut Needles,
     ) -> bool {
         match self {
             Self::Pattern { pattern, cased } => {
                 let text = if *cased { value } else { folded };
-                let mut is_in = |part: &str| {
-                    let needle = needle.get_or_insert_with(|| Box::new(Needle::new(part)));
-                    (*cased || bytes.may_hold(text, needle.bytes())) && needle.is_in(text)
+                let mut is_in = || {
+                    let make = || vec![Needle::new(pattern.longest_literal())];
+                    needles.get_or_insert_with(make).iter().all(|needle| {
+                        (*cased || bytes.may_hold(text, needle.bytes())) && needle.is_in(text)
+                    })
                 };
                 match pattern.parts() {
                     [Part::Literal(own)] => own == text,
                     [Part::Literal(own), Part::Many] => text.starts_with(own.as_str()),
                     [Part::Many, Part::Literal(own)] => text.ends_with(own.as_str()),
-                    [Part::Many, Part::Literal(own), Part::Many] => is_in(own),
-                    _ => is_in(pattern.longest_literal()) && pattern.matches(text),
+                    [Part::Many, Part::Literal(_), Part::Many] => is_in(),
+                    _ => is_in() && pattern.matches(text),
                 }
             }
-            Self::Regex(expression) => {
-                let is_in =
-                    |part: &String| memmem::find(folded.as_bytes(), part.as_bytes()).is_some();
-                expression.required().is_none_or(|texts| texts.iter().any(is_in))
-                    && expression.is_match(value)
-            }
+            Self::Regex(expression) => is_found(expression, value, (folded, bytes), needles),
             _ => self.matches(value),
         }
     }
+}
+
+/// What finds the texts that a test needs, made when that is first asked.
+pub(crate) type Needles = Option<Vec<Needle>>;
+
+/// Is the expression found? It is not where none of its texts is.
+#[inline(never)]
+fn is_found(
+    expression: &Expression,
+    value: &str,
+    (folded, bytes): (&str, &mut Bytes),
+    needles: &mut Needles,
+) -> bool {
+    let may_be = expression.required().is_none_or(|texts| {
+        let make = || texts.iter().map(|text| Needle::new(text)).collect();
+        let needles = needles.get_or_insert_with(make);
+        needles.iter().any(|needle| bytes.may_hold(folded, needle.bytes()) && needle.is_in(folded))
+    });
+    may_be && expression.is_match(value)
 }
 
 /// What is asked, in words: ``is `x` ``, ``contains `x` ``, `is below 7`.
