@@ -6,7 +6,7 @@ use crate::sigma::fold;
 #[derive(Debug, Default)]
 pub(crate) struct Folded {
     /// The number of the event whose first value it is; 0: it is another.
-    event: u64,
+    event: u32,
     /// It is the same as the value.
     is_value: bool,
     /// Otherwise it is this.
@@ -18,7 +18,7 @@ impl Folded {
     /// A value without regard to case, and what is known of that. `event`: the number of the event whose first value it is; 0 of
     /// others.
     #[inline]
-    pub(crate) fn of<'a>(&'a mut self, value: &'a str, event: u64) -> (&'a str, &'a mut Bytes) {
+    pub(crate) fn of<'a>(&'a mut self, value: &'a str, event: u32) -> (&'a str, &'a mut Bytes) {
         if event == 0 || self.event != event {
             self.fold(value, event);
         }
@@ -26,7 +26,7 @@ impl Folded {
     }
 
     #[inline(never)]
-    fn fold(&mut self, value: &str, event: u64) {
+    fn fold(&mut self, value: &str, event: u32) {
         self.event = event;
         self.bytes = Bytes::default();
         self.is_value = is_lower(value.as_bytes());

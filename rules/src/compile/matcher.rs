@@ -181,7 +181,7 @@ impl Matcher {
         slot: SlotId,
         (mut values, is_present): (impl Iterator<Item = &'v str>, bool),
         scratch: &mut Scratch,
-        (event, folded): (u64, &mut Folded),
+        (event, folded): (u32, &mut Folded),
         hit: &mut impl FnMut(PredicateId),
     ) {
         let Some(value) = values.next() else {
@@ -216,7 +216,7 @@ impl Matcher {
         slot: SlotId,
         value: &str,
         scratch: &mut Scratch,
-        folded: (u64, &mut Folded),
+        folded: (u32, &mut Folded),
         hit: &mut impl FnMut(PredicateId),
     ) {
         let Scratch { remembered, look } = scratch;
@@ -234,7 +234,7 @@ impl Matcher {
     fn look(
         &self,
         value: &str,
-        (event, folded): (u64, &mut Folded),
+        (event, folded): (u32, &mut Folded),
         look: &mut Look,
         hit: &mut dyn FnMut(PredicateId),
     ) {

@@ -15,12 +15,19 @@ use crate::sigma::{Needles, Shape, Test, fold};
 /// knows. Tests want to see both.
 const ALONE: u32 = if cfg!(test) { 2 } else { 24 };
 
+/// The last number of an event: then all begins anew. Tests want to see that.
+const LAST: u32 = if cfg!(test) { 20 } else { u32::MAX - 1 };
+
 /// What is known of events of one kind, one after the other. What holds an event's number is about that event.
 #[derive(Debug, Default)]
 pub(super) struct Answers {
     /// The number of the event at hand, an even one.
-    now: u64,
-    of: Vec<OfPredicate>,
+    now: u32,
+    /// By predicate: the number of the event of which it was asked last, and one more if it holds. Of thousands of predicates this
+    /// is looked at here and there, so it has to be small.
+    known: Vec<u32>,
+    /// By predicate: what finds its texts.
+    needles: Vec<Needles>,
     /// By slot.
     asked: Vec<Asked>,
     scratch: Scratch,
@@ -28,24 +35,15 @@ pub(super) struct Answers {
     of_anchors: Scratch,
 }
 
-/// What is known of a predicate.
-#[derive(Debug, Default)]
-struct OfPredicate {
-    /// The number of the event of which it was asked last, and one more if it holds.
-    known: u64,
-    /// What finds its texts.
-    needles: Needles,
-}
-
 /// What was asked about a field.
 #[derive(Debug, Default)]
 struct Asked {
     /// Its matcher was run.
-    all: u64,
+    all: u32,
     /// Its anchors' matcher was run.
-    anchors: u64,
+    anchors: u32,
     /// Predicates were tested alone, and how many.
-    alone: u64,
+    alone: u32,
     count: u32,
     folded: Folded,
 }
@@ -53,21 +51,25 @@ struct Asked {
 impl Answers {
     /// Nothing is known of what comes now.
     pub(super) fn begin(&mut self, partition: &Partition) {
+        if self.now >= LAST {
+            *self = Self::default();
+        }
         self.now += 2;
         if self.asked.is_empty() {
-            self.of.resize_with(partition.predicates.len(), OfPredicate::default);
+            self.known.resize(partition.predicates.len(), 0);
+            self.needles.resize_with(partition.predicates.len(), Needles::default);
             self.asked.resize_with(partition.fields.len(), Asked::default);
         }
     }
 
     /// Runs a field's matcher.
     pub(super) fn ask(&mut self, partition: &Partition, slot: SlotId, slots: &Slots) {
-        let (now, of) = (self.now, &mut self.of);
+        let (now, known) = (self.now, &mut self.known);
         let asked = &mut self.asked[slot.index()];
         asked.all = now;
         let values = (slots.texts(slot), slots.is_present(slot));
         let folded = (now, &mut asked.folded);
-        let hit = &mut |id| of[id as usize].known = now | 1;
+        let hit = &mut |id| known[id as usize] = now | 1;
         partition.matcher(slot).run(slot, values, &mut self.scratch, folded, hit);
     }
 
@@ -79,7 +81,7 @@ impl Answers {
         slots: &Slots,
         mut first: impl FnMut(PredicateId),
     ) {
-        let (now, of) = (self.now, &mut self.of);
+        let (now, known) = (self.now, &mut self.known);
         let asked = &mut self.asked[slot.index()];
         asked.anchors = now;
         let is_present = slots.is_present(slot);
@@ -90,7 +92,7 @@ impl Answers {
         let folded = (now, &mut asked.folded);
         matcher.run(slot, values, &mut self.of_anchors, folded, &mut |id| {
             // One may be reported more than once.
-            if std::mem::replace(&mut of[id as usize].known, now | 1) != now | 1 {
+            if std::mem::replace(&mut known[id as usize], now | 1) != now | 1 {
                 first(id);
             }
         });
@@ -98,13 +100,13 @@ impl Answers {
 
     /// Is it known that the predicate holds?
     pub(super) fn is_held(&self, id: PredicateId) -> bool {
-        self.of[id as usize].known == self.now | 1
+        self.known[id as usize] == self.now | 1
     }
 
     /// Does the predicate hold?
     #[inline]
     pub(super) fn holds(&mut self, partition: &Partition, slots: &Slots, id: PredicateId) -> bool {
-        let known = self.of[id as usize].known;
+        let known = self.known[id as usize];
         if known & !1 == self.now {
             return known & 1 == 1;
         }
@@ -133,10 +135,10 @@ impl Answers {
             self.ask(partition, way.slot, slots);
             return self.is_held(id);
         }
-        let own = &mut self.of[id as usize];
+        let needles = &mut self.needles[id as usize];
         let predicate = &partition.predicates[id as usize];
-        let holds = alone(predicate, partition, slots, (now, &mut asked.folded), &mut own.needles);
-        own.known = now | u64::from(holds);
+        let holds = alone(predicate, partition, slots, (now, &mut asked.folded), needles);
+        self.known[id as usize] = now | u32::from(holds);
         holds
     }
 }
@@ -147,7 +149,7 @@ fn alone(
     predicate: &Predicate,
     partition: &Partition,
     slots: &Slots,
-    (now, folded): (u64, &mut Folded),
+    (now, folded): (u32, &mut Folded),
     needles: &mut Needles,
 ) -> bool {
     let mut values = slots.texts(predicate.slot);
