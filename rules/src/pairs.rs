@@ -95,6 +95,26 @@ fn any<S: Simd>(
     false
 }
 
+/// Are they the same? Most are short, and of most the ends differ: a call would take longer than to look.
+#[inline]
+pub(crate) fn is_same(a: &[u8], b: &[u8]) -> bool {
+    fn differ<const N: usize>(a: &[u8], b: &[u8]) -> Option<bool> {
+        let is_other = a.first_chunk::<N>()? != b.first_chunk::<N>()?
+            || a.last_chunk::<N>()? != b.last_chunk::<N>()?;
+        Some(is_other)
+    }
+    if a.len() != b.len() {
+        return false;
+    }
+    match a.len() {
+        0..4 => a.iter().zip(b).all(|(a, b)| a == b),
+        4..8 => differ::<4>(a, b) == Some(false),
+        8..=16 => differ::<8>(a, b) == Some(false),
+        17..=32 => differ::<16>(a, b) == Some(false),
+        _ => differ::<16>(a, b) == Some(false) && a == b,
+    }
+}
+
 /// Longest value that is looked at here, in bytes: in a longer one the library is faster, and it takes time in proportion to
 /// the value alone.
 const SHORT: usize = 256;
@@ -123,7 +143,9 @@ impl Needle {
         let (value, text) = (value.as_bytes(), self.long.needle());
         match &self.pair {
             Some(pair) if value.len() <= SHORT => {
-                let is_here = |_, start| value.get(start..start + text.len()) == Some(text);
+                let is_here = |_, start| {
+                    value.get(start..start + text.len()).is_some_and(|there| is_same(there, text))
+                };
                 Pair::any(std::slice::from_ref(pair), value, is_here)
             }
             _ => self.long.find(value).is_some(),
@@ -142,6 +164,18 @@ mod tests {
         #[test]
         fn what_is_there_is_found(text in "[ab\0]{0,4}", value in "[abc\0]{0,40}|[ab]{250,260}") {
             prop_assert_eq!(Needle::new(&text).is_in(&value), value.contains(&text));
+        }
+
+        #[test]
+        fn same_is_what_is_equal(a in "[ab]{0,40}", at in 0_usize..40) {
+            prop_assert!(is_same(a.as_bytes(), a.as_bytes()));
+            let mut b = a.clone().into_bytes();
+            if let Some(byte) = b.get_mut(at) {
+                *byte ^= 3;
+                prop_assert!(!is_same(a.as_bytes(), &b));
+            }
+            b.push(0);
+            prop_assert!(!is_same(a.as_bytes(), &b));
         }
     }
 }

@@ -10,7 +10,7 @@
 
 use std::ops::RangeInclusive;
 
-use crate::pairs::{Pair, rarest};
+use crate::pairs::{Pair, is_same, rarest};
 
 /// Texts that are sought.
 #[derive(Debug, Default)]
@@ -220,7 +220,7 @@ impl Needles {
         let mut may_stand = |at: usize, start: usize| {
             let text = self.texts[at].as_bytes();
             let end = start + text.len();
-            if value.get(start..end) == Some(text) {
+            if value.get(start..end).is_some_and(|there| is_same(there, text)) {
                 found(at, start, end);
             }
         };

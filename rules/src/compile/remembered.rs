@@ -1,6 +1,7 @@
 //! What the values of a field came to that came lately: most of what happens has happened before.
 
 use super::PredicateId;
+use crate::pairs::is_same;
 
 /// Values that are remembered of a field.
 const PLACES: usize = 256;
@@ -90,24 +91,6 @@ fn place(text: &[u8]) -> usize {
     };
     let mixed = (end ^ (text.len() as u64) << 56).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     usize::try_from(mixed >> (64 - PLACES.ilog2())).unwrap_or_default()
-}
-
-/// Are they the same? Most are short, and a call would take longer than to look.
-#[inline]
-fn is_same(a: &[u8], b: &[u8]) -> bool {
-    fn differ<const N: usize>(a: &[u8], b: &[u8]) -> Option<bool> {
-        let is_other = a.first_chunk::<N>()? != b.first_chunk::<N>()?
-            || a.last_chunk::<N>()? != b.last_chunk::<N>()?;
-        Some(is_other)
-    }
-    if a.len() != b.len() {
-        return false;
-    }
-    match a.len() {
-        8..=16 => differ::<8>(a, b) == Some(false),
-        17..=32 => differ::<16>(a, b) == Some(false),
-        _ => a == b,
-    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use jiff::fmt::temporal::Pieces;
 use super::expression::Expression;
 use super::pattern::{Part, Pattern, fold};
 use crate::folded::Bytes;
-use crate::pairs::Needle;
+use crate::pairs::{Needle, is_same};
 
 /// A number of a rule: whole numbers exactly, others as floating point (its bits, to be hashable).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -234,13 +234,13 @@ impl Test {
         }
     }
 
-    /// The same, faster: `folded` is `value` without regard to case, `bytes` what is known of that. What is needed to find this
+    /// The same, faster: `folded` is `value` without regard to case, `known` what is known of that. What is needed to find this
     /// test's texts stays in `needles`.
     #[inline]
     pub(crate) fn holds(
         &self,
         value: &str,
-        (folded, bytes): (&str, &mut Bytes),
+        (folded, known): (&str, &mut Bytes),
         needles: &mut Needles,
     ) -> bool {
         match self {
@@ -249,18 +249,25 @@ impl Test {
                 let mut is_in = || {
                     let make = || vec![Needle::new(pattern.longest_literal())];
                     needles.get_or_insert_with(make).iter().all(|needle| {
-                        (*cased || bytes.may_hold(text, needle.bytes())) && needle.is_in(text)
+                        (*cased || known.may_hold(text, needle.bytes())) && needle.is_in(text)
                     })
                 };
+                let bytes = text.as_bytes();
+                let is = |own: &str, part: Option<&[u8]>| {
+                    part.is_some_and(|part| is_same(part, own.as_bytes()))
+                };
                 match pattern.parts() {
-                    [Part::Literal(own)] => own == text,
-                    [Part::Literal(own), Part::Many] => text.starts_with(own.as_str()),
-                    [Part::Many, Part::Literal(own)] => text.ends_with(own.as_str()),
+                    [Part::Literal(own)] => is(own, Some(bytes)),
+                    [Part::Literal(own), Part::Many] => is(own, bytes.get(..own.len())),
+                    [Part::Many, Part::Literal(own)] => {
+                        let start = bytes.len().checked_sub(own.len());
+                        is(own, start.and_then(|start| bytes.get(start..)))
+                    }
                     [Part::Many, Part::Literal(_), Part::Many] => is_in(),
                     _ => is_in() && pattern.matches(text),
                 }
             }
-            Self::Regex(expression) => is_found(expression, value, (folded, bytes), needles),
+            Self::Regex(expression) => is_found(expression, value, (folded, known), needles),
             _ => self.matches(value),
         }
     }
@@ -274,13 +281,13 @@ pub(crate) type Needles = Option<Vec<Needle>>;
 fn is_found(
     expression: &Expression,
     value: &str,
-    (folded, bytes): (&str, &mut Bytes),
+    (folded, known): (&str, &mut Bytes),
     needles: &mut Needles,
 ) -> bool {
     let may_be = expression.required().is_none_or(|texts| {
         let make = || texts.iter().map(|text| Needle::new(text)).collect();
         let needles = needles.get_or_insert_with(make);
-        needles.iter().any(|needle| bytes.may_hold(folded, needle.bytes()) && needle.is_in(folded))
+        needles.iter().any(|needle| known.may_hold(folded, needle.bytes()) && needle.is_in(folded))
     });
     may_be && expression.is_match(value)
 }
