@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::{Expr, FieldTable, Matcher, Predicate, PredicateId, SlotId};
-use crate::sigma::{Part, Pattern, Test};
+use crate::sigma::{Part, Test};
 
 /// Rules by their anchors.
 #[derive(Debug, Default)]
@@ -69,9 +69,12 @@ fn cost(predicate: &Predicate, fields: &FieldTable) -> u32 {
     let own = match &predicate.test {
         Test::Pattern { pattern, .. } => match pattern.parts() {
             [Part::Many] => 1_000,
-            _ => literal(pattern),
+            _ => literal(pattern.longest_literal(), pattern.as_literal().is_some()),
         },
-        Test::Regex(_) => 24,
+        // It is run where one of its texts stands.
+        Test::Regex(expression) => expression.required().map_or(500, |texts| {
+            texts.iter().map(|text| literal(text, false)).fold(0, u32::saturating_add)
+        }),
         Test::Cidr(_) => 40,
         Test::Number(..) | Test::Time { .. } | Test::SameAs { .. } => 200,
         Test::Exists(_) | Test::Null => 1_000,
@@ -80,18 +83,20 @@ fn cost(predicate: &Predicate, fields: &FieldTable) -> u32 {
     match fields.name(predicate.slot) {
         "eventName" => own + 4,
         "eventSource" => own + 60,
+        // A few programs are run all day, whatever the rule is about that asks for more.
+        "Image" | "ParentImage" => own + 8,
         _ => own,
     }
 }
 
-fn literal(pattern: &Pattern) -> u32 {
-    let whole = pattern.as_literal().is_some();
-    match (pattern.longest_literal().len(), whole) {
+/// The same of a text that is the `whole` value, or stands in it.
+fn literal(text: &str, whole: bool) -> u32 {
+    match (text.len(), whole) {
         (0, _) => 500,
         (1..=3, true) => 4,
         (_, true) => 1,
         (1..=2, false) => 100,
-        (3..=4, false) => 16,
+        (3..=4, false) => 30,
         (5..=7, false) => 6,
         (_, false) => 3,
     }

@@ -239,7 +239,7 @@ impl Matcher {
         hit: &mut dyn FnMut(PredicateId),
     ) {
         let Look { checked, value: number } = look;
-        if !self.folded.is_empty() {
+        if !self.folded.is_empty() && !self.folded.rules_out(value) {
             let (folded, _) = folded.of(value, event);
             self.folded.value(folded, value, (&mut *checked, &mut *number), hit);
         }
@@ -258,6 +258,11 @@ impl Matcher {
 impl Texts {
     fn is_empty(&self) -> bool {
         self.whole.is_empty() && self.owners.is_empty()
+    }
+
+    /// Can none of them be the value, in whichever case it is written? Of ASCII the length stays the same.
+    fn rules_out(&self, value: &str) -> bool {
+        self.owners.is_empty() && self.lengths & length_bit(value.len()) == 0 && value.is_ascii()
     }
 
     fn build(&mut self, patterns: Vec<(String, PredicateId, Check)>) {
