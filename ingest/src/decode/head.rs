@@ -53,7 +53,6 @@ keys! {
     SnsEventSource = b"EventSource",
     Timestamp = b"timestamp",
     // What else CloudTrail's records have.
-    // What else CloudTrail's records have.
     AdditionalEventData = b"additionalEventData",
     ApiVersion = b"apiVersion",
     AwsRegion = b"awsRegion",

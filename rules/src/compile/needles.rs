@@ -260,4 +260,19 @@ mod tests {
             prop_assert_eq!(seen, expected);
         }
     }
+
+    #[test]
+    fn one_is_found_however_many_they_are() {
+        for count in [1, 10, 100, 1000, 5000] {
+            let texts: Vec<Box<str>> = (0..count).map(|at| format!("text{at:04}").into()).collect();
+            let needles = Needles::new(texts);
+            let last = count - 1;
+            for before in 0..20 {
+                let mut seen = Vec::new();
+                let value = format!("{}text{last:04}", " ".repeat(before));
+                needles.each(&value, |at, start, end| seen.push((at, start, end)));
+                assert_eq!(seen, [(last, before, value.len())]);
+            }
+        }
+    }
 }
