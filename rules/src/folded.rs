@@ -43,7 +43,7 @@ impl Folded {
     }
 }
 
-/// Is it ASCII without a letter that has another case? Eight bytes are looked at in one step, the last ones again where they have
+/// Is it ASCII without an uppercase letter? Eight bytes are looked at in one step, the last ones again where they have
 /// been.
 fn is_lower(text: &[u8]) -> bool {
     let (words, rest) = text.as_chunks::<8>();
@@ -58,8 +58,7 @@ fn is_lower(text: &[u8]) -> bool {
     others == 0
 }
 
-/// Bits of bytes that are not ASCII, or letters that have another case. If one is not ASCII, those behind it may be taken for
-/// others as well.
+/// Bits of bytes that are not ASCII, or uppercase letters. If one is not ASCII, those behind it may be taken for others as well.
 const fn others_in(word: [u8; 8]) -> u64 {
     const EACH: u64 = 0x0101_0101_0101_0101;
     const TOP: u64 = EACH * 0x80;
@@ -75,6 +74,9 @@ pub(crate) fn bytes_of(text: &[u8]) -> u64 {
     text.iter().fold(0, |all, byte| all | 1 << (byte & 63))
 }
 
+/// Longest text of which it is known which bytes stand in it, in bytes.
+const LONGEST: usize = 256;
+
 /// What is known of the bytes of a text in which others are sought.
 #[derive(Debug, Default)]
 pub(crate) struct Bytes {
@@ -83,9 +85,12 @@ pub(crate) struct Bytes {
 }
 
 impl Bytes {
-    /// May one with these [`bytes_of`] it stand in `text`, the same as when it was asked before? To know them is as dear as to look for
-    /// one.
+    /// May one with these [`bytes_of`] it stand in `text`, the same as when it was asked before? Of short text this is known after one
+    /// look; in long text there is nearly every byte.
     pub(crate) fn may_hold(&mut self, text: &str, bytes: u64) -> bool {
+        if text.len() > LONGEST {
+            return true;
+        }
         if self.all == 0 {
             self.all = bytes_of(text.as_bytes());
         }

@@ -48,7 +48,8 @@ impl Pair {
         Some(Self { bytes: [[first; BLOCK], [second; BLOCK]], offset })
     }
 
-    /// Calls `may_stand` for every place where one of the texts may begin, with the number of its pair, until that is true. Is it ever?
+    /// Calls `may_stand` for every place where one of the texts may begin, with the number of its pair, until that is true. Is it
+    /// ever? Whether the text stands there is for the caller to see, and whether there is room for it.
     pub(crate) fn any(
         all: &[Self],
         value: &[u8],

@@ -96,7 +96,10 @@ fn eval(mut events: BufReader<File>, paths: &[PathBuf]) -> io::Result<()> {
     // A line that goes on in what is read next.
     let mut begun = Vec::new();
     loop {
-        let buffer = events.fill_buf()?;
+        let buffer = match events.fill_buf() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            other => other?,
+        };
         let length = buffer.len();
         let mut from = 0;
         for feed in memchr::memchr_iter(b'\n', buffer) {
@@ -120,7 +123,7 @@ fn eval(mut events: BufReader<File>, paths: &[PathBuf]) -> io::Result<()> {
         look(&begun)?;
     }
     writeln!(io::stdout(), "{} rules, {seen} events, {matches} matches", set.rules().len())?;
-    // As the product does: the process ends, and need not give back piece by piece.
+    // The process ends, and need not give back piece by piece what it has.
     std::mem::forget(evaluator);
     std::mem::forget(set);
     Ok(())

@@ -64,7 +64,7 @@ impl Anchors {
     }
 }
 
-/// How often a predicate is likely to hold, roughly; `NEVER` for one that no matcher reports.
+/// How often a predicate is likely to hold, roughly.
 fn cost(predicate: &Predicate, fields: &FieldTable) -> u32 {
     let own = match &predicate.test {
         Test::Pattern { pattern, .. } => match pattern.parts() {

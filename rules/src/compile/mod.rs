@@ -56,7 +56,7 @@ pub(crate) struct Way {
     pub(crate) by_matcher: bool,
     /// So does the matcher of the field's anchors.
     pub(crate) by_anchors: bool,
-    /// It is cheaper together with others. Expressions are as dear.
+    /// It is cheaper together with others. Expressions are as dear, and of two fields no matcher tells.
     pub(crate) counts: bool,
 }
 
@@ -287,7 +287,7 @@ impl Partition {
             // No field's matcher tells of two fields.
             by_matcher: !matches!(predicate.test, Test::SameAs { .. }),
             by_anchors: anchors.has(id),
-            counts: !matches!(predicate.test, Test::Regex(_)),
+            counts: !matches!(predicate.test, Test::Regex(_) | Test::SameAs { .. }),
         };
         let ways = (0..).zip(&predicates).map(way).collect();
         Some(Self { fields, predicates, ways, by_slot, matchers, rules: compiled, anchors })

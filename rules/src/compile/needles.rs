@@ -1,9 +1,9 @@
 //! Texts that are sought in a value, all at once.
 //!
-//! Of each text those of its bytes in a row are chosen, four where it is longer, that are met least. A place of the value
+//! Of each text those of its bytes in a row are chosen, four or two of a short one, that are met least. A place of the value
 //! is compared with a text only where a bit says that such bytes may stand there: of most values that is nowhere, however
-//! many texts are sought. Nothing has to be made but two small tables, and a value is gone over once without looking into
-//! more memory than these bits.
+//! many texts are sought. Nothing has to be made but a small table or two, and a value is gone over without looking into
+//! more memory than these bits. A few short texts are compared with sixteen places in one step instead.
 //!
 //! Of a text of five bytes or more two such rows are chosen that begin next to each other, so that wherever it stands one of
 //! them begins at an even place: others need not be looked at.
@@ -18,20 +18,22 @@ pub(super) struct Needles {
     texts: Vec<Box<str>>,
     /// Those of one byte.
     one: Grams<1, 1>,
-    /// A few short ones.
+    /// A few [`SHORT`] ones, or of two bytes at least.
     few: Few,
-    /// Those of two bytes, and those of more, if they are too many for that.
-    two: Grams<2, 1>,
-    three: Grams<2, 2>,
-    /// All others.
-    four: Grams<4, 2>,
+    /// Those of two bytes, and those of three or four, if they are too many for that.
+    pairs: Grams<2, 1>,
+    pairs_of_longer: Grams<2, 2>,
+    /// Those of five bytes and more.
+    fours: Grams<4, 2>,
 }
 
-/// Texts by `N` bytes of theirs in a row, of which one begins at every `STEP`th place.
+/// Texts by `N` bytes of theirs in a row. Every `STEP`th place of a value is looked at, and of each text `STEP` such rows are known,
+/// side by side: one of them begins at such a place.
 #[derive(Debug, Default)]
 struct Grams<const N: usize, const STEP: usize> {
-    /// A bit for what may be such bytes, by the uppermost bits of their hash.
+    /// A bit for what may be such bytes, by the uppermost bits of their hash: as many as [`Size`] says.
     may_be: Vec<u64>,
+    size: Size,
     /// In order.
     own: Vec<Gram>,
     /// By the uppermost bits of the hash: where in `own` those that have them begin; and the end.
@@ -58,8 +60,30 @@ struct Gram {
 
 /// Bits for each gram: how seldom other bytes are taken for one.
 const BITS: usize = 24;
-/// Binary logarithms of how many bits there may be in all: what is looked into at each byte has to lie near.
-const SIZES: [u32; 4] = [10, 13, 16, 18];
+/// How many bits there are in all. What is looked into at each place has to lie near, and how far it is shifted be known when the
+/// program is built.
+#[derive(Clone, Copy, Debug, Default)]
+enum Size {
+    #[default]
+    Tiny,
+    Small,
+    Medium,
+    Large,
+}
+
+impl Size {
+    const ALL: [Self; 4] = [Self::Tiny, Self::Small, Self::Medium, Self::Large];
+
+    /// The binary logarithm of it.
+    const fn log(self) -> u32 {
+        match self {
+            Self::Tiny => 10,
+            Self::Small => 13,
+            Self::Medium => 16,
+            Self::Large => 18,
+        }
+    }
+}
 
 /// Lengths of texts that are sought by two of their bytes.
 const SHORT: RangeInclusive<usize> = 2..=4;
@@ -85,11 +109,11 @@ impl<const N: usize, const STEP: usize> Grams<N, STEP> {
             return Self::default();
         }
         own.sort_unstable_by_key(|gram| gram.hash);
-        let size = SIZES.into_iter().find(|size| own.len() * BITS <= 1 << size);
-        let size = size.unwrap_or(SIZES[SIZES.len() - 1]);
-        let mut may_be = vec![0; 1 << (size - 6)];
+        let size = Size::ALL.into_iter().find(|size| own.len() * BITS <= 1 << size.log());
+        let size = size.unwrap_or(Size::Large);
+        let mut may_be = vec![0; 1 << (size.log() - 6)];
         for gram in &own {
-            let bit = gram.hash >> (32 - size);
+            let bit = gram.hash >> (32 - size.log());
             may_be[bit as usize / 64] |= 1 << (bit % 64);
         }
         let places = own.len().next_power_of_two().max(2);
@@ -103,7 +127,7 @@ impl<const N: usize, const STEP: usize> Grams<N, STEP> {
             sum += *place;
             *place = sum;
         }
-        Self { may_be, own, begins, begins_shift }
+        Self { may_be, size, own, begins, begins_shift }
     }
 
     /// Those bytes of a text that are met least, and so many rows next to one another that one of them is looked at wherever
@@ -120,24 +144,24 @@ impl<const N: usize, const STEP: usize> Grams<N, STEP> {
 
     /// Tells of every place at which one of the texts may stand: which, and from where.
     fn each(&self, value: &[u8], may_stand: &mut impl FnMut(usize, usize)) {
-        // The number of words for each of the sizes.
-        match self.may_be.len() {
-            0 => {}
-            0x10 => self.each_of::<10, 0x10>(value, may_stand),
-            0x80 => self.each_of::<13, 0x80>(value, may_stand),
-            0x400 => self.each_of::<16, 0x400>(value, may_stand),
-            _ => self.each_of::<18, 0x1000>(value, may_stand),
+        if self.own.is_empty() {
+            return;
+        }
+        const { assert!((AT_ONCE - 1) * STEP + N <= REACH) };
+        match self.size {
+            Size::Tiny => self.each_of::<{ Size::Tiny.log() }>(value, may_stand),
+            Size::Small => self.each_of::<{ Size::Small.log() }>(value, may_stand),
+            Size::Medium => self.each_of::<{ Size::Medium.log() }>(value, may_stand),
+            Size::Large => self.each_of::<{ Size::Large.log() }>(value, may_stand),
         }
     }
 
-    fn each_of<const SIZE: u32, const WORDS: usize>(
-        &self,
-        value: &[u8],
-        may_stand: &mut impl FnMut(usize, usize),
-    ) {
-        let Some(may_be) = self.may_be.first_chunk::<WORDS>() else { return };
+    fn each_of<const LOG: u32>(&self, value: &[u8], may_stand: &mut impl FnMut(usize, usize)) {
+        // What it is asserted of need not be looked at again for each place.
+        let may_be = self.may_be.as_slice();
+        assert_eq!(may_be.len(), 1 << (LOG - 6), "the size is that of the bits");
         let mut look = |at: usize, bytes: [u8; N]| {
-            let bit = hash(bytes) >> (32 - SIZE);
+            let bit = hash(bytes) >> (32 - LOG);
             if may_be[bit as usize / 64] >> (bit % 64) & 1 == 1 {
                 self.tell(hash(bytes), at, may_stand);
             }
@@ -199,15 +223,15 @@ impl Needles {
             texts.filter(move |(_, text)| lengths.contains(&text.len()))
         };
         let one = Grams::new(of(1..=1));
-        let four = Grams::new(of(SHORT.end() + 1..=usize::MAX));
-        let mut this = Self { one, four, ..Self::default() };
+        let fours = Grams::new(of(SHORT.end() + 1..=usize::MAX));
+        let mut this = Self { one, fours, ..Self::default() };
         if let Some(few) = Few::new(of(SHORT)) {
             this.few = few;
         } else {
-            this.three = Grams::new(of(3..=*SHORT.end()));
+            this.pairs_of_longer = Grams::new(of(3..=*SHORT.end()));
             match Few::new(of(2..=2)) {
                 Some(few) => this.few = few,
-                None => this.two = Grams::new(of(2..=2)),
+                None => this.pairs = Grams::new(of(2..=2)),
             }
         }
         this.texts = texts;
@@ -224,10 +248,10 @@ impl Needles {
                 found(at, start, end);
             }
         };
-        self.four.each(value, &mut may_stand);
+        self.fours.each(value, &mut may_stand);
         self.few.each(value, &mut may_stand);
-        self.two.each(value, &mut may_stand);
-        self.three.each(value, &mut may_stand);
+        self.pairs.each(value, &mut may_stand);
+        self.pairs_of_longer.each(value, &mut may_stand);
         self.one.each(value, &mut may_stand);
     }
 }

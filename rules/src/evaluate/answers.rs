@@ -7,9 +7,10 @@
 //! ```
 
 use super::Slots;
+use super::two::Others;
 use crate::compile::{Matcher, Partition, Predicate, PredicateId, Scratch, SlotId, Way};
 use crate::folded::Folded;
-use crate::sigma::{Needles, Shape, Test, fold};
+use crate::sigma::{OwnNeedles, Test};
 
 /// Predicates of a field that are tested alone. The field's matcher costs about as much as a few of them, however many it
 /// knows. Tests want to see both.
@@ -27,7 +28,7 @@ pub(super) struct Answers {
     /// is looked at here and there, so it has to be small.
     known: Vec<u32>,
     /// By predicate: what finds its texts.
-    needles: Vec<Needles>,
+    needles: Vec<OwnNeedles>,
     /// By slot.
     asked: Vec<Asked>,
     scratch: Scratch,
@@ -57,7 +58,7 @@ impl Answers {
         self.now += 2;
         if self.asked.is_empty() {
             self.known.resize(partition.predicates.len(), 0);
-            self.needles.resize_with(partition.predicates.len(), Needles::default);
+            self.needles.resize_with(partition.predicates.len(), OwnNeedles::default);
             self.asked.resize_with(partition.fields.len(), Asked::default);
         }
     }
@@ -150,13 +151,14 @@ fn alone(
     partition: &Partition,
     slots: &Slots,
     (now, folded): (u32, &mut Folded),
-    needles: &mut Needles,
+    needles: &mut OwnNeedles,
 ) -> bool {
     let mut values = slots.texts(predicate.slot);
     match &predicate.test {
         Test::Exists(wanted) => *wanted == slots.is_present(predicate.slot),
         Test::Null => values.next().is_none(),
-        Test::SameAs { .. } => values.any(|value| speaks(predicate, value, partition, slots)),
+        test @ Test::SameAs { .. } => Others::of(test, &partition.fields, slots)
+            .is_some_and(|others| values.any(|value| others.any_stands_in(value))),
         test => {
             let Some(value) = values.next() else { return false };
             // What was folded for another predicate need not be folded again.
@@ -168,26 +170,6 @@ fn alone(
 
 /// Does a test hold for a value that is not the first of its field?
 #[inline(never)]
-fn further(test: &Test, value: &str, folded: &mut Folded, needles: &mut Needles) -> bool {
+fn further(test: &Test, value: &str, folded: &mut Folded, needles: &mut OwnNeedles) -> bool {
     test.holds(value, folded.of(value, 0), needles)
-}
-
-/// Is a value the one that a predicate holds for?
-pub(super) fn speaks(
-    predicate: &Predicate,
-    value: &str,
-    partition: &Partition,
-    slots: &Slots,
-) -> bool {
-    let Test::SameAs { field, cased, shape } = &predicate.test else {
-        return predicate.test.matches(value);
-    };
-    partition.fields.find(field).is_some_and(|other| {
-        slots.texts(other).any(|other| stands_in(value, other, *cased, *shape))
-    })
-}
-
-/// Does the value of another field stand so in this one?
-fn stands_in(value: &str, other: &str, cased: bool, shape: Shape) -> bool {
-    if cased { shape.holds(value, other) } else { shape.holds(&fold(value), &fold(other)) }
 }

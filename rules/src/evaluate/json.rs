@@ -60,15 +60,15 @@ struct Edges {
     /// How many of them have none.
     undotted: usize,
     /// If they are few: by key, what comes of it where it is expected.
-    expected: Vec<Expected>,
+    expected: Vec<Followed>,
     /// By key, and in the end for the first: the one that came next in the object before, if any did. Who writes objects
     /// writes their keys in the same order.
     next: Vec<Cell<usize>>,
 }
 
-/// A key that may be expected.
+/// A key that is compared first where it followed before.
 #[derive(Debug)]
-struct Expected {
+struct Followed {
     /// How it is written in front of its value.
     written: Written,
     node: u32,
@@ -82,7 +82,7 @@ impl Edges {
         let is_plain = |key: &str| !key.contains(['"', '\\']) && !key.contains(char::is_control);
         let (mut expected, mut next) = (Vec::new(), Vec::new());
         if all.len() <= FEW && all.iter().all(|(key, _)| is_plain(key)) {
-            let one = |(key, node): &(Box<str>, u32)| Expected {
+            let one = |(key, node): &(Box<str>, u32)| Followed {
                 written: Written::new(&format!("\"{key}\":")),
                 node: *node,
                 slot: fields.node(*node).slot.filter(|slot| slots[slot.index()]),
@@ -95,7 +95,7 @@ impl Edges {
 
     /// Does the key stand here that is expected behind `last`? If so: which.
     #[inline]
-    fn expected(&self, last: usize, bytes: &[u8]) -> Option<(usize, &Expected)> {
+    fn expected(&self, last: usize, bytes: &[u8]) -> Option<(usize, &Followed)> {
         let nth = self.next.get(last)?.get();
         let expected = self.expected.get(nth)?;
         expected.written.begins(bytes).then_some((nth, expected))
@@ -341,8 +341,8 @@ fn compact(json: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Longest text that is put into the slots as a whole, in bytes. Of a longer one not much may be wanted.
-const KEPT: usize = 1 << 10;
+/// Longest text that is put into the slots as a whole, in bytes. Of a longer one not much may be wanted. Tests want to see both.
+const KEPT: usize = if cfg!(test) { 64 } else { 1 << 10 };
 
 /// Deepest nesting that is followed. The decoder refuses deeper records as well.
 const MAX_DEPTH: usize = 128;

@@ -17,6 +17,7 @@ mod json;
 mod oracle;
 mod screen;
 mod slots;
+mod two;
 
 use foldhash::{HashMap, HashMapExt as _};
 use std::rc::Rc;
@@ -29,8 +30,9 @@ pub use json::{BadJson, Place, Wanted, fill as fill_from_json, fill_members as f
 pub use oracle::full_scan;
 pub use slots::{Slots, ValueKind};
 
-use self::answers::{Answers, speaks};
+use self::answers::Answers;
 use self::screen::{Scratch, Screen, Screens};
+use self::two::Others;
 
 use crate::compile::{Compiled, Expr, Partition, PredicateId, RuleSet, SlotId};
 use crate::correlate::Captures;
@@ -78,6 +80,9 @@ pub struct Match<'a> {
 /// are somebody's invention.
 const MAX_REMEMBERED: usize = 1 << 16;
 
+/// Choices of fields kept by an evaluator, for each kind.
+const MAX_NARROWS: usize = 1 << 10;
+
 /// Longest pair of pivot values that is remembered, in bytes.
 const MAX_KEY: usize = 512;
 
@@ -100,7 +105,7 @@ struct Candidates {
     /// Does one of them look for keywords?
     keywords: bool,
     /// The fields that they name.
-    narrow: Narrow,
+    narrow: Rc<Narrow>,
     /// What has to stand in the record for one of them to match.
     screen: Option<Rc<Screen>>,
 }
@@ -184,6 +189,8 @@ pub struct Evaluator<'a> {
     /// By kind: where neither value is known.
     of_unknown: [Option<Rc<Candidates>>; EventKind::ALL.len()],
     screens: Screens,
+    /// By kind, then by the slots that are wanted: names that somebody invented leave the same rules.
+    narrows: [HashMap<Vec<bool>, Rc<Narrow>>; EventKind::ALL.len()],
     scratch: Scratch,
     key: Vec<u8>,
     /// The rules to look at, for the event at hand.
@@ -207,6 +214,7 @@ impl<'a> Evaluator<'a> {
             lately: Lately::default(),
             of_unknown: Default::default(),
             screens: Screens::default(),
+            narrows: Default::default(),
             scratch: Scratch::default(),
             key: Vec::new(),
             chosen: Vec::new(),
@@ -353,7 +361,12 @@ impl<'a> Evaluator<'a> {
             let compiled = &partition.rules[at as usize];
             compiled.slots.iter().for_each(|slot| slots[slot.index()] = true);
         }
-        let narrow = Narrow::new(&partition.fields, slots);
+        let narrows = &mut self.narrows[kind as usize];
+        if narrows.len() >= MAX_NARROWS {
+            narrows.clear();
+        }
+        let make = |slots: &Vec<bool>| Rc::new(Narrow::new(&partition.fields, slots.clone()));
+        let narrow = Rc::clone(narrows.entry(slots).or_insert_with_key(make));
         Candidates {
             screen,
             narrow,
@@ -467,7 +480,11 @@ impl Speaker<'_> {
                     .next()
                     .and_then(|_| {
                         let mut all = slots.texts(predicate.slot);
-                        all.find(|value| speaks(predicate, value, partition, slots))
+                        let others = Others::of(&predicate.test, &partition.fields, slots);
+                        all.find(|value| match &others {
+                            Some(others) => others.any_stands_in(value),
+                            None => predicate.test.matches(value),
+                        })
                     })
                     .or(first)
                     .map(shorten);

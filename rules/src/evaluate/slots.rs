@@ -29,8 +29,8 @@ impl Entry {
     const NONE: Self = Self { kind: None, next: 0, last: 0, start: 0, end: 0 };
 }
 
-/// Bytes of the words that the standard library looks at together.
-const WORDS: usize = 2 * size_of::<usize>();
+/// Text is checked faster if there is no part of so many bytes left at its end.
+const CHECKED_AT_ONCE: usize = 2 * size_of::<usize>();
 
 /// Values by slot. A field has several where it lies in an array.
 #[derive(Debug, Default)]
@@ -65,8 +65,7 @@ impl Slots {
         let start = self.text.len();
         let mut all = std::mem::take(&mut self.text).into_bytes();
         all.extend_from_slice(text);
-        // Whole words are looked at together, and the buffer begins with one.
-        all.resize(all.len().next_multiple_of(WORDS), b' ');
+        all.resize(all.len().next_multiple_of(CHECKED_AT_ONCE), b' ');
         match String::from_utf8(all) {
             Ok(all) => {
                 self.text = all;
@@ -84,6 +83,7 @@ impl Slots {
     /// Adds a value that was kept there.
     #[inline]
     pub(crate) fn push_kept(&mut self, slot: SlotId, range: Range<usize>) {
+        debug_assert!(self.text.get(range.clone()).is_some(), "a value is a part of the text");
         self.add(slot, ValueKind::Text, range);
     }
 
@@ -113,7 +113,8 @@ impl Slots {
             self.add_more(slot, Entry { kind: Some(kind), start, end, ..Entry::NONE });
             return;
         }
-        // One by one: what is put together elsewhere is waited for.
+        // Field by field: an entry that is put together elsewhere is copied in larger pieces than it was written in, and a processor
+        // waits until all of these have reached its cache (no store forwarding).
         first.kind = Some(kind);
         first.next = 0;
         first.start = start;

@@ -171,13 +171,19 @@ fn value() -> impl Strategy<Value = Value> {
         "b",
         "ba",
         "Ü",
+        // Of these the length is another without regard to case, or there is more than one.
+        "a\u{212a}b",
+        "aſİ",
         "7",
+        "xxxxxxxxxxxxxxxxAb",
         "10.0.0.1",
         "x*y",
         "2026-07-07T07:08:09Z",
     ]);
     let leaf = prop_oneof![
         4 => word.prop_map(Value::from),
+        // Longer than what is looked at in short steps.
+        1 => Just(Value::from("xAb".repeat(100))),
         1 => Just(Value::Null),
         1 => any::<bool>().prop_map(Value::from),
         1 => (0_i64..12).prop_map(Value::from),

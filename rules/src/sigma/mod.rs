@@ -41,5 +41,5 @@ pub use meta::{Meta, Related, Status};
 pub use pattern::{Part, Pattern, fold};
 pub(crate) use program::Program;
 pub use rule::{Documents, Lists, Rule, Selection, parse};
-pub(crate) use test::Needles;
+pub(crate) use test::OwnNeedles;
 pub use test::{Comparison, Number, Shape, Test, TimePart};

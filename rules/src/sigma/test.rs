@@ -241,7 +241,7 @@ impl Test {
         &self,
         value: &str,
         (folded, known): (&str, &mut Bytes),
-        needles: &mut Needles,
+        needles: &mut OwnNeedles,
     ) -> bool {
         match self {
             Self::Pattern { pattern, cased } => {
@@ -274,7 +274,7 @@ impl Test {
 }
 
 /// What finds the texts that a test needs, made when that is first asked.
-pub(crate) type Needles = Option<Vec<Needle>>;
+pub(crate) type OwnNeedles = Option<Vec<Needle>>;
 
 /// Is the expression found? It is not where none of its texts is.
 #[inline(never)]
@@ -282,7 +282,7 @@ fn is_found(
     expression: &Expression,
     value: &str,
     (folded, known): (&str, &mut Bytes),
-    needles: &mut Needles,
+    needles: &mut OwnNeedles,
 ) -> bool {
     let may_be = expression.required().is_none_or(|texts| {
         let make = || texts.iter().map(|text| Needle::new(text)).collect();
