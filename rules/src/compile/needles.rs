@@ -18,11 +18,12 @@ pub(super) struct Needles {
     texts: Vec<Box<str>>,
     /// Those of one byte.
     one: Grams<1, 1>,
-    /// A few [`SHORT`] ones, or of two bytes at least.
+    /// A few short ones.
     few: Few,
-    /// Those of two bytes, and those of three or four, if they are too many for that.
+    /// Those of two or three bytes, if they are too many for that.
     pairs: Grams<2, 1>,
-    pairs_of_longer: Grams<2, 2>,
+    /// Those of four, likewise.
+    threes: Grams<3, 2>,
     /// Those of five bytes and more.
     fours: Grams<4, 2>,
 }
@@ -85,9 +86,7 @@ impl Size {
     }
 }
 
-/// Lengths of texts that are sought by two of their bytes.
-const SHORT: RangeInclusive<usize> = 2..=4;
-/// So many of them are compared with each place; more are found faster by their bits.
+/// So many short texts are compared with each place; more are found faster by their bits.
 const FEW: usize = 8;
 
 /// Places of which the bits are looked at in a row, and bytes that all of them reach.
@@ -222,16 +221,15 @@ impl Needles {
             let texts = (0..).zip(texts.iter().map(|text| &**text));
             texts.filter(move |(_, text)| lengths.contains(&text.len()))
         };
-        let one = Grams::new(of(1..=1));
-        let fours = Grams::new(of(SHORT.end() + 1..=usize::MAX));
-        let mut this = Self { one, fours, ..Self::default() };
-        if let Some(few) = Few::new(of(SHORT)) {
+        let mut this = Self { fours: Grams::new(of(5..=usize::MAX)), ..Self::default() };
+        this.one = Grams::new(of(1..=1));
+        if let Some(few) = Few::new(of(2..=4)) {
             this.few = few;
         } else {
-            this.pairs_of_longer = Grams::new(of(3..=*SHORT.end()));
-            match Few::new(of(2..=2)) {
+            this.threes = Grams::new(of(4..=4));
+            match Few::new(of(2..=3)) {
                 Some(few) => this.few = few,
-                None => this.pairs = Grams::new(of(2..=2)),
+                None => this.pairs = Grams::new(of(2..=3)),
             }
         }
         this.texts = texts;
@@ -251,7 +249,7 @@ impl Needles {
         self.fours.each(value, &mut may_stand);
         self.few.each(value, &mut may_stand);
         self.pairs.each(value, &mut may_stand);
-        self.pairs_of_longer.each(value, &mut may_stand);
+        self.threes.each(value, &mut may_stand);
         self.one.each(value, &mut may_stand);
     }
 }

@@ -94,7 +94,7 @@ const MAX_EVIDENCE: usize = 16;
 const MAX_VALUE: usize = 1024;
 
 /// The rules that an event with certain pivot values may match.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Candidates {
     /// By their place in the partition, in order.
     rules: Vec<u32>,
@@ -233,7 +233,8 @@ impl<'a> Evaluator<'a> {
 
     /// Could any rule match an event of `kind` with these pivot values?
     pub fn may_match(&mut self, kind: EventKind, pivot: Pivot<'_>) -> bool {
-        !self.candidates(kind, &pivot).rules.is_empty()
+        let partition = self.set.partition(kind);
+        partition.is_some_and(|own| !self.candidates(kind, own, &pivot).rules.is_empty())
     }
 
     /// Evaluates an event; calls `on_match` for every rule that matches, in the set's order.
@@ -244,8 +245,8 @@ impl<'a> Evaluator<'a> {
         event: &dyn Event,
         mut on_match: impl FnMut(Match<'a>),
     ) -> Result<(), BadJson> {
-        let candidates = self.candidates(kind, &pivot);
         let Some(partition) = self.set.partition(kind) else { return Ok(()) };
+        let candidates = self.candidates(kind, partition, &pivot);
         if candidates.rules.is_empty() {
             return Ok(());
         }
@@ -279,7 +280,12 @@ impl<'a> Evaluator<'a> {
     }
 
     /// The rules that an event with these pivot values may match.
-    fn candidates(&mut self, kind: EventKind, pivot: &Pivot<'_>) -> Rc<Candidates> {
+    fn candidates(
+        &mut self,
+        kind: EventKind,
+        partition: &Partition,
+        pivot: &Pivot<'_>,
+    ) -> Rc<Candidates> {
         let is_unknown = pivot.event_source.is_none() && pivot.event_name.is_none();
         let known = if is_unknown {
             self.of_unknown[kind as usize].as_ref()
@@ -289,7 +295,6 @@ impl<'a> Evaluator<'a> {
         if let Some(candidates) = known {
             return Rc::clone(candidates);
         }
-        let Some(partition) = self.set.partition(kind) else { return Rc::default() };
         self.key.clear();
         // The length in front keeps every pair, and what is not known, apart.
         let length = pivot.event_source.map_or(0, |source| source.len() + 1);

@@ -147,9 +147,13 @@ fn the_pivot_rules_out_only_what_cannot_match() {
         event_name: Some(b"StopLogging".as_slice()),
         ..Pivot::default()
     };
-    let candidates = evaluator.candidates(EventKind::CloudTrail, &pivot);
+    let partition = set.partition(EventKind::CloudTrail).unwrap();
+    let candidates = evaluator.candidates(EventKind::CloudTrail, partition, &pivot);
     assert_eq!(candidates.rules, [0, 1, 3, 4, 5]);
-    assert_eq!(evaluator.candidates(EventKind::CloudTrail, &Pivot::default()).rules.len(), 6);
+    assert_eq!(
+        evaluator.candidates(EventKind::CloudTrail, partition, &Pivot::default()).rules.len(),
+        6
+    );
     assert!(!evaluator.may_match(EventKind::Command, pivot));
 }
 
