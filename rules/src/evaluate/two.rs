@@ -1,6 +1,7 @@
 //! Tests of two fields: does a value of one stand in a value of the other?
 
-use aho_corasick::{AhoCorasick, Anchored, Input, StartKind};
+use std::collections::BTreeSet;
+
 use foldhash::HashSet;
 
 use super::Slots;
@@ -21,10 +22,15 @@ pub(super) struct Others<'a> {
 /// Made ready to be sought.
 enum Ready<'a> {
     OneByOne(Vec<&'a str>),
-    /// As they are compared.
-    Whole(HashSet<String>),
-    /// Likewise, read backwards where a value has to end with one.
-    All(AhoCorasick),
+    ByLength(ByLength),
+}
+
+/// Texts as they are compared. Those that stand in a value are among its pieces that have the length of one of them, and there are
+/// few lengths: as many texts of different lengths are a long record.
+#[derive(Default)]
+struct ByLength {
+    texts: HashSet<Vec<u8>>,
+    lengths: BTreeSet<usize>,
 }
 
 impl<'a> Others<'a> {
@@ -36,55 +42,48 @@ impl<'a> Others<'a> {
     }
 
     fn new(others: Vec<&'a str>, cased: bool, shape: Shape) -> Self {
-        let mut this = Self { cased, shape, ready: Ready::OneByOne(others) };
-        let Ready::OneByOne(others) = &this.ready else { return this };
         if others.len() <= ONE_BY_ONE {
-            return this;
+            return Self { cased, shape, ready: Ready::OneByOne(others) };
         }
-        this.ready = if shape == Shape::Whole {
-            Ready::Whole(others.iter().map(|other| this.as_compared(other)).collect())
-        } else {
-            let texts = others.iter().map(|other| this.read(other));
-            match AhoCorasick::builder().start_kind(StartKind::Both).build(texts) {
-                Ok(all) => Ready::All(all),
-                // They are larger than an automaton may be.
-                Err(_) => return this,
-            }
-        };
-        this
+        let mut all = ByLength::default();
+        for other in others {
+            let text = as_compared(other, cased).into_bytes();
+            all.lengths.insert(text.len());
+            all.texts.insert(text);
+        }
+        Self { cased, shape, ready: Ready::ByLength(all) }
     }
 
     /// Does one of them stand so in the value?
     pub(super) fn any_stands_in(&self, value: &str) -> bool {
+        let value = as_compared(value, self.cased);
         match &self.ready {
             Ready::OneByOne(others) => {
-                let value = self.as_compared(value);
-                others.iter().any(|other| self.shape.holds(&value, &self.as_compared(other)))
+                others.iter().any(|other| self.shape.holds(&value, &as_compared(other, self.cased)))
             }
-            Ready::Whole(others) => others.contains(&self.as_compared(value)),
-            Ready::All(others) => {
-                let value = self.read(value);
-                let anywhere = self.shape == Shape::Contains;
-                let anchored = if anywhere { Anchored::No } else { Anchored::Yes };
-                let found = others.try_find(Input::new(&value).anchored(anchored));
-                // It was made to be asked both ways.
-                found.is_ok_and(|found| found.is_some())
+            Ready::ByLength(all) => all.any_stands_in(value.as_bytes(), self.shape),
+        }
+    }
+}
+
+impl ByLength {
+    fn any_stands_in(&self, value: &[u8], shape: Shape) -> bool {
+        let is_one = |piece: &[u8]| self.texts.contains(piece);
+        let mut lengths = self.lengths.range(..=value.len()).copied();
+        match shape {
+            Shape::Whole => is_one(value),
+            Shape::StartsWith => lengths.any(|length| is_one(&value[..length])),
+            Shape::EndsWith => lengths.any(|length| is_one(&value[value.len() - length..])),
+            // Nothing stands everywhere.
+            Shape::Contains => {
+                lengths.any(|length| length == 0 || value.windows(length).any(is_one))
             }
         }
     }
+}
 
-    fn as_compared(&self, text: &str) -> String {
-        if self.cased { text.to_owned() } else { fold(text) }
-    }
-
-    /// What ends with a text begins with it, read backwards.
-    fn read(&self, text: &str) -> Vec<u8> {
-        let mut text = self.as_compared(text).into_bytes();
-        if self.shape == Shape::EndsWith {
-            text.reverse();
-        }
-        text
-    }
+fn as_compared(text: &str, cased: bool) -> String {
+    if cased { text.to_owned() } else { fold(text) }
 }
 
 #[cfg(test)]
