@@ -14,6 +14,7 @@
 mod answers;
 mod explain;
 mod json;
+mod narrow;
 mod oracle;
 mod screen;
 mod slots;
@@ -25,8 +26,8 @@ use std::rc::Rc;
 use model::{EventKind, Evidence};
 
 pub use explain::{Explanation, ItemTrace, SelectionTrace, Trace, explain};
-pub(crate) use json::Narrow;
 pub use json::{BadJson, Place, Wanted, fill as fill_from_json, fill_members as fill_from_members};
+pub(crate) use narrow::Narrow;
 pub use oracle::full_scan;
 pub use slots::{Slots, ValueKind};
 
