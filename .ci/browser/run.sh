@@ -16,4 +16,10 @@ if [ ! -x /usr/bin/chromium ]; then
   apt-get install -y --no-install-recommends chromium fonts-dejavu-core
 fi
 
-NODE_PATH="$kept/node_modules" exec node "$here/check.mjs" "$@"
+# What the browser says of itself is of use when it has failed.
+code=0
+DEBUG=pw:browser NODE_PATH="$kept/node_modules" node "$here/check.mjs" "$@" 2>"$kept/said" || code=$?
+if [ "$code" != 0 ] || grep -q crashpad "$kept/said"; then
+  grep -v dbus "$kept/said" | cut -c -500 | tail -20 >&2
+fi
+exit "$code"
