@@ -2,7 +2,8 @@
 
 use vte::Params;
 
-use super::{Cell, Cursor, Glyph, Grid, KEEP, Margin, Screen};
+use super::{Cursor, KEEP, Margin, Screen};
+use crate::terminal::grid::{Cell, Glyph, Grid};
 
 impl Screen {
     /// A control sequence.

@@ -4,11 +4,15 @@
 //! This is the floor of the product's speed (`benches/`): a byte of CloudTrail is inflated, looked at
 //! here, and for nine records in ten never looked at again.
 
-use memchr::{memchr, memchr2, memrchr};
+use memchr::memrchr;
 use model::json::Cursor;
 
 use super::blocks::Marks;
 use super::head::{Head, Key};
+
+mod own;
+
+use own::{Nesting, Own};
 
 /// How far a scan came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,10 +26,6 @@ pub(crate) enum Scan {
     /// Not JSON at this offset.
     Bad(usize, &'static str),
 }
-
-/// Deepest nesting in which kinds of brackets are told apart. CloudTrail's own stays below 20; the parser
-/// refuses more than this, in that one record.
-const MAX_DEPTH: u32 = 128;
 
 /// Finds the end of the object that starts at `buf[0]`, and notes what its own keys say.
 ///
@@ -177,117 +177,6 @@ fn key_before(buf: &[u8], colon: usize) -> Option<(usize, usize)> {
         }
     }
     begins_key(byte_before(buf, begin).1).then_some((begin, end))
-}
-
-/// The brackets that are open.
-struct Nesting {
-    depth: u32,
-    /// One bit per level: set for an object.
-    objects: u128,
-}
-
-impl Default for Nesting {
-    fn default() -> Self {
-        Self { depth: 1, objects: 1 }
-    }
-}
-
-impl Nesting {
-    fn open(&mut self, bracket: u8, head: &mut Head) {
-        if self.depth >= MAX_DEPTH {
-            head.odd = true;
-        } else {
-            self.objects = self.objects << 1 | u128::from(bracket == b'{');
-        }
-        self.depth += 1;
-    }
-
-    /// Does it close what the same kind opened?
-    fn close(&mut self, bracket: u8) -> bool {
-        self.depth -= 1;
-        if self.depth < MAX_DEPTH {
-            if (self.objects & 1 == 1) != (bracket == b'}') {
-                return false;
-            }
-            self.objects >>= 1;
-        }
-        true
-    }
-}
-
-/// What is going on among an object's own keys and values.
-struct Own {
-    /// Where the object begins.
-    start: usize,
-    /// The key whose object or array is open.
-    open: Option<Key>,
-}
-
-impl Own {
-    /// A key stands between these quotes, and behind `colon` its value. Of a container's items: where they begin.
-    fn member<const TOP: bool>(
-        &mut self,
-        buf: &[u8],
-        (begin, end): (usize, usize),
-        colon: usize,
-        head: &mut Head,
-    ) -> Option<Scan> {
-        let text = &buf[begin + 1..end];
-        let Some(key) = Key::of(text) else {
-            self.open = None;
-            head.others = true;
-            if let Some(at) = memchr2(b'\\', b'.', text) {
-                head.odd |= memchr(b'\\', &text[at..]).is_some();
-                head.dotted |= memchr(b'.', &text[at..]).is_some();
-            }
-            return None;
-        };
-        head.came(key);
-        self.value::<TOP>(buf, key, colon, head)
-    }
-
-    /// The same of a key that is known.
-    #[inline]
-    fn value<const TOP: bool>(
-        &mut self,
-        buf: &[u8],
-        key: Key,
-        colon: usize,
-        head: &mut Head,
-    ) -> Option<Scan> {
-        self.open = None;
-        head.follows(key);
-        let at = skip_space(buf, colon + 1);
-        match *buf.get(at)? {
-            b'[' if TOP && key.holds_items() => {
-                return Some(Scan::Items(at + 1 - self.start, key));
-            }
-            b'{' | b'[' => {
-                head.set(key, at - self.start);
-                self.open = Some(key);
-            }
-            b'"' | b'0'..=b'9' | b'-' | b't' | b'f' | b'n' => {
-                head.set(key, at - self.start);
-            }
-            _ => {}
-        }
-        None
-    }
-
-    /// In `userIdentity`, a key ends with the second quote, and behind `colon` is its value. From the first on there may be
-    /// escapes in it.
-    fn identity(&self, buf: &[u8], quotes: (usize, usize), colon: usize, head: &mut Head) {
-        // It may be written otherwise than it is known by.
-        head.odd |= memchr(b'\\', &buf[quotes.0..quotes.1]).is_some();
-        head.set_identity(&buf[..=quotes.1], || skip_space(buf, colon + 1) - self.start);
-    }
-
-    /// An object or an array of the object's own ends before `end`.
-    fn close(&mut self, end: usize, head: &mut Head) {
-        if let Some(key) = self.open.take() {
-            head.close(key, end - self.start);
-        }
-    }
 }
 
 /// The same byte by byte.
