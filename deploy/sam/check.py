@@ -474,13 +474,13 @@ def compare_alarms():
     sam, ours = {}, {}
     for alarm in of("AWS::CloudWatch::Alarm").values():
         queries = {}
-        for query in alarm.get("Metrics", []):
+        for query in map(chosen, alarm.get("Metrics", [])):
             if stat := query.get("MetricStat"):
                 m = stat["Metric"]
                 queries[query["Id"]] = metric(m["MetricName"], m["Namespace"], [d["Name"] for d in m["Dimensions"]],
                                               stat["Period"], stat["Stat"])
             else:
-                queries[query["Id"]] = query["Expression"]
+                queries[query["Id"]] = chosen(query["Expression"])
         if "MetricName" in alarm:
             queries["metric"] = metric(alarm["MetricName"], alarm["Namespace"],
                                        [d["Name"] for d in alarm["Dimensions"]], alarm["Period"], alarm["Statistic"])
@@ -492,12 +492,14 @@ def compare_alarms():
         }
     for alarm in tf["resource"]["aws_cloudwatch_metric_alarm"].values():
         queries = {}
-        for query in alarm.get("metric_query", []):
+        own = alarm.get("metric_query", [])
+        for query in own + [block(block(d, "metric_query"), "content") for d in alarm.get("dynamic", [])]:
             if "metric" in query:
                 m = block(query, "metric")
                 queries[query["id"]] = metric(m["metric_name"], m["namespace"], m["dimensions"], m["period"], m["stat"])
             else:
-                queries[query["id"]] = query["expression"]
+                # As it is if the condition holds, as above.
+                queries[query["id"]] = re.sub(r'^\$\{var\.\w+ \? "([^"]*)" : .*$', r"\1", query["expression"])
         if "metric_name" in alarm:
             queries["metric"] = metric(alarm["metric_name"], alarm["namespace"], alarm["dimensions"],
                                        alarm["period"], alarm["statistic"])

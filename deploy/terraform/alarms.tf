@@ -172,7 +172,7 @@ resource "aws_cloudwatch_metric_alarm" "throttles" {
   metric_query {
     id          = "all"
     label       = "Throttles"
-    expression  = "FILL(ingest,0)+FILL(sweep,0)+FILL(report,0)"
+    expression  = var.compact ? "FILL(ingest,0)+FILL(sweep,0)+FILL(report,0)+FILL(compact,0)" : "FILL(ingest,0)+FILL(sweep,0)+FILL(report,0)"
     return_data = true
   }
 
@@ -212,6 +212,23 @@ resource "aws_cloudwatch_metric_alarm" "throttles" {
       dimensions  = { FunctionName = aws_lambda_function.report.function_name }
       period      = 300
       stat        = "Sum"
+    }
+  }
+
+  dynamic "metric_query" {
+    for_each = aws_lambda_function.compact
+
+    content {
+      id          = "compact"
+      return_data = false
+
+      metric {
+        namespace   = "AWS/Lambda"
+        metric_name = "Throttles"
+        dimensions  = { FunctionName = metric_query.value.function_name }
+        period      = 300
+        stat        = "Sum"
+      }
     }
   }
 }

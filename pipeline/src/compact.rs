@@ -61,8 +61,9 @@ pub struct Summary {
 
 /// Bytes of files that become one. Compressed rows, so memory is a few times that.
 const TOGETHER: u64 = 32 << 20;
-/// A claim that is older belongs to a process that is gone.
-const LEASE: SignedDuration = SignedDuration::from_hours(1);
+/// A claim that is older belongs to a process that is gone: a function may run for a quarter of an hour, and one that comes every
+/// hour finds what the last one left. Who takes longer looks before each file if it is still theirs.
+const LEASE: SignedDuration = SignedDuration::from_mins(30);
 
 /// Compacts the days of a store.
 pub fn compact(store: &Store, options: &Options) -> Result<Summary, StoreError> {
