@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
+use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
 use jiff::Timestamp;
@@ -32,12 +33,13 @@ impl Writer<'_> {
         told: &mut Told,
         shown: &mut tables::Kept,
     ) -> Result<(FindingFigures, BTreeMap<String, u64>), ReportError> {
-        let fields = FoundRow::fields();
-        let columns: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
+        let schema = FoundRow::schema();
+        let columns: Vec<&str> =
+            schema.fields().iter().map(|field| field.name().as_str()).collect();
         let mut csv = report::write::Table::new(self.create("findings.csv")?, &columns)?;
         let out = self.create("findings.parquet")?;
         let mut parquet =
-            Parquet::new(out, FoundRow::schema()).map_err(parquet("findings.parquet"))?;
+            Parquet::new(out, Arc::clone(&schema)).map_err(parquet("findings.parquet"))?;
         let mut figures = FindingFigures::default();
         let mut rules: BTreeMap<String, (RuleFigures, BTreeSet<String>)> = BTreeMap::new();
         let mut tags: BTreeMap<String, u64> = BTreeMap::new();
@@ -57,7 +59,7 @@ impl Writer<'_> {
             for row in &*rows {
                 csv.write_named(&columns, row)?;
             }
-            let batch = arrow_batch(rows);
+            let batch = FoundRow::batch(rows);
             parquet.write(&batch).map_err(self::parquet("findings.parquet"))?;
             rows.clear();
             Ok(())
@@ -68,27 +70,28 @@ impl Writer<'_> {
             if self.options.redact {
                 row.redact(&self.redactor);
             }
+            let FoundRow { finding, alert_state } = &row;
             figures.total += 1;
-            *figures.levels.entry(row.level.clone()).or_default() += 1;
-            *figures.alert_states.entry(row.alert_state.clone()).or_default() += 1;
-            for tag in &row.tags {
+            *figures.levels.entry(finding.level.clone()).or_default() += 1;
+            *figures.alert_states.entry(alert_state.clone()).or_default() += 1;
+            for tag in &finding.tags {
                 *tags.entry(tag.clone()).or_default() += 1;
             }
-            let (rule, met) = rules.entry(row.rule_id.clone()).or_insert_with(|| {
+            let (rule, met) = rules.entry(finding.rule_id.clone()).or_insert_with(|| {
                 let rule = RuleFigures {
-                    rule_id: row.rule_id.clone(),
-                    title: row.rule_title.clone(),
-                    level: row.level.clone(),
+                    rule_id: finding.rule_id.clone(),
+                    title: finding.rule_title.clone(),
+                    level: finding.level.clone(),
                     ..RuleFigures::default()
                 };
                 (rule, BTreeSet::new())
             });
             rule.findings += 1;
-            *rule.alert_states.entry(row.alert_state.clone()).or_default() += 1;
-            met.extend(row.session_id.clone());
+            *rule.alert_states.entry(alert_state.clone()).or_default() += 1;
+            met.extend(finding.session_id.clone());
             let place = session.and_then(|number| told.place.get(&number).copied());
             if let Some(place) = place {
-                let key = (row.level.clone(), row.rule_title.clone());
+                let key = (finding.level.clone(), finding.rule_title.clone());
                 *told.findings[place].entry(key).or_default() += 1;
             }
             let who = session.map(|session| self.sessions.who(session)).unwrap_or_default();
@@ -424,8 +427,4 @@ impl Writer<'_> {
 
 fn parquet<E: std::fmt::Display>(name: &'static str) -> impl Fn(E) -> ReportError {
     move |error| ReportError::Parquet(name, error.to_string())
-}
-
-fn arrow_batch<R: Row>(rows: &[R]) -> arrow_array::RecordBatch {
-    arrow_array::RecordBatch::try_new(R::schema(), R::columns(rows)).expect("columns of the schema")
 }

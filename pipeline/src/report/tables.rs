@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use report::redact::Redactor;
-use report::store::{Store, StoreError};
+use report::store::{FindingRow, Store, StoreError};
 use report::view::events::EventRow;
 use report::view::found::FoundRow;
 use report::view::{Notes, Period, SessionRow};
@@ -308,18 +308,20 @@ impl Kept {
         session: [Option<&str>; 4],
     ) {
         let [principal, account, _, target] = session.map(|text| text.map(str::to_owned));
-        let level = row.level.parse().unwrap_or(model::Level::Informational);
-        let row = FoundRow {
+        let FoundRow { finding, alert_state } = row;
+        let level = finding.level.parse().unwrap_or(model::Level::Informational);
+        let finding = FindingRow {
             // What the page does not show need not be kept.
             evidence: String::new(),
             correlated: None,
             tags: Vec::new(),
             artifact: String::new(),
-            principal: row.principal.clone().or(principal),
-            account: row.account.clone().or(account),
-            target: row.target.clone().or(target),
-            ..row.clone()
+            principal: finding.principal.clone().or(principal),
+            account: finding.account.clone().or(account),
+            target: finding.target.clone().or(target),
+            ..finding.clone()
         };
+        let row = FoundRow { finding, alert_state: alert_state.clone() };
         self.0.push((level, row, place.map(|place| place + 1)));
         if self.0.len() >= MOST_ROWS * 2 {
             self.cut();
@@ -329,6 +331,7 @@ impl Kept {
     fn cut(&mut self) {
         if self.0.len() > MOST_ROWS {
             self.0.sort_by(|(a, one, _), (b, other, _)| {
+                let [one, other] = [&one.finding, &other.finding];
                 (b, one.time, &one.finding_id).cmp(&(a, other.time, &other.finding_id))
             });
             self.0.truncate(MOST_ROWS);
@@ -337,12 +340,13 @@ impl Kept {
 
     pub(super) fn findings(&mut self, tables: &Tables<'_>, total: u64) -> Table {
         self.cut();
-        let when = |row: &FoundRow| row.time.or(row.time_end);
+        let when = |row: &FindingRow| row.time.or(row.time_end);
         self.0.sort_by(|(_, a, _), (_, b, _)| {
+            let [a, b] = [&a.finding, &b.finding];
             (when(a), &a.finding_id).cmp(&(when(b), &b.finding_id))
         });
         let (mut rows, mut sections) = (Vec::new(), Vec::new());
-        for (_, row, section) in self.0.drain(..) {
+        for (_, FoundRow { finding: row, alert_state }, section) in self.0.drain(..) {
             let time = match (row.time, row.time_end) {
                 (Some(time), _) => clock(Some(time), tables.zone),
                 (None, Some(end)) => format!("{} at the latest", clock(Some(end), tables.zone)),
@@ -356,7 +360,7 @@ impl Kept {
                 tables.node(row.target.as_deref()),
                 Cell::of(row.command.as_deref().or(row.event_name.as_deref())),
                 Cell::of(row.account.as_deref()),
-                Cell::of(Some(match row.alert_state.as_str() {
+                Cell::of(Some(match alert_state.as_str() {
                     "none" => "no alert",
                     state => state,
                 })),

@@ -21,5 +21,5 @@ pub use facts::{Compacted, Replaced, Witnessed};
 pub use objects::{Entry, Store, StoreError, Writing};
 pub use parquet::{Batches, decode, encode};
 pub use rows::{Activity, CommandRow, FindingRow, MatchRow, Transcript};
-pub(crate) use table::{Column, MaybeFlag, MaybeText, Number, Text, Texts, Time, table};
+pub(crate) use table::{Column, MaybeFlag, MaybeText, Number, Text, Time, schema, table};
 pub use table::{Row, day};

@@ -1,5 +1,6 @@
 //! A table of facts: its columns, and rows to and from Arrow.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -22,8 +23,8 @@ pub trait Row: Sized {
 
     /// Its columns.
     fn fields() -> Vec<Field>;
-    /// The columns of these rows.
-    fn columns(rows: &[Self]) -> Vec<ArrayRef>;
+    /// The columns of these rows, or of what has them.
+    fn columns<R: Borrow<Self>>(rows: &[R]) -> Vec<ArrayRef>;
     /// The rows of a batch. A column that is not there reads as null: the file may be older than it.
     fn read(batch: &RecordBatch) -> Vec<Self>;
     /// When it happened; tells the partition.
@@ -33,12 +34,17 @@ pub trait Row: Sized {
 
     /// The schema, with name and version in its metadata.
     fn schema() -> Arc<Schema> {
-        let metadata: HashMap<String, String> = HashMap::from([
-            ("ssm_audit.table".to_owned(), Self::TABLE.to_owned()),
-            ("ssm_audit.version".to_owned(), Self::VERSION.to_string()),
-        ]);
-        Arc::new(Schema::new_with_metadata(Self::fields(), metadata))
+        schema(Self::TABLE, Self::VERSION, Self::fields())
     }
+}
+
+/// A schema with name and version in its metadata.
+pub(crate) fn schema(table: &str, version: u32, fields: Vec<Field>) -> Arc<Schema> {
+    let metadata: HashMap<String, String> = HashMap::from([
+        ("ssm_audit.table".to_owned(), table.to_owned()),
+        ("ssm_audit.version".to_owned(), version.to_string()),
+    ]);
+    Arc::new(Schema::new_with_metadata(fields, metadata))
 }
 
 /// The UTC day of a time: the partition that a row lies in.
@@ -235,8 +241,9 @@ macro_rules! table {
                 vec![$( <$kind as Column>::field(stringify!($column)), )+]
             }
 
-            fn columns(rows: &[Self]) -> Vec<ArrayRef> {
-                vec![$( <$kind as Column>::array(rows.iter().map(|row| &row.$column)), )+]
+            fn columns<R: std::borrow::Borrow<Self>>(rows: &[R]) -> Vec<ArrayRef> {
+                let rows = || rows.iter().map(std::borrow::Borrow::<Self>::borrow);
+                vec![$( <$kind as Column>::array(rows().map(|row| &row.$column)), )+]
             }
 
             fn read(batch: &RecordBatch) -> Vec<Self> {

@@ -1,121 +1,69 @@
 //! The findings of a period, each once.
 
-use std::cmp::Ordering;
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch};
-use arrow_schema::Field;
+use arrow_array::RecordBatch;
+use arrow_schema::Schema;
 use foldhash::{HashSet, HashSetExt as _};
-
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::period::Period;
 use super::sessions::Range;
 use crate::redact::Redactor;
-use crate::store::{
-    Column, FindingRow, MaybeText, Number, Row, Store, StoreError, Text, Texts, Time, table,
-};
+use crate::store::{Column as _, FindingRow, Row as _, Store, StoreError, Text, schema};
 
-table! {
-    /// A finding, and what became of its alert: a row of `findings.csv` and `findings.parquet`.
-    FoundRow = "report_findings", version 1, at time, then by finding_id, artifact;
-    /// When it happened; for a command the earliest time at which it can have run.
-    time: Time,
-    /// The latest such time.
-    time_end: Time,
-    /// Stable id.
-    finding_id: Text,
-    /// The rule's id.
-    rule_id: Text,
-    /// Its title.
-    rule_title: Text,
-    /// `informational`, `low`, `medium`, `high` or `critical`.
-    level: Text,
-    /// The rule's tags.
-    tags: Texts,
-    /// The session.
-    session_id: MaybeText,
-    /// Who, as AWS authenticated them: the ARN where there is one.
-    principal: MaybeText,
-    /// `userIdentity.type`.
-    principal_type: MaybeText,
-    /// The role session name: chosen by whoever assumed the role.
-    principal_claimed_name: MaybeText,
-    /// The account.
-    account: MaybeText,
-    /// The region.
-    region: MaybeText,
-    /// The node or container.
-    target: MaybeText,
-    /// `eventID`.
-    event_id: MaybeText,
-    /// `eventName`, or `command`.
-    event_name: MaybeText,
-    /// The line that a person ran, masked.
-    command: MaybeText,
-    /// `sourceIPAddress`.
-    source_ip: MaybeText,
-    /// `errorCode`.
-    error_code: MaybeText,
-    /// What made the rule match: a JSON array.
-    evidence: Text,
-    /// What a correlation is made of: a JSON array.
-    correlated: MaybeText,
-    /// How many matches a correlation is made of; 0 for a finding on one event.
-    correlated_count: Number,
-    /// The object it was read in.
-    artifact: Text,
-    /// Where in it, after decompression.
-    offset: Number,
+/// A finding, and what became of its alert: a row of `findings.csv` and `findings.parquet`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FoundRow {
+    /// The finding.
+    #[serde(flatten)]
+    pub finding: FindingRow,
     /// `delivered`, `partly`, `waiting`, or `none`: no alert was to be sent.
-    alert_state: Text,
+    pub alert_state: String,
+}
+
+impl Borrow<FindingRow> for FoundRow {
+    fn borrow(&self) -> &FindingRow {
+        &self.finding
+    }
 }
 
 impl FoundRow {
     /// A finding, with what is known of its alert.
-    pub fn new(row: FindingRow, states: &BTreeMap<String, String>) -> Self {
-        let state = states.get(&row.finding_id).map_or("none", String::as_str);
-        Self {
-            alert_state: state.to_owned(),
-            time: row.time,
-            time_end: row.time_end,
-            finding_id: row.finding_id,
-            rule_id: row.rule_id,
-            rule_title: row.rule_title,
-            level: row.level,
-            tags: row.tags,
-            session_id: row.session_id,
-            principal: row.principal,
-            principal_type: row.principal_type,
-            principal_claimed_name: row.principal_claimed_name,
-            account: row.account,
-            region: row.region,
-            target: row.target,
-            event_id: row.event_id,
-            event_name: row.event_name,
-            command: row.command,
-            source_ip: row.source_ip,
-            error_code: row.error_code,
-            evidence: row.evidence,
-            correlated: row.correlated,
-            correlated_count: row.correlated_count,
-            artifact: row.artifact,
-            offset: row.offset,
-        }
+    pub fn new(finding: FindingRow, states: &BTreeMap<String, String>) -> Self {
+        let state = states.get(&finding.finding_id).map_or("none", String::as_str);
+        Self { alert_state: state.to_owned(), finding }
+    }
+
+    /// The columns.
+    pub fn schema() -> Arc<Schema> {
+        let fields = FindingRow::fields().into_iter().chain([Text::field("alert_state")]);
+        schema("report_findings", 1, fields.collect())
+    }
+
+    /// Their values.
+    pub fn batch(rows: &[Self]) -> RecordBatch {
+        let states = Text::array(rows.iter().map(|row| &row.alert_state));
+        let columns = FindingRow::columns(rows).into_iter().chain([states]).collect();
+        RecordBatch::try_new(Self::schema(), columns).expect("columns of the schema")
     }
 
     /// Takes names out.
     pub fn redact(&mut self, redactor: &Redactor) {
+        let row = &mut self.finding;
         let maybe = [
-            &mut self.session_id,
-            &mut self.principal,
-            &mut self.principal_claimed_name,
-            &mut self.command,
-            &mut self.correlated,
+            &mut row.session_id,
+            &mut row.principal,
+            &mut row.principal_claimed_name,
+            &mut row.command,
+            &mut row.correlated,
         ];
         maybe.into_iter().flatten().for_each(|text| redactor.mend(text));
-        redactor.mend(&mut self.evidence);
-        redactor.mend(&mut self.artifact);
+        redactor.mend(&mut row.evidence);
+        redactor.mend(&mut row.artifact);
     }
 }
 
