@@ -92,7 +92,7 @@ pub fn fill(bytes: &[u8], wanted: &Wanted<'_>, slots: &mut Slots) -> Result<(), 
         return Err(walker.wrong("something follows the object"));
     }
     if wanted.keywords {
-        everything(serde_json::from_slice(bytes)?, slots)?;
+        everything(serde_json::from_slice(bytes)?, slots, 0)?;
     }
     Ok(())
 }
@@ -116,7 +116,8 @@ pub fn fill_members(
             return fill(bytes, wanted, slots);
         }
     }
-    if members.len() > MANY {
+    // Nobody was asked about keys with dots in them if there are no others.
+    if members.len() > MANY || members.is_empty() {
         return fill(bytes, wanted, slots);
     }
     let mut walker = Walker {
@@ -132,8 +133,8 @@ pub fn fill_members(
         if let Place::At(at, _) = *place {
             walker.cursor.at = at;
             (walker.depth, walker.left) = (1, 0);
-            // AWS's own element: no key is there twice, and none has a dot in it. When all that is wanted of it was
-            // found, the rest need not be looked at.
+            // AWS's own element: no key is there twice. When all that is wanted of it was found, the rest need not be
+            // looked at.
             walker.is_plain = **key == *"userIdentity";
             walker.value(*node)?;
         }
@@ -269,6 +270,8 @@ impl Walker<'_, '_, '_> {
     /// An object below `node` of the field table.
     fn object(&mut self, node: u32) -> Result<(), BadJson> {
         self.deeper()?;
+        // How many keys are still to come. One with a dot in it, as there are of a web identity, is not among them: the first piece
+        // of its name is, and what has no such key is gone over to its end.
         let mut ways = match (self.is_plain, self.wanted.narrow) {
             (true, Some(narrow)) => narrow.edges[node as usize].undotted,
             _ => usize::MAX,
@@ -278,8 +281,10 @@ impl Walker<'_, '_, '_> {
         if !self.cursor.take(b'}') {
             loop {
                 let expected = edges.and_then(|own| own.expected(last, self.cursor.rest()));
+                let mut is_dotted = false;
                 let is_wanted = if let Some((nth, expected)) = expected {
                     last = nth;
+                    is_dotted = edges.is_some_and(|edges| nth >= edges.undotted);
                     self.cursor.at += expected.written.text.len();
                     if self.cursor.peek() == Some(b'"') {
                         self.text(expected.slot)?;
@@ -289,7 +294,13 @@ impl Walker<'_, '_, '_> {
                     }
                     true
                 } else {
+                    let key = self.cursor.at;
                     let below = self.key(node, &mut last)?;
+                    if self.is_plain && below.is_some() {
+                        // The colon behind it makes no difference.
+                        let written = &self.cursor.bytes()[key..self.cursor.at];
+                        is_dotted = written.iter().any(|byte| matches!(byte, b'.' | b'\\'));
+                    }
                     match below {
                         Some(below) => self.value(below)?,
                         None => self.skip()?,
@@ -297,7 +308,7 @@ impl Walker<'_, '_, '_> {
                     below.is_some()
                 };
                 if is_wanted {
-                    ways = ways.saturating_sub(1);
+                    ways = ways.saturating_sub(usize::from(!is_dotted));
                     if ways == 0 && self.is_plain {
                         self.left += 1;
                         return Ok(());
@@ -455,17 +466,20 @@ impl Walker<'_, '_, '_> {
 }
 
 /// Every key and scalar of a value, for keywords: they are looked for in the whole event.
-fn everything(raw: &RawValue, slots: &mut Slots) -> Result<(), serde_json::Error> {
+fn everything(raw: &RawValue, slots: &mut Slots, depth: usize) -> Result<(), serde_json::Error> {
     let json = raw.get();
     match json.as_bytes().first() {
+        Some(b'[' | b'{') if depth >= MAX_DEPTH => {
+            return Err(serde::de::Error::custom("nested too deeply"));
+        }
         Some(b'[') => {
             for element in serde_json::from_str::<Vec<&RawValue>>(json)? {
-                everything(element, slots)?;
+                everything(element, slots, depth + 1)?;
             }
         }
         Some(b'{') => {
             let mut deserializer = serde_json::Deserializer::from_str(json);
-            deserializer.deserialize_map(Entries { slots })?;
+            deserializer.deserialize_map(Entries { slots, depth })?;
         }
         Some(b'"') => slots.push(SlotId::KEYWORDS, &text_of(json)?),
         Some(b'n') => {}
@@ -476,6 +490,8 @@ fn everything(raw: &RawValue, slots: &mut Slots) -> Result<(), serde_json::Error
 
 struct Entries<'s> {
     slots: &'s mut Slots,
+    /// How deep the object is.
+    depth: usize,
 }
 
 impl<'de> Visitor<'de> for Entries<'_> {
@@ -489,7 +505,7 @@ impl<'de> Visitor<'de> for Entries<'_> {
         while let Some(Lossy(key)) = map.next_key()? {
             self.slots.push(SlotId::KEYWORDS, &key);
             let raw: &RawValue = map.next_value()?;
-            everything(raw, self.slots).map_err(serde::de::Error::custom)?;
+            everything(raw, self.slots, self.depth + 1).map_err(serde::de::Error::custom)?;
         }
         Ok(())
     }

@@ -359,11 +359,21 @@ fn text_of(text: &str, begins: bool, ends: bool) -> Option<String> {
     let longest = text.split(|c| !is_plain(c)).max_by_key(|piece| piece.len())?;
     let is_whole = longest.len() == text.len();
     let lower = longest.to_ascii_lowercase();
-    // Such a value is a string, and its quotes stand in the record. A number or an object has none.
-    let word = |word: &str| word.starts_with(&lower) || lower.starts_with(word);
-    let is_string = lower.starts_with(|c: char| c.is_ascii_lowercase())
-        && !["true", "false", "null"].into_iter().any(word);
-    Some(match (begins && is_whole && is_string, ends && is_whole && is_string) {
+    // Such a value is a string, and its quotes stand in the record. A number, a word or an object has none.
+    let words = || ["true", "false", "null"].into_iter();
+    let begins_string = lower.starts_with(|c: char| c.is_ascii_lowercase())
+        && !words().any(|word| word.starts_with(&lower) || lower.starts_with(word));
+    let ends_string = lower.ends_with(|c: char| !c.is_ascii_digit() && c != '}')
+        && !words().any(|word| word.ends_with(&lower));
+    let is_string = is_whole && (begins && begins_string || ends && ends_string);
+    // Otherwise it may be of an object's own text, whose parts may have blanks between them.
+    let stands_outside =
+        |c: char| "{}[]:,+-.".contains(c) || c.is_ascii_digit() || "truefalsn".contains(c);
+    if !is_string && lower.chars().all(stands_outside) {
+        let parts = lower.split(['{', '}', '[', ']', ':', ',']);
+        return parts.max_by_key(|part| part.len()).map(ToOwned::to_owned);
+    }
+    Some(match (begins && is_string, ends && is_string) {
         (true, true) => format!("\"{lower}\""),
         (true, false) => format!("\"{lower}"),
         (false, true) => format!("{lower}\""),
@@ -385,9 +395,20 @@ mod tests {
             // A value that is no string has no quotes.
             ("true", true, true, Some("true")),
             ("tr", true, false, Some("tr")),
-            ("truest", true, true, Some("truest")),
+            ("truest", true, true, Some("\"truest\"")),
             ("1234", true, true, Some("1234")),
-            ("{a}", true, true, Some("{a}")),
+            ("rue", false, true, Some("rue")),
+            ("xrue", false, true, Some("xrue\"")),
+            ("e400", false, true, Some("e400")),
+            ("abc}", false, true, Some("abc}")),
+            ("10.0.0.0/8", false, true, Some("10.0.0.0/8")),
+            // The parts of an object may have blanks between them.
+            (":3389,", false, false, Some("3389")),
+            ("true},{", false, false, Some("true")),
+            ("10.1.2.3:443", true, true, Some("10.1.2.3")),
+            ("arn:aws:iam", false, false, Some("arn:aws:iam")),
+            ("arn:aws", true, false, Some("\"arn:aws")),
+            ("{x}", true, true, Some("{x}")),
             // JSON may write these in two ways.
             ("a\\role", true, true, Some("role")),
             ("a\"bcd", true, false, Some("bcd")),

@@ -236,18 +236,25 @@ fn nested(noted: &Noted, member: &str, key: &str) -> Place {
     Place::At(begin, (value.get().len() % 2 == 0).then_some(begin + value.get().len()))
 }
 
-/// An element such as `userIdentity`: no key twice, none with a dot.
+/// An element such as `userIdentity`: no key twice, and none with a dot beside the first piece of its name.
 fn identity() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         "[a-c]{0,3}".prop_map(Value::from),
         Just(Value::Null),
         (0_i64..12).prop_map(Value::from),
+        Just(json!({"b.c": "ab", "b.d": "ab"})),
     ];
     let object = leaf.prop_recursive(4, 24, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
-            prop::collection::btree_map("type|arn|a|b|c", inner, 0..5)
-                .prop_map(|map| Value::Object(map.into_iter().collect())),
+            prop::collection::btree_map("type|arn|a|b|c|b\\.c|b\\.d", inner, 0..5).prop_map(
+                |mut map| {
+                    if map.contains_key("b.c") || map.contains_key("b.d") {
+                        map.remove("b");
+                    }
+                    Value::Object(map.into_iter().collect())
+                }
+            ),
         ]
     });
     object.boxed()
@@ -257,7 +264,23 @@ fn item() -> impl Strategy<Value = String> {
     let field =
         prop::sample::select(vec!["eventName", "eventSource", "a", "b", "a.b", "a.b.c", "b.a", ""]);
     let text = prop::sample::select(vec![
-        "''", "a", "A", "ab", "'a*'", "'*b'", "'a?'", "'?'", "'*'", "ü", "7", "'*a*b*'", r"'x\*y'",
+        "''",
+        "a",
+        "A",
+        "ab",
+        "'a*'",
+        "'*b'",
+        "'a?'",
+        "'?'",
+        "'*'",
+        "ü",
+        "7",
+        "'*a*b*'",
+        r"'x\*y'",
+        "rue",
+        "'\":7'",
+        "'7}'",
+        "'*true,*'",
     ]);
     let plain = prop::sample::select(vec![
         "",
@@ -320,6 +343,52 @@ fn detection() -> impl Strategy<Value = String> {
         .prop_map(|(x, y, condition)| format!("  x: {x}\n  y: {y}\n  condition: {condition}\n"))
 }
 
+#[test]
+fn a_rule_alone_finds_what_the_definition_finds() {
+    // What the record's bytes rule out must not match.
+    let cases = [
+        ("request.force|endswith: rue", json!({"request": {"force": true}})),
+        ("request.force: '?rue'", json!({"request": {"force": true}})),
+        ("request.force|endswith: alse", json!({"request": {"force": false}})),
+        ("request.n|endswith: '0400'", json!({"request": {"n": 90_400}})),
+        ("request|endswith: 'rue}'", json!({"request": {"force": true}})),
+        ("request|contains: '\"a\":true'", json!({"request": {"a": true, "b": 1}})),
+        ("request|contains: '\"p\":3389,'", json!({"request": {"p": 3389, "q": 1}})),
+        ("request|re: '\"p\":3389,'", json!({"request": {"p": 3389, "q": 1}})),
+        ("request|contains: '[1000,2000]'", json!({"request": {"p": [1000, 2000]}})),
+        (".a: x", json!({".a": "x", "eventName": "E"})),
+    ];
+    for (test, event) in cases {
+        let set = set(&[rule(0, &format!("  s: {{{test}}}\n  condition: s\n"))]);
+        assert_eq!(full_scan(&set, EventKind::CloudTrail, &event), [0], "{test}");
+        for text in [event.to_string(), format!("{event:#}")] {
+            let json = Json(text.clone().into_bytes());
+            let pivot = Pivot { record: Some(&json.0), ..Pivot::default() };
+            let mut found = Vec::new();
+            let mut evaluator = Evaluator::new(&set);
+            evaluator
+                .evaluate(EventKind::CloudTrail, pivot, &json, |m| found.push(m.index))
+                .unwrap();
+            assert_eq!(found, [0], "{test} on {text}");
+        }
+    }
+}
+
+#[test]
+fn an_event_that_is_nested_too_deeply_is_told() {
+    let set = set(&[rule(0, "  s: [needle]\n  condition: s\n")]);
+    for (depth, is_read) in [(100, true), (200, false), (100_000, false)] {
+        let nested = format!("{{\"a\":{}\"needle\"{}}}", "[".repeat(depth), "]".repeat(depth));
+        let mut found = Vec::new();
+        let mut evaluator = Evaluator::new(&set);
+        let event = Json(nested.into_bytes());
+        let result = evaluator.evaluate(EventKind::CloudTrail, Pivot::default(), &event, |m| {
+            found.push(m.index);
+        });
+        assert_eq!((result.is_ok(), found.len()), (is_read, usize::from(is_read)), "{depth}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
@@ -339,20 +408,23 @@ proptest! {
                 .collect();
             let own = |key: &str| event[key].as_str().map(str::as_bytes);
             let (event_source, event_name) = (own("eventSource"), own("eventName"));
-            let json = Json(event.to_string().into_bytes());
-            let pivots = [
-                Pivot::default(),
-                Pivot { event_source, event_name, record: None },
-                Pivot { event_source, event_name, record: Some(&json.0) },
-                Pivot { record: Some(&json.0), ..Pivot::default() },
-            ];
-            for pivot in pivots {
-                let mut found = Vec::new();
-                let result = evaluator.evaluate(EventKind::CloudTrail, pivot, &json, |m| {
-                    found.push(m.rule.info().id.clone());
-                });
-                prop_assert!(result.is_ok());
-                prop_assert_eq!(&found, &expected, "{} on {}", rules.join("\n"), event);
+            // With blanks between its parts it is the same.
+            let written = [event.to_string(), format!("{event:#}")];
+            for json in written.map(|text| Json(text.into_bytes())) {
+                let pivots = [
+                    Pivot::default(),
+                    Pivot { event_source, event_name, record: None },
+                    Pivot { event_source, event_name, record: Some(&json.0) },
+                    Pivot { record: Some(&json.0), ..Pivot::default() },
+                ];
+                for pivot in pivots {
+                    let mut found = Vec::new();
+                    let result = evaluator.evaluate(EventKind::CloudTrail, pivot, &json, |m| {
+                        found.push(m.rule.info().id.clone());
+                    });
+                    prop_assert!(result.is_ok());
+                    prop_assert_eq!(&found, &expected, "{} on {}", rules.join("\n"), event);
+                }
             }
         }
     }
@@ -362,7 +434,7 @@ proptest! {
     fn noted_members_change_nothing(
         fields in prop::collection::vec(
             prop::sample::select(vec![
-                "userIdentity.type", "userIdentity.arn", "userIdentity.a.type", "userIdentity.a.b.c", "userIdentity",
+                "userIdentity.type", "userIdentity.arn", "userIdentity.a.type", "userIdentity.a.b.c", "userIdentity.a.b.d", "userIdentity",
                 "userIdentity.a", "userAgent", "other", "other.type",
             ]),
             1..4,
