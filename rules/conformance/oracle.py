@@ -4,6 +4,7 @@ It favours being plain over being quick: every event is read again for every lin
 and correlations look at every window again. It shares no code with any engine.
 """
 
+from fractions import Fraction
 import base64
 import datetime as dt
 import decimal
@@ -672,7 +673,8 @@ class Correlation:
             return None
         if self.type == "value_avg":
             return sum(numbers) / len(numbers)
-        return numbers[max(1, math.ceil(self.percentile / 100 * len(numbers))) - 1]
+        rank = math.ceil(Fraction(str(self.percentile)) * len(numbers) / 100)
+        return numbers[max(1, rank) - 1]
 
     def longest(self, window):
         """How many steps, in order, one event each: every choice of events is tried."""

@@ -1,6 +1,6 @@
 //! The hits of a correlation by group, bounded whatever comes.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::hash::{BuildHasher as _, Hasher as _};
 
 use foldhash::HashMap;
@@ -19,6 +19,11 @@ pub(super) struct Key(Box<[u8]>);
 impl Key {
     pub(super) fn parts(&self) -> Texts<'_> {
         Texts(&self.0)
+    }
+
+    /// As it is told.
+    pub(super) fn named(&self) -> String {
+        self.parts().collect::<Vec<_>>().join(", ")
     }
 
     /// The same on every machine and in every run.
@@ -68,6 +73,8 @@ pub(super) struct Groups<T> {
     total: usize,
     /// Groups whose hash is this or higher are not kept.
     ceiling: Option<u64>,
+    /// All that are kept, the highest hash first; from when on there have been too many.
+    by_hash: Option<BinaryHeap<(u64, Key)>>,
     /// Groups of which older hits were given up.
     shortened: BTreeMap<Key, u64>,
 }
@@ -79,6 +86,7 @@ impl<T> Default for Groups<T> {
             of_use: Vec::new(),
             total: 0,
             ceiling: None,
+            by_hash: None,
             shortened: BTreeMap::new(),
         }
     }
@@ -131,19 +139,20 @@ impl<T: Clone> Groups<T> {
             if group.count(adds, linked) {
                 self.of_use.push(key.clone());
             }
+            if let Some(by_hash) = &mut self.by_hash {
+                by_hash.push((hash, key.clone()));
+            }
             self.kept.insert(key, group);
         }
         self.total += 1;
         while self.total > MAX_HITS {
             // The group with the highest hash; which one that is does not depend on who came first.
-            let Some(key) =
-                self.kept.iter().max_by_key(|(_, group)| group.hash).map(|(key, _)| key.clone())
-            else {
-                break;
-            };
+            let all = || self.kept.iter().map(|(key, group)| (group.hash, key.clone())).collect();
+            let by_hash = self.by_hash.get_or_insert_with(all);
+            let Some((hash, key)) = by_hash.pop() else { break };
             if let Some(group) = self.kept.remove(&key) {
                 self.total -= group.hits.len();
-                self.ceiling = Some(group.hash);
+                self.ceiling = Some(hash);
             }
         }
     }
@@ -160,7 +169,7 @@ impl<T: Clone> Groups<T> {
             notices.push(format!(
                 "{title}: of the group {} only the newest {MAX_GROUP} matches were correlated, {dropped} older ones \
                  were not",
-                key.parts().collect::<Vec<_>>().join(", ")
+                key.named()
             ));
         }
         notices

@@ -13,13 +13,15 @@
 //! the hits, when there are too many, is decided by their times and by a hash of their group alone.
 //!
 //! **Bounds.** Of a group the newest [`MAX_GROUP`] hits are kept, of a correlation [`MAX_HITS`]; where there are
-//! more, whole groups are given up, those with the highest hash. Both are told ([`Outcome::notices`]).
+//! more, whole groups are given up, those with the highest hash. Of the bursts of a group the newest [`MAX_BURSTS`] fire. All that
+//! is told ([`Outcome::notices`]).
 
 mod group;
 mod packed;
 mod plan;
 mod window;
 
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -28,6 +30,7 @@ pub use packed::Captures;
 pub(crate) use plan::Plan;
 
 use self::group::Groups;
+use self::window::Burst;
 use crate::compile::RuleSet;
 use crate::link::LinkedCorrelation;
 
@@ -35,6 +38,8 @@ use crate::link::LinkedCorrelation;
 pub const MAX_GROUP: usize = 10_000;
 /// Most hits kept of a correlation.
 pub const MAX_HITS: usize = 100_000;
+/// Most bursts of a group that fire: the newest. Of an average that goes up and down there may be as many as hits.
+pub const MAX_BURSTS: usize = 64;
 /// Most values of a field that a hit may have; of more, these are the first.
 const MAX_VALUES: usize = 16;
 
@@ -68,9 +73,24 @@ pub struct Fire<'a, T> {
     /// The highest value that was reached; for temporal correlations the number of rules.
     pub count: f64,
     /// What the caller gave along with the hits of the burst, in order of time.
-    pub hits: Vec<T>,
+    pub hits: Run<T>,
     /// Identity: the same burst has the same, as long as its first event is the same.
     pub id: u128,
+}
+
+/// Some of a group's hits, one after the other: what was given along with them. Bursts that overlap share it.
+#[derive(Clone, Debug)]
+pub struct Run<T> {
+    all: Arc<Vec<T>>,
+    range: Range<usize>,
+}
+
+impl<T> Deref for Run<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.all[self.range.clone()]
+    }
 }
 
 /// How far a group came.
@@ -171,8 +191,17 @@ impl<'a, T: Clone> Correlator<'a, T> {
                     let group = names.zip(key.parts().map(ToOwned::to_owned)).collect();
                     peaks.push(Peak { group, value, from, to, members });
                 }
-                for burst in window::bursts(correlation, node, &group) {
-                    fires.push(burst.into_fire(correlation, index, &key));
+                let (bursts, older) = window::bursts(correlation, node, &group);
+                if older > 0 {
+                    notices.push(format!(
+                        "{title}: of the group {} only the newest {MAX_BURSTS} bursts are told, {older} older ones are not",
+                        key.named()
+                    ));
+                }
+                if !bursts.is_empty() {
+                    let all = Arc::new(group.into_iter().map(|hit| hit.payload).collect());
+                    let of = |burst: Burst| burst.into_fire(correlation, index, &key, &all);
+                    fires.extend(bursts.into_iter().map(of));
                 }
             }
             for (fire, captures) in fires {

@@ -36,7 +36,7 @@ pub struct Captures(Option<Arc<[u8]>>);
 
 impl Captures {
     /// The values of field after field. `bytes` is memory to write them into first.
-    pub fn new<'a, F: IntoIterator<Item = &'a str>>(
+    pub fn new<F: IntoIterator<Item: AsRef<str>>>(
         fields: impl IntoIterator<Item = F>,
         bytes: &mut Vec<u8>,
     ) -> Self {
@@ -46,7 +46,7 @@ impl Captures {
             let start = bytes.len();
             bytes.extend_from_slice(&[0; 4]);
             for value in field {
-                push(bytes, value);
+                push(bytes, value.as_ref());
             }
             let length = u32::try_from(bytes.len() - start - 4).unwrap_or(u32::MAX);
             bytes[start..start + 4].copy_from_slice(&length.to_le_bytes());

@@ -1,20 +1,26 @@
 //! Windows that slide over the hits of a group, and the bursts that they make.
 
 use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::group::Key;
 use super::packed;
 use super::plan::Node;
-use super::{Captures, Fire, Hit, MAX_VALUES};
+use super::{Captures, Fire, Hit, MAX_BURSTS, MAX_VALUES, Run};
 use crate::link::LinkedCorrelation;
 use crate::sigma::{Bound, Comparison, CorrelationCondition, CorrelationKind};
 
 /// A run of events at each of which the condition holds.
 #[derive(Debug)]
-pub(super) struct Burst<T> {
-    hits: Vec<Hit<T>>,
+pub(super) struct Burst {
+    /// Which hits of the group.
+    hits: Range<usize>,
+    /// Identity of the first.
+    first: u128,
+    from: Timestamp,
     at: Timestamp,
     to: Timestamp,
     count: f64,
@@ -23,57 +29,70 @@ pub(super) struct Burst<T> {
     ordinal: usize,
 }
 
-impl<T: Clone> Burst<T> {
-    pub(super) fn into_fire<'a>(
+impl Burst {
+    /// The fire that it is, with what was given along with the hits of the group.
+    pub(super) fn into_fire<'a, T>(
         self,
         correlation: &'a LinkedCorrelation,
         index: usize,
         key: &Key,
+        all: &Arc<Vec<T>>,
     ) -> (Fire<'a, T>, Captures) {
         let written = &correlation.correlation;
         let names = written.group_by.iter().map(String::as_str);
         let group = names.zip(key.parts().map(ToOwned::to_owned)).collect();
-        let first = self.hits.first();
         let fire = Fire {
             correlation,
             index,
             group,
-            from: first.map_or(self.at, |hit| hit.time),
+            from: self.from,
             at: self.at,
             to: self.to,
             count: self.count,
             // Two groups may begin with the same event.
-            id: first.map_or(0, |hit| hit.id)
-                ^ u128::from(key.hash())
-                ^ (self.ordinal as u128) << 64,
-            hits: self.hits.into_iter().map(|hit| hit.payload).collect(),
+            id: self.first ^ u128::from(key.hash()) ^ (self.ordinal as u128) << 64,
+            hits: Run { all: Arc::clone(all), range: self.hits },
         };
         (fire, self.captures)
     }
 }
 
-/// The bursts of a group; `hits` are in order of time.
-pub(super) fn bursts<T: Clone>(
+/// The newest bursts of a group, and how many older ones there were; `hits` are in order of time.
+pub(super) fn bursts<T>(
     linked: &LinkedCorrelation,
     node: &Node,
     hits: &[Hit<T>],
-) -> Vec<Burst<T>> {
+) -> (VecDeque<Burst>, usize) {
     let correlation = &linked.correlation;
     let rule = Condition::of(linked);
-    let mut found = Vec::new();
+    let (mut found, mut older) = (VecDeque::new(), 0);
+    // How many begin with the same event: they begin with one after the other.
+    let (mut last, mut ordinal) = (None, 0);
     // Of the run that goes on: its first hit, when it began to hold, and the highest value.
     let mut run: Option<(usize, Timestamp, f64)> = None;
     let mut close = |run: &mut Option<(usize, Timestamp, f64)>, end: usize| {
         if let Some((from, at, count)) = run.take()
             && rule.allows(count)
         {
-            let own = &hits[from..end];
-            let to = own.last().map_or(at, |hit| hit.time);
-            let captures = captures(node, own);
-            // Two bursts may begin with the same event.
-            let same = |burst: &&Burst<T>| burst.hits.first().map(|hit| hit.id) == Some(own[0].id);
-            let ordinal = found.iter().filter(same).count();
-            found.push(Burst { hits: own.to_vec(), at, to, count, captures, ordinal });
+            let first = hits[from].id;
+            ordinal = if last.replace(first) == Some(first) { ordinal + 1 } else { 0 };
+            let to = hits[from..end].last().map_or(at, |hit| hit.time);
+            let (from, captures) = (from..end, Captures::default());
+            let begin = hits[from.start].time;
+            found.push_back(Burst {
+                hits: from,
+                first,
+                from: begin,
+                at,
+                to,
+                count,
+                captures,
+                ordinal,
+            });
+            if found.len() > MAX_BURSTS {
+                found.pop_front();
+                older += 1;
+            }
         }
     };
     slide(linked, node, hits, |start, first, now, window| {
@@ -92,12 +111,15 @@ pub(super) fn bursts<T: Clone>(
         }
     });
     close(&mut run, hits.len());
-    found
+    for burst in &mut found {
+        burst.captures = captures(node, &hits[burst.hits.clone()]);
+    }
+    (found, older)
 }
 
 /// The window of a group that came to the highest value: the value, the bounds of its hits, and how many of them
 /// are of each member.
-pub(super) fn peak<T: Clone>(
+pub(super) fn peak<T>(
     linked: &LinkedCorrelation,
     node: &Node,
     hits: &[Hit<T>],
@@ -115,7 +137,7 @@ pub(super) fn peak<T: Clone>(
 
 /// Slides the window over the hits of a group: calls `at` for each time at which there are some, with the first
 /// hit that is in the window, the first of that time, the time, and the window.
-fn slide<T: Clone>(
+fn slide<T>(
     linked: &LinkedCorrelation,
     node: &Node,
     hits: &[Hit<T>],
@@ -363,13 +385,7 @@ impl<'n, T> Window<'n, T> {
                 (count > 0).then(|| self.numbers.iter().sum::<f64>() / count as f64)
             }
             CorrelationKind::ValuePercentile(percentile) => {
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "a rank: from 0 to the number of values"
-                )]
-                let rank = (percentile / 100.0 * count as f64).ceil() as usize;
-                self.numbers.get(rank.max(1) - 1).copied()
+                self.numbers.get(rank(percentile, count) - 1).copied()
             }
             CorrelationKind::Temporal => {
                 Some(self.members.iter().filter(|hits| **hits > 0).count() as f64)
@@ -415,8 +431,23 @@ fn take<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
     }
 }
 
+/// Which of so many values, from 1 on, is this percentile by nearest rank. In whole millionths of a percent: 28 % of 25 are 7, and
+/// nothing above it.
+fn rank(percentile: f64, count: usize) -> usize {
+    const MILLION: usize = 1_000_000;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "from 0 to a hundred millions"
+    )]
+    let millionths = (percentile * 1e6).round() as usize;
+    (millionths * count).div_ceil(100 * MILLION).max(1)
+}
+
 /// Chains kept of each length.
-const KEPT: usize = 4;
+const KEPT: usize = 12;
+/// Of these, most that end with the same event.
+const KEPT_ENDS: usize = 3;
 
 /// For each length the chains of matches in the listed order that began last: they stay in the window longest.
 struct Chains {
@@ -433,26 +464,32 @@ struct Chain {
 impl Chains {
     /// Takes a hit; those of one time come in the order of their members.
     fn push<T>(&mut self, hit: &Hit<T>) {
-        let chain = match hit.member.checked_sub(1) {
-            None => Some(Chain { began: hit.time, events: vec![hit.id] }),
+        let chains: Vec<Chain> = match hit.member.checked_sub(1) {
+            None => vec![Chain { began: hit.time, events: vec![hit.id] }],
             Some(before) => {
-                let free = self.best[before].iter().find(|chain| !chain.events.contains(&hit.id));
-                free.map(|chain| {
+                // More than one: a later step may need an event of the first.
+                let free = self.best[before].iter().filter(|chain| !chain.events.contains(&hit.id));
+                let longer = |chain: &Chain| {
                     let events = chain.events.iter().copied().chain([hit.id]).collect();
                     Chain { began: chain.began, events }
-                })
+                };
+                free.map(longer).take(KEPT_ENDS).collect()
             }
         };
-        let Some(chain) = chain else { return };
         let best = &mut self.best[hit.member];
-        let ends = |other: &Chain| other.events.last() == Some(&hit.id);
-        best.retain(|other| !ends(other) || other.began > chain.began);
-        if !best.iter().any(ends) {
+        for chain in chains {
             let at = best.partition_point(|other| other.began > chain.began);
             best.insert(at, chain);
-            // Some more, for events that another chain has used up.
-            best.truncate(KEPT);
         }
+        // The same event may have come before: as a match of a rule that is there twice, say.
+        let mut ends = 0;
+        best.retain(|other| {
+            let is_end = other.events.last() == Some(&hit.id);
+            ends += usize::from(is_end);
+            !is_end || ends <= KEPT_ENDS
+        });
+        // Some more, for events that another chain has used up.
+        best.truncate(KEPT);
     }
 
     /// The number of steps of the longest chain that is within the timespan.

@@ -21,6 +21,8 @@ mod slots;
 mod two;
 
 use foldhash::{HashMap, HashMapExt as _};
+use std::borrow::Cow;
+use std::hash::BuildHasher as _;
 use std::rc::Rc;
 
 use model::{EventKind, Evidence};
@@ -403,14 +405,26 @@ impl<'a> Evaluator<'a> {
             self.nothing.clone()
         } else {
             let (slots, packed) = (&self.slots, &mut self.packed);
-            let fields = compiled.captures.iter().map(|slot| {
-                let values = slots.texts(*slot).take(MAX_CAPTURED);
-                values.filter(|value| value.len() <= MAX_VALUE)
-            });
+            let fields = compiled
+                .captures
+                .iter()
+                .map(|slot| slots.texts(*slot).take(MAX_CAPTURED).map(captured));
             Captures::new(fields, packed)
         };
         Match { rule, index: compiled.rule, evidence, captures }
     }
+}
+
+/// A value as correlations see it. Whoever is audited may choose it: of a long one its beginning and its hash stand for it, so that
+/// what has it is not left out.
+fn captured(value: &str) -> Cow<'_, str> {
+    if value.len() <= MAX_VALUE {
+        return Cow::Borrowed(value);
+    }
+    // The same on every machine and in every run.
+    let hash = foldhash::quality::FixedState::with_seed(0).hash_one(value);
+    let begin = &value[..value.floor_char_boundary(MAX_VALUE - 32)];
+    Cow::Owned(format!("{begin}… ({} bytes, {hash:016x})", value.len()))
 }
 
 /// Of the candidates those of which an anchor holds.
