@@ -441,6 +441,12 @@ fn damage_is_told_however_small_the_file() {
     let text = record("e-1").to_string().replace("i-0123456789abcdef0", "i-\\ud800");
     let (_, stdout, stderr) = piped(&["scan", "-", "--format", "json"], text.as_bytes());
     assert_eq!(titles(&stdout), [ROOT_RULE], "{stderr}");
+    let mut bytes = record("e-1").to_string().replace("i-0123456789abcdef0", "i-@").into_bytes();
+    let at = bytes.windows(3).position(|some| some == b"i-@").unwrap();
+    bytes[at + 2] = 0xff;
+    let (code, stdout, stderr) = piped(&["scan", "-", "--format", "json"], &bytes);
+    assert_eq!((code, titles(&stdout)), (0, vec![ROOT_RULE.to_owned()]), "{stderr}");
+    assert!(stderr.contains("1 session opened"), "{stderr}");
 }
 
 #[test]

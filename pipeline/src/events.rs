@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use ingest::command::simple::Program;
-use ingest::decode::{Record, Texts};
+use ingest::decode::{BadRecord, Record, Texts};
 use ingest::{Member, RawRecord, TranscriptHead};
 use jiff::Timestamp;
 use model::{Command, EventKind, Session, ShellFamily};
@@ -120,7 +120,7 @@ impl<'a> AddedByKind<'a> {
 pub(crate) struct RecordEvent<'a> {
     pub(crate) raw: &'a RawRecord<'a>,
     pub(crate) added: &'a Added<'a>,
-    texts: OnceCell<Option<Box<Texts<'a>>>>,
+    texts: OnceCell<Result<Box<Texts<'a>>, BadRecord>>,
     record: OnceCell<Option<Box<Record>>>,
 }
 
@@ -131,7 +131,12 @@ impl<'a> RecordEvent<'a> {
 
     /// What the record is made out of, read at the first call.
     pub(crate) fn texts(&self) -> Option<&Texts<'a>> {
-        self.texts.get_or_init(|| Texts::read(self.raw).ok().map(Box::new)).as_deref()
+        self.texts.get_or_init(|| Texts::read(self.raw).map(Box::new)).as_deref().ok()
+    }
+
+    /// Why it cannot be made out, if that was asked for and it cannot.
+    pub(crate) fn broken(&self) -> Option<&BadRecord> {
+        self.texts.get()?.as_ref().err()
     }
 
     /// The record, made out at the first call.

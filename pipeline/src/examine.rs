@@ -11,7 +11,6 @@ use model::{Command, CommandStatus, EventKind, Evidence, Finding, RuleInfo, Sess
 use report::mask::Masker;
 use report::view::SessionRow;
 use rules::correlate::Captures;
-use rules::evaluate::BadJson;
 use rules::{Correlator, Evaluator, Match, Pivot, RuleSet};
 
 use crate::events::{
@@ -122,14 +121,14 @@ impl<'a, 'e> Examiner<'a, 'e> {
         Self { set, evaluator, added: AddedByKind::new(set), splitter: None, masker }
     }
 
-    /// A CloudTrail record. If it `is_wanted`, or had to be made out, it comes back.
+    /// A CloudTrail record. If it `is_wanted`, or had to be made out, it comes back. What is wrong with it is told.
     pub(crate) fn record(
         &mut self,
         raw: &RawRecord<'_>,
         artifact: &Arc<str>,
         is_wanted: bool,
         mut on: impl FnMut(OnRecord<'_, '_, '_>),
-    ) -> (Option<Box<Record>>, Result<(), BadJson>) {
+    ) -> (Option<Box<Record>>, Result<(), String>) {
         let pivot = Pivot {
             event_source: raw.event_source,
             event_name: raw.event_name,
@@ -148,6 +147,10 @@ impl<'a, 'e> Examiner<'a, 'e> {
             let (info, is_correlated) = (own.info(), set.is_correlated(rule));
             on(OnRecord { rule, info, captures, evidence, is_correlated, masker, of });
         });
+        let result = match event.broken() {
+            Some(broken) => Err(broken.to_string()),
+            None => result.map_err(|error| error.to_string()),
+        };
         (event.into_record(), result)
     }
 

@@ -153,10 +153,20 @@ const SHORT: u8 = u8::MAX;
 impl<'a> Texts<'a> {
     const NONE: Self = Self([const { None }; TEXTS]);
 
-    /// Reads what a decoder tells of.
+    /// Reads what a decoder tells of. A byte that is no text becomes U+FFFD, as an unpaired surrogate does: nobody hides a record
+    /// by it.
     pub fn read(raw: &RawRecord<'a>) -> Result<Self, BadRecord> {
-        let noted = raw.members.and_then(|members| Self::of_members(raw.bytes, members));
-        noted.map_or_else(|| Self::parse(raw.bytes), Ok)
+        if let Some(noted) = raw.members.and_then(|members| Self::of_members(raw.bytes, members)) {
+            return Ok(noted);
+        }
+        Self::parse(raw.bytes).or_else(|error| match String::from_utf8_lossy(raw.bytes) {
+            Cow::Borrowed(_) => Err(error),
+            Cow::Owned(lossy) => Texts::parse(lossy.as_bytes()).map(Texts::into_owned),
+        })
+    }
+
+    fn into_owned<'o>(self) -> Texts<'o> {
+        Texts(self.0.map(|text| text.map(|text| Cow::Owned(text.into_owned()))))
     }
 
     /// Reads all of a record.

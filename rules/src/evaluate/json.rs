@@ -220,11 +220,6 @@ const KEPT: usize = if cfg!(test) { 64 } else { 1 << 10 };
 /// Deepest nesting that is followed. The decoder refuses deeper records as well.
 const MAX_DEPTH: usize = 128;
 
-#[cold]
-fn no_text(at: usize) -> BadJson {
-    BadJson(format!("no UTF-8 at byte {at}"))
-}
-
 /// Walks over one JSON text.
 struct Walker<'b, 'w, 's> {
     cursor: Cursor<'b>,
@@ -391,12 +386,12 @@ impl Walker<'_, '_, '_> {
     /// Copies the value of a field.
     #[inline(never)]
     fn copy(&mut self, slot: SlotId, text: Range<usize>) -> Result<(), BadJson> {
-        let utf8 = |range| str::from_utf8(&self.cursor.bytes()[range]);
+        // What is no text is read as far as it is: nobody hides a record by a byte.
+        let lossy = |range: Range<usize>| String::from_utf8_lossy(&self.cursor.bytes()[range]);
         if self.cursor.is_escaped {
-            let json = utf8(text.start - 1..text.end + 1).map_err(|_| no_text(text.start))?;
-            self.slots.push(slot, &text_of(json)?);
+            self.slots.push(slot, &text_of(&lossy(text.start - 1..text.end + 1))?);
         } else {
-            self.slots.push(slot, utf8(text.clone()).map_err(|_| no_text(text.start))?);
+            self.slots.push(slot, &lossy(text));
         }
         Ok(())
     }
