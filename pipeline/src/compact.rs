@@ -96,7 +96,8 @@ fn table<R: Row>(
         // Asked by name: a ledger has an entry for every artifact of years.
         let ledger = store.having(files.iter().filter_map(ledger_of).collect())?;
         files.retain(|file| ledger_of(file).is_none_or(|entry| ledger.contains(&entry)));
-        if are_few(&files) {
+        // Each may be so large already that none becomes one with its neighbour.
+        if are_few(&files) || groups(&files).next().is_none() {
             continue;
         }
         if options.is_trial {

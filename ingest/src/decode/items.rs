@@ -4,12 +4,14 @@
 //! `events`, `logEvents`), a bare array, one object a line, objects without anything between them
 //! (Firehose), and any sequence of these. Memory is one buffer, as large as the largest item.
 
+use std::cell::OnceCell;
 use std::io::{self, Read};
 
 use super::blocks::Marks;
 use super::head::{Head, Key};
 use super::inflate::give_back;
 use super::json::{Scan, scan_object_at, skip_space};
+use super::log_events::stream_of;
 
 /// Bytes read at a time.
 const CHUNK: usize = 256 << 10;
@@ -27,8 +29,23 @@ pub(crate) struct Item<'a> {
     pub(crate) head: &'a Head,
     /// The array that it stood in.
     pub(crate) within: Option<Key>,
-    /// The container's text before that array, such as `{"logGroup":"…","logStream":"…","logEvents":[`.
-    pub(crate) prefix: &'a [u8],
+    /// What the container says before that array, if the item stands in one.
+    pub(crate) context: Option<&'a Context>,
+}
+
+/// A container's text before its items, such as `{"logGroup":"…","logStream":"…","logEvents":[`.
+#[derive(Debug, Default)]
+pub(crate) struct Context {
+    text: Vec<u8>,
+    /// The stream that it names, read when somebody asks.
+    stream: OnceCell<Option<String>>,
+}
+
+impl Context {
+    /// The log stream that it names.
+    pub(crate) fn stream(&self) -> Option<&str> {
+        self.stream.get_or_init(|| stream_of(&self.text)).as_deref()
+    }
 }
 
 /// Why a stream, or a part of it, could not be split.
@@ -74,7 +91,7 @@ pub(crate) struct Items<R> {
     state: State,
     head: Head,
     marks: Marks,
-    prefix: Vec<u8>,
+    context: Context,
     max_item: usize,
 }
 
@@ -98,7 +115,7 @@ impl<R: Read> Items<R> {
             state: State::Top,
             head: Head::default(),
             marks: Marks::default(),
-            prefix: Vec::new(),
+            context: Context::default(),
             max_item,
         }
     }
@@ -117,7 +134,7 @@ impl<R: Read> Items<R> {
                 offset: self.base + from as u64,
                 head: &self.head,
                 within,
-                prefix: if within.is_some() { &self.prefix } else { &[] },
+                context: within.map(|_| &self.context),
             })),
             Ok(None) => None,
             Err((at, error)) => {
@@ -145,10 +162,11 @@ impl<R: Read> Items<R> {
                 (State::Done, _) => return Ok(None),
                 (State::Top, b'{') => match self.scan::<true>()? {
                     Scan::Items(end, key) => {
-                        self.prefix.clear();
-                        let prefix = &self.buf[self.start..self.start + end];
-                        if prefix.len() <= MAX_PREFIX {
-                            self.prefix.extend_from_slice(prefix);
+                        self.context.text.clear();
+                        self.context.stream.take();
+                        let text = &self.buf[self.start..self.start + end];
+                        if text.len() <= MAX_PREFIX {
+                            self.context.text.extend_from_slice(text);
                         }
                         self.start += end;
                         self.state = State::Array(Some(key), false);

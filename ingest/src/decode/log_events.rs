@@ -15,6 +15,7 @@ use model::SessionId;
 use serde::Deserialize;
 
 use super::head::{Head, Key};
+use super::items::Context;
 use super::json::{Scan, scan_object};
 use super::run_command::CommandOutput;
 use super::sniff::starts_json;
@@ -57,14 +58,17 @@ enum Time<'a> {
 }
 
 impl<'a> LogEvent<'a> {
-    /// Reads an event; `prefix` is the text of the container in front of it, which may name the stream.
-    pub(crate) fn parse(bytes: &'a [u8], prefix: &'a [u8]) -> Result<Self, serde_json::Error> {
+    /// Reads an event; the container that it stands in may name the stream.
+    pub(crate) fn parse(
+        bytes: &'a [u8],
+        context: Option<&'a Context>,
+    ) -> Result<Self, serde_json::Error> {
         let written: Written<'a> = serde_json::from_slice(bytes)?;
         let stream = written
             .log_stream
             .or(written.log_stream_name)
             .or(written.at_log_stream)
-            .or_else(|| stream_of(prefix).map(Cow::Owned));
+            .or_else(|| context?.stream().map(Cow::Borrowed));
         let time = match written.timestamp {
             Some(Time::Millis(millis)) => from_millis(millis),
             Some(Time::Text(text)) => time::parse_time(&text),
@@ -75,7 +79,7 @@ impl<'a> LogEvent<'a> {
 }
 
 /// The stream that `{"…","logStream":"…","logEvents":[` names.
-fn stream_of(prefix: &[u8]) -> Option<String> {
+pub(super) fn stream_of(prefix: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Container {

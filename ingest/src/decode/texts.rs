@@ -264,12 +264,15 @@ impl<'a> Texts<'a> {
         }
     }
 
-    /// Packs them.
+    /// Packs them. Of a long one its beginning is kept: there may be a hundred thousand, and whoever is audited has a say in some.
     pub fn pack(&self) -> PackedTexts {
         let kept = || {
             let all = (0_u8..).zip(&self.0);
             let all = all.filter(|(number, _)| *number != Text::UserAgent as u8);
-            all.filter_map(|(number, text)| Some((number, text.as_deref()?)))
+            all.filter_map(|(number, text)| {
+                let text = text.as_deref()?;
+                Some((number, &text[..text.floor_char_boundary(LONGEST)]))
+            })
         };
         let front = |text: &str| if text.len() < usize::from(SHORT) { 2 } else { 6 };
         let size = kept().map(|(_, text)| front(text) + text.len()).sum();
@@ -357,6 +360,9 @@ impl PackedTexts {
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
 struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// Longest text that is packed, in bytes.
+const LONGEST: usize = 4 << 10;
 
 /// Reads the members of an object. Is it one?
 struct ReadObject<'t, 'a> {

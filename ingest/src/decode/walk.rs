@@ -175,7 +175,7 @@ impl<'a> Walk<'a> {
                 || head.has(Key::LogStreamName)
                 || head.has(Key::IngestionTime))
         {
-            match LogEvent::parse(bytes, item.prefix) {
+            match LogEvent::parse(bytes, item.context) {
                 Ok(event) => streams.event(&event, offset, self),
                 Err(error) => {
                     self.own_problem(

@@ -82,6 +82,8 @@ pub struct Match<'a> {
 /// Pairs of pivot values remembered per kind of event. CloudTrail knows some thousands; more than this
 /// are somebody's invention.
 const MAX_REMEMBERED: usize = 1 << 16;
+/// Bytes of what is remembered with them. With some thousand rules that name no call each pair has all of these.
+const MAX_SIZE: usize = 16 << 20;
 
 /// Choices of fields kept by an evaluator, for each kind.
 const MAX_NARROWS: usize = 1 << 10;
@@ -114,6 +116,14 @@ struct Candidates {
 }
 
 impl Candidates {
+    /// Bytes that it takes, about.
+    fn size(&self) -> usize {
+        size_of::<Self>()
+            + size_of_val(&*self.rules)
+            + size_of_val(&*self.bits)
+            + size_of_val(&*self.always)
+    }
+
     fn holds(&self, rule: u32) -> bool {
         self.bits.get(rule as usize / 64).is_some_and(|bits| bits >> (rule % 64) & 1 == 1)
     }
@@ -188,6 +198,8 @@ pub struct Evaluator<'a> {
     answers: [Answers; EventKind::ALL.len()],
     /// By kind of event, then by pivot values.
     remembered: Vec<HashMap<Vec<u8>, Rc<Candidates>>>,
+    /// Bytes that those of a kind take, about.
+    remembered_size: Vec<usize>,
     lately: Lately,
     /// By kind: where neither value is known.
     of_unknown: [Option<Rc<Candidates>>; EventKind::ALL.len()],
@@ -214,6 +226,7 @@ impl<'a> Evaluator<'a> {
             slots: Slots::default(),
             answers: Default::default(),
             remembered: EventKind::ALL.iter().map(|_| HashMap::new()).collect(),
+            remembered_size: vec![0; EventKind::ALL.len()],
             lately: Lately::default(),
             of_unknown: Default::default(),
             screens: Screens::default(),
@@ -312,14 +325,17 @@ impl<'a> Evaluator<'a> {
             self.lately.put(kind, pivot, candidates);
             return Rc::clone(candidates);
         }
-        if remembered.len() >= MAX_REMEMBERED {
+        let size = &mut self.remembered_size[kind as usize];
+        if remembered.len() >= MAX_REMEMBERED || *size >= MAX_SIZE {
             remembered.clear();
+            *size = 0;
         }
         let candidates = Rc::new(self.narrow(kind, partition, pivot));
         // AWS's own names are short; what is longer is not worth the memory.
         if self.key.len() <= MAX_KEY {
             let remembered = &mut self.remembered[kind as usize];
             remembered.insert(self.key.clone(), Rc::clone(&candidates));
+            self.remembered_size[kind as usize] += self.key.len() + candidates.size();
         }
         if is_unknown {
             self.of_unknown[kind as usize] = Some(Rc::clone(&candidates));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use foldhash::HashSet;
 
 use super::Slots;
@@ -11,6 +12,9 @@ use crate::sigma::{Shape, Test, fold};
 /// Values of the other field that are compared one by one. A record has a few; tens of thousands in both fields would take minutes.
 /// Tests want to see both.
 const ONE_BY_ONE: usize = if cfg!(test) { 2 } else { 16 };
+
+/// Bytes of such values that are sought in one pass: more are no record of AWS's, and would take a gigabyte.
+const MOST_ANYWHERE: usize = if cfg!(test) { 8 } else { 4 << 20 };
 
 /// The values of the other field.
 pub(super) struct Others<'a> {
@@ -22,6 +26,8 @@ pub(super) struct Others<'a> {
 /// Made ready to be sought.
 enum Ready<'a> {
     OneByOne(Vec<&'a str>),
+    /// All in one pass over a value, for those that may stand anywhere in it.
+    Anywhere(AhoCorasick),
     ByLength(ByLength),
 }
 
@@ -45,9 +51,18 @@ impl<'a> Others<'a> {
         if others.len() <= ONE_BY_ONE {
             return Self { cased, shape, ready: Ready::OneByOne(others) };
         }
+        let others = others.into_iter().map(|other| as_compared(other, cased));
+        let others: Vec<String> = others.collect();
+        if shape == Shape::Contains
+            && others.iter().map(String::len).sum::<usize>() <= MOST_ANYWHERE
+            && let Ok(anywhere) =
+                AhoCorasick::builder().kind(Some(AhoCorasickKind::NoncontiguousNFA)).build(&others)
+        {
+            return Self { cased, shape, ready: Ready::Anywhere(anywhere) };
+        }
         let mut all = ByLength::default();
         for other in others {
-            let text = as_compared(other, cased).into_bytes();
+            let text = other.into_bytes();
             all.lengths.insert(text.len());
             all.texts.insert(text);
         }
@@ -61,6 +76,7 @@ impl<'a> Others<'a> {
             Ready::OneByOne(others) => {
                 others.iter().any(|other| self.shape.holds(&value, &as_compared(other, self.cased)))
             }
+            Ready::Anywhere(anywhere) => anywhere.is_match(&*value),
             Ready::ByLength(all) => all.any_stands_in(value.as_bytes(), self.shape),
         }
     }

@@ -81,8 +81,9 @@ fn in_blocks<const TOP: bool>(
                     }
                     if nesting.depth == 2 && own.open == Some(Key::UserIdentity) {
                         let quote = byte_before(buf, i).0;
-                        // Where the key begins matters only if there may be escapes in it.
-                        let begin = if has_escapes { key_before(buf, i)?.0 } else { quote };
+                        // Where the key begins matters only if there may be escapes in it: here, or behind many blanks.
+                        let may_be_escaped = has_escapes || quote + 1 < i;
+                        let begin = if may_be_escaped { key_before(buf, i)?.0 } else { quote };
                         own.identity(buf, (begin, quote), i, head);
                     }
                 } else if is_closing(byte) {
