@@ -140,6 +140,97 @@ fn all_that_is_wrong_is_told_at_once_with_its_place() {
     }
 }
 
+/// A slip must not make a rule one for more, or for less, without a word.
+#[test]
+fn what_would_be_left_out_is_told() {
+    let filter = "title: F\nlogsource: {product: linux}\nfilter:\n  rule: r\n  s: {Image: x}\n  condition: not s\n";
+    let with_filter = format!("{RULE}filter: {{s: {{Image: x}}, condition: not s}}\n");
+    let correlation = |lines: &str| {
+        format!(
+            "{RULE}name: removed\n---\ntitle: C\ncorrelation:\n  rules: [removed]\n  timespan: 5m\n{lines}\n"
+        )
+    };
+    let cases = [
+        (filter.to_owned(), "did you mean `rules`?"),
+        (filter.replace("rule: r", "rules: any\n  other: {Image: y}"), "does not use `other`"),
+        (with_filter, "a rule has no `filter`"),
+        (RULE.replace("category: ", "categroy: "), "did you mean `category`?"),
+        (RULE.replace("product: linux", "product: [linux]"), "`product` is one name"),
+        (
+            correlation("  type: event_count\n  group-by: [{User: x}]\n  condition: {gte: 3}"),
+            "a field is named, this is",
+        ),
+        (
+            correlation("  type: event_count\n  condition: {gte: 3, field: User}"),
+            "`event_count` counts matches and looks at no field",
+        ),
+        (
+            correlation("  type: value_median\n  condition: {gte: 3, field: User, percentile: 95}"),
+            "the median is the 50th percentile",
+        ),
+        (
+            correlation(
+                "  type: event_count\n  condition: {gte: 3}\n  aliases: {who: {removed: User}}",
+            ),
+            "nothing asks for the alias `who`",
+        ),
+        (
+            correlation("  type: temporal\n  condition: other")
+                .replace("[removed]", "[removed, other]"),
+            "the condition does not name `removed`",
+        ),
+    ];
+    for (text, expected) in cases {
+        let other = RULE.replace("0c6f4a7d1e11", "0c6f4a7d1e13") + "name: other\n";
+        let directory = pack(&[("r.yml", &text), ("other.yml", &other)]);
+        let (_, stdout, _) = run_in(directory.path(), &["rules", "check", "."]);
+        assert!(stdout.contains(expected), "{expected}:\n{stdout}\n{text}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_what_serves_a_part_is_told() {
+    let rule = RULE.replace("' remove '", "'%verbs%'").replace("|contains", "|expand|contains");
+    let other = "title: F\nlogsource: {product: linux}\nfilter: {rules: any, s: {Image|contians: x}, condition: not s}\n";
+    for (name, text) in [
+        ("lists/verbs.yml", "- remove\n- [purge]\n"),
+        ("filter.yml", &other.replace("filter: ", "filter:\n  ")),
+        ("calendars.yml", "office: {weekdayz: [mon]}\n"),
+    ] {
+        let list = if name.starts_with("lists") { text } else { "- remove\n" };
+        let other = ("lists/unused.yml", "- [a]\n");
+        let files = [("part/r.yml", rule.as_str()), ("lists/verbs.yml", list), (name, text), other];
+        let directory = pack(&files);
+        let (code, stdout, _) = run_in(directory.path(), &["rules", "check", "part/r.yml"]);
+        assert!(
+            code == 1 && stdout.contains(name) && !stdout.contains("unused"),
+            "{name}: {stdout}"
+        );
+        let logs = root().join("examples/month");
+        let scan = ["scan", logs.to_str().unwrap(), "--rules", "part/r.yml", "-q"];
+        assert_eq!(run_in(directory.path(), &scan).0, 2, "{name}");
+    }
+}
+
+#[test]
+fn a_part_of_a_pack_takes_no_page_away() {
+    let other = RULE.replace("0c6f4a7d1e11", "0c6f4a7d1e13");
+    let directory = pack(&[("p/a/r.yml", RULE), ("p/b.yml", &other), ("p/lists/l.yml", "- x\n")]);
+    let docs = |path: &str| run_in(directory.path(), &["rules", "docs", path, "--out", "out/d"]);
+    let (code, stdout, stderr) = docs("p");
+    assert!(code == 0 && stdout.contains("3 pages, 3 changed"), "{stdout}{stderr}");
+    let page = fs::read_to_string(directory.path().join("out/d/a/r.md")).unwrap();
+    assert!(page.contains("](../../../p/a/r.yml)"), "{page}");
+    for part in ["p/a", "p/a/r.yml"] {
+        let (code, _, stderr) = docs(part);
+        assert!(code == 2 && stderr.contains("of a whole pack"), "{stderr}");
+    }
+    fs::remove_file(directory.path().join("p/b.yml")).unwrap();
+    let (_, stdout, _) = docs("p");
+    assert!(stdout.contains("removed out/d/b.md"), "{stdout}");
+    assert!(directory.path().join("out/d/a/r.md").is_file());
+}
+
 #[test]
 fn lints_are_allowed_and_denied_by_name() {
     let rule = RULE.replace("owner: platform\n", "");

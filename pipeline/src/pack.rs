@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Once;
 
 use rules::known::{self, Known};
-use rules::{Pack, PackFile};
+use rules::{Diagnostic, Pack, PackFile, Severity};
 
 /// The pack that ships, embedded when this was built: paths, texts, and what the parser made of the texts.
 const EMBEDDED: &[(&str, &str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/pack.rs"));
@@ -73,6 +73,8 @@ pub struct Opened {
     pub files: Vec<PackFile>,
     /// The file or directory that was asked for, where that is a part of the pack.
     pub part: Option<String>,
+    /// The pack's directory, or the one file; `None`: the embedded pack.
+    pub root: Option<PathBuf>,
 }
 
 impl Opened {
@@ -84,6 +86,28 @@ impl Opened {
     }
 }
 
+impl Opened {
+    /// Does it speak of what was asked for? Of a part's pack what is wrong with the lists that it names, with the calendars and
+    /// with filters concerns it as well: without them it would do something else.
+    pub fn concerns(&self, problem: &Diagnostic) -> bool {
+        let name = problem.source.name.as_str();
+        if self.is_asked_for(name) {
+            return true;
+        }
+        if problem.severity != Severity::Error {
+            return false;
+        }
+        let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
+        if folder == "lists" || folder.ends_with("/lists") {
+            let list = format!("%{}%", file.rsplit_once('.').map_or(file, |(stem, _)| stem));
+            let mut own = self.files.iter().filter(|file| self.is_asked_for(&file.path));
+            return own.any(|file| file.text.contains(&list));
+        }
+        let is_filter = || problem.source.text.lines().any(|line| line.starts_with("filter:"));
+        matches!(file, "calendars.yml" | "calendars.yaml") || is_filter()
+    }
+}
+
 /// What a rule and its cases have in common: the path without its endings.
 pub(crate) fn stem(path: &str) -> &str {
     let ends = |ending| path.strip_suffix(ending);
@@ -92,7 +116,7 @@ pub(crate) fn stem(path: &str) -> &str {
 
 /// The pack that `path` is, or is a part of; without a path the embedded one, which has no cases.
 pub fn open(path: Option<&Path>) -> io::Result<Opened> {
-    let Some(path) = path else { return Ok(Opened { files: embedded(), part: None }) };
+    let Some(path) = path else { return Ok(Opened { files: embedded(), ..Opened::default() }) };
     if !path.exists() {
         let message = format!("{}: there is no such file or directory", path.display());
         return Err(io::Error::new(io::ErrorKind::NotFound, message));
@@ -118,7 +142,7 @@ pub fn open(path: Option<&Path>) -> io::Result<Opened> {
         }
         part => part,
     };
-    Ok(Opened { files, part })
+    Ok(Opened { files, part, root: Some(root) })
 }
 
 fn shown(path: &Path) -> String {
@@ -126,7 +150,7 @@ fn shown(path: &Path) -> String {
 }
 
 /// How far up a pack is looked for.
-const MAX_UP: usize = 4;
+const MAX_UP: usize = 8;
 
 /// The directory of the pack that `path` belongs to: the nearest with lists or calendars, else itself.
 fn root_of(path: &Path) -> PathBuf {
@@ -146,14 +170,14 @@ fn root_of(path: &Path) -> PathBuf {
 
 /// Reads a pack from a directory or a part of one, or the embedded one. Of a part's pack the lists, the calendars,
 /// the filters and the members of correlations serve as well; only the part's own rules are told, and only what is
-/// wrong with them.
+/// wrong with them and with what serves them.
 pub fn load(path: Option<&Path>) -> io::Result<Pack> {
     let opened = open(path)?;
     let mut pack = Pack::read(opened.files.clone());
     if opened.part.is_some() {
         let names = opened.files.iter().map(|file| file.path.as_str());
         pack.asked = Some(names.filter(|name| opened.is_asked_for(name)).map(Into::into).collect());
-        pack.problems.retain(|problem| opened.is_asked_for(&problem.source.name));
+        pack.problems.retain(|problem| opened.concerns(problem));
     }
     Ok(pack)
 }
@@ -173,7 +197,7 @@ mod tests {
             // Another text is none of those that are known.
             let text = format!("{text}\n# read anew\n");
             let pack = Pack::read([PackFile { path: (*path).to_owned(), text }]);
-            let broken = |problem: &&rules::Diagnostic| problem.message.contains("expression");
+            let broken = |problem: &&Diagnostic| problem.message.contains("expression");
             assert!(pack.problems.iter().find(broken).is_none(), "{path}: {:?}", pack.problems);
         }
     }

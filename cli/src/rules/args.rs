@@ -232,7 +232,8 @@ pub(crate) struct NewArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct DocsArgs {
-    #[arg(value_name = "PATH", default_value = "rules.d", help = ABOUT_PATH)]
+    /// A directory of rules, all of it
+    #[arg(value_name = "DIR", default_value = "rules.d")]
     pub(crate) path: PathBuf,
     /// Where to write it.
     #[arg(long, value_name = "DIR", default_value = "docs/rules")]

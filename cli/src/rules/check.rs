@@ -35,7 +35,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Outcome, Failure> {
     problems.extend(rules::check::check(&pack, &around));
     problems.extend(pipeline::cases::check(&opened.files));
     problems.retain(|problem| {
-        opened.is_asked_for(&problem.source.name) && !args.allow.iter().any(|c| c == problem.code)
+        opened.concerns(problem) && !args.allow.iter().any(|c| c == problem.code)
     });
     for problem in &mut problems {
         let denied = |code: &String| code == problem.code || code == "warnings";

@@ -20,7 +20,7 @@ use model::EventKind;
 use crate::diagnostic::{Diagnostic, Severity, Source};
 use crate::pack::Pack;
 use crate::sigma::condition::Condition;
-use crate::sigma::{Filter, Item, Meta, Rule, Status, Test};
+use crate::sigma::{CorrelationCondition, Filter, Item, Meta, Rule, Selection, Status, Test};
 use crate::{LinkedCorrelation, Member};
 
 /// A lint, for `--allow` and for the documentation.
@@ -41,7 +41,10 @@ pub const LINTS: &[Lint] = &[
     Lint { code: NO_DESCRIPTION, about: "no `description`" },
     Lint { code: UNKNOWN_FIELD, about: "a field that no event of the log source has" },
     Lint { code: UNREAD_LOGSOURCE, about: "a log source of which no events are read" },
-    Lint { code: UNUSED_SELECTION, about: "a search identifier that the condition does not use" },
+    Lint {
+        code: UNUSED_SELECTION,
+        about: "a search identifier that the condition does not use, or an alias that nothing asks for",
+    },
     Lint { code: NEVER_MATCHES, about: "no event can match" },
     Lint { code: ALWAYS_MATCHES, about: "every event matches" },
     Lint { code: MATCHES_ABSENCE, about: "an event that has none of the fields matches" },
@@ -287,7 +290,7 @@ impl Checker<'_> {
                         process_creation; product aws, service session_manager, category command or transcript";
             self.lint(UNREAD_LOGSOURCE, rule.source(), span, message, help);
         }
-        self.unused(rule);
+        self.unused(&rule.selections[..rule.own_selections], &rule.condition);
         let mut items: Vec<(&Item, &Arc<Source>)> = Vec::new();
         for selection in &rule.selections[..rule.own_selections] {
             let mut own = Vec::new();
@@ -373,10 +376,10 @@ impl Checker<'_> {
         }
     }
 
-    fn unused(&mut self, rule: &Rule) {
+    fn unused(&mut self, selections: &[Selection], condition: &Condition) {
         let mut used = Vec::new();
-        rule.condition.searches(&mut used);
-        for (at, selection) in rule.selections[..rule.own_selections].iter().enumerate() {
+        condition.searches(&mut used);
+        for (at, selection) in selections.iter().enumerate() {
             if !used.contains(&at) {
                 self.lint(
                     UNUSED_SELECTION,
@@ -422,7 +425,29 @@ impl Checker<'_> {
             let at = rest.find(name).map_or(start, |at| start + at);
             at..at + name.len()
         };
+        if let CorrelationCondition::Rules(condition) = &correlation.condition {
+            let mut used = Vec::new();
+            condition.searches(&mut used);
+            for (at, reference) in correlation.rules.iter().enumerate() {
+                if !used.contains(&at) {
+                    let message = format!("the condition does not name `{}`", reference.text);
+                    let help = "name it in the condition, or remove it from `rules`";
+                    self.lint(UNUSED_SELECTION, source, reference.span.clone(), message, help);
+                }
+            }
+        }
         for (alias, members) in correlation.aliases.iter().zip(&linked.alias_members) {
+            if !correlation
+                .group_by
+                .iter()
+                .chain(&correlation.fields)
+                .any(|name| *name == alias.name)
+            {
+                let message = format!("nothing asks for the alias `{}`", alias.name);
+                let help = "name it in `group-by` or in `field`, or remove it";
+                self.lint(UNUSED_SELECTION, source, place(&alias.name), message, help);
+                continue;
+            }
             for (index, reference) in correlation.rules.iter().enumerate() {
                 if !members.contains(&linked.members[index]) {
                     let message =
@@ -479,6 +504,7 @@ impl Checker<'_> {
 
     fn filter(&mut self, filter: &Filter) {
         self.meta(&filter.meta);
+        self.unused(&filter.selections, &filter.condition);
         if !has_not(&filter.condition) {
             self.lint(
                 FILTER_KEEPS,

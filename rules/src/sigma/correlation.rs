@@ -165,9 +165,9 @@ pub(super) fn read(
 ) -> Option<Correlation> {
     let before = errors(problems);
     let meta = meta::read(document, source, &["correlation"], problems);
-    for key in ["logsource", "detection"] {
+    for key in ["logsource", "detection", "filter"] {
         if let Some((key, _)) = document.entry(key) {
-            let message = "a correlation has no log source and no detection";
+            let message = "a correlation has no log source, no detection and no filter";
             problems.push(
                 Diagnostic::error(source, key.span.clone(), message)
                     .with_help("put the rule into a document of its own, behind a line `---`"),
@@ -198,14 +198,10 @@ pub(super) fn read(
         Some(node) => read_references(node, source, reader.problems),
         None => Vec::new(),
     };
-    let texts = |key: &str| -> Vec<String> {
-        let items = node.get(key).map(Node::items).unwrap_or_default();
-        items.iter().filter_map(|item| item.scalar_text(source)).collect()
-    };
-    let group_by = texts("group-by");
+    let group_by = node.get("group-by").map(|node| reader.names(node)).unwrap_or_default();
     let generate = reader.generate();
     let aliases = reader.aliases();
-    let mut fields = texts("field");
+    let mut fields = node.get("field").map(|node| reader.names(node)).unwrap_or_default();
     // All mistakes are told at once: the condition is read also where something else is missing.
     let (kind, rules, condition) = reader.condition(kind?, rules, &mut fields)?;
     let timespan = timespan?;
@@ -217,7 +213,13 @@ pub(super) fn read(
         let at = node.entry("condition").map_or(key, |(key, _)| key);
         reader.error(at, message, Some("write `field: …` into `condition`"));
     }
-    if !matches!(kind, CorrelationKind::ValueCount) && fields.len() > 1 {
+    if !kind.needs_field() && !fields.is_empty() {
+        let within = node.get("condition").and_then(|condition| condition.entry("field"));
+        let at = within.or_else(|| node.entry("field")).map_or(key, |(key, _)| key);
+        let message = format!("`{}` counts matches and looks at no field", kind.as_str());
+        let help = "for its different values there is `value_count`";
+        reader.error(at, message, Some(help));
+    } else if !matches!(kind, CorrelationKind::ValueCount) && fields.len() > 1 {
         let message = format!("`{}` is about one field", kind.as_str());
         reader.error(key, message, None);
     }
@@ -257,6 +259,19 @@ impl Reader<'_> {
         let mut problem = Diagnostic::error(self.source, node.span.clone(), message);
         problem.help = help.map(str::to_owned);
         self.problems.push(problem);
+    }
+
+    /// Names of fields in a list, or the one that stands there.
+    fn names(&mut self, node: &Node) -> Vec<String> {
+        let mut names = Vec::new();
+        for item in node.items() {
+            if let Some(name) = item.scalar_text(self.source) {
+                names.push(name);
+            } else {
+                self.error(item, format!("a field is named, this is {}", item.kind()), None);
+            }
+        }
+        names
     }
 
     fn missing(&mut self, name: &str, what: &str) {
@@ -377,11 +392,16 @@ impl Reader<'_> {
                     let name = key.scalar_text(self.source).unwrap_or_default();
                     let comparison = match name.as_str() {
                         "field" => {
-                            let texts = value.items().iter();
-                            fields.extend(texts.filter_map(|item| item.scalar_text(self.source)));
+                            fields.extend(self.names(value));
                             continue;
                         }
                         "percentile" => {
+                            let word = self.node.get("type").and_then(Node::as_text);
+                            if word == Some("value_median") {
+                                let help = "another one is asked for with `value_percentile`";
+                                self.error(key, "the median is the 50th percentile", Some(help));
+                                continue;
+                            }
                             match (kind, number(value, self.source)) {
                                 (CorrelationKind::ValuePercentile(_), Some(n))
                                     if n > 0.0 && n <= 100.0 =>

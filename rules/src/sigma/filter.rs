@@ -8,6 +8,7 @@ use model::LogSource;
 use super::condition::Condition;
 use super::meta::{self, Meta};
 use super::rule::{Lists, Selection, errors, read_detection, read_logsource};
+use super::spelling;
 use super::yaml::{Node, Value};
 use crate::diagnostic::{Diagnostic, Source};
 
@@ -59,6 +60,25 @@ pub(super) fn read(
         Some((key, node)) => references(key, node, source, problems),
     };
     let detection = read_detection(key, filter, &["rules"], source, lists, problems)?;
+    if let Value::Map(entries) = &filter.value
+        && filter.get("rules").is_none()
+    {
+        // Without it the filter is for all: who writes it nearly so did not mean that.
+        let mut used = Vec::new();
+        detection.condition.searches(&mut used);
+        let is_used = |name: &str| used.iter().any(|at| detection.selections[*at].name == name);
+        for (key, _) in entries {
+            let Some(name) = key.scalar_text(source) else { continue };
+            if spelling::nearest(&name, ["rules"].into_iter()).is_some() && !is_used(&name) {
+                let message =
+                    format!("`{name}` is a search identifier that the condition does not use");
+                problems.push(
+                    Diagnostic::error(source, key.span.clone(), message)
+                        .with_help("did you mean `rules`?"),
+                );
+            }
+        }
+    }
     if errors(problems) > before {
         return None;
     }

@@ -11,6 +11,7 @@ use super::correlation::{self, Correlation};
 use super::detection::{self, Search};
 use super::filter::{self, Filter};
 use super::meta::{self, Meta};
+use super::spelling;
 use super::yaml::{self, Node, Value};
 use crate::diagnostic::{Diagnostic, Severity, Source};
 
@@ -102,6 +103,13 @@ pub fn parse(source: &Arc<Source>, lists: &Lists, problems: &mut Vec<Diagnostic>
             problems.push(Diagnostic::error(source, document.span.clone(), message));
         } else if document.get("correlation").is_some() {
             read.correlations.extend(correlation::read(document, source, problems));
+        } else if let (Some(_), Some((key, _))) =
+            (document.get("detection"), document.entry("filter"))
+        {
+            let message = "a rule has no `filter`, and a filter has no `detection`";
+            problems.push(Diagnostic::error(source, key.span.clone(), message).with_help(
+                "what shall not match is a search identifier of `detection`; a filter for many rules is a document of its own",
+            ));
         } else if document.get("filter").is_some() {
             read.filters.extend(filter::read(document, source, lists, problems));
         } else {
@@ -231,18 +239,43 @@ pub(super) fn errors(problems: &[Diagnostic]) -> usize {
     problems.iter().filter(|p| p.severity == Severity::Error).count()
 }
 
+/// What a log source has.
+const PARTS: [&str; 4] = ["category", "product", "service", "definition"];
+
 pub(super) fn read_logsource(
     key: &Node,
     node: &Node,
     source: &Arc<Source>,
     problems: &mut Vec<Diagnostic>,
 ) -> LogSource {
-    let part = |name: &str| node.get(name).and_then(|node| node.scalar_text(source));
+    let mut part = |name: &str| {
+        let value = node.get(name)?;
+        let text = value.scalar_text(source);
+        if text.is_none() && !matches!(value.value, Value::Null) {
+            let message = format!("`{name}` is one name, this is {}", value.kind());
+            problems.push(Diagnostic::error(source, value.span.clone(), message));
+        }
+        text
+    };
     let logsource = LogSource {
         category: part("category"),
         product: part("product"),
         service: part("service"),
     };
+    // Others may be there. What is nearly one of these would make the rule one for more events than were meant.
+    if let Value::Map(entries) = &node.value {
+        for (key, _) in entries {
+            let Some(name) = key.scalar_text(source) else { continue };
+            let near = spelling::nearest(&name, PARTS.into_iter());
+            if let Some(near) = near.filter(|near| *near != name) {
+                let message = format!("a log source has no `{name}`");
+                problems.push(
+                    Diagnostic::error(source, key.span.clone(), message)
+                        .with_help(format!("did you mean `{near}`?")),
+                );
+            }
+        }
+    }
     if logsource == LogSource::default() {
         problems.push(
             Diagnostic::error(
