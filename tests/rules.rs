@@ -188,6 +188,61 @@ fn what_would_be_left_out_is_told() {
     }
 }
 
+/// A case must not pass because what it says was not read.
+#[test]
+fn what_a_case_says_is_read_or_told() {
+    let cases = [
+        ("transcript: {complet: false}", "`complet` means nothing here"),
+        ("transcript: {complete: nearly}", "`complete` is `true` or `false`"),
+        ("events: []", "`events` is a list of at least one"),
+        ("event: hello", "this has to be a map"),
+        ("{command: ls, session: {strat: x}}", "`strat` means nothing here"),
+        ("{command: ls, session: {kind: shelll}}", "`shelll` is no kind of session"),
+        ("{command: ls, session: {start: someday}}", "`someday` is no time"),
+        ("{command: ls, evidence: [[Image], {CommandLine: nope}]}", "evidence is a field"),
+        ("{command: ls, events: [{command: ls}]}", "says this of each event"),
+        ("events: [{command: ls, fires: true}]", "`fires` means nothing here"),
+    ];
+    for (what, expected) in cases {
+        let what = what
+            .trim_start_matches('{')
+            .strip_suffix('}')
+            .filter(|_| what.starts_with('{'))
+            .unwrap_or(what);
+        let text = format!("cases:\n  - {{name: n, fires: false, {what}}}\n");
+        let directory = pack(&[("a.yml", RULE), ("a.test.yml", &text)]);
+        let (code, stdout, stderr) = run_in(directory.path(), &["rules", "test", "."]);
+        assert!(code == 2 && (stdout + &stderr).contains(expected), "{text}: {expected}");
+    }
+    let second = format!("{CASES}---\ncases: []\n");
+    let directory = pack(&[("a.yml", RULE), ("a.test.yml", &second)]);
+    let (code, ..) = run_in(directory.path(), &["rules", "test", "."]);
+    assert_eq!(code, 2);
+}
+
+#[test]
+fn what_is_explained_is_what_is_written() {
+    let rule = |test: &str| {
+        format!(
+            "title: R\nlogsource: {{product: aws, service: cloudtrail}}\ndetection:\n  s: {{{test}}}\n  condition: s\n"
+        )
+    };
+    let event = r#"{"eventVersion":"1.08","eventSource":"s3.amazonaws.com","eventName":"GetObject","eventTime":"2026-10-05T09:00:00Z",
+        "requestParameters":{"a":123456789012345678901234567890,"b":1.10,"c":1e3,"d":"\ud800"}}"#;
+    for test in [
+        "requestParameters.a: '123456789012345678901234567890'",
+        "requestParameters.b: '1.10'",
+        "requestParameters.c: '1e3'",
+    ] {
+        let directory = pack(&[("r.yml", &rule(test)), ("event.json", event)]);
+        let (code, stdout, stderr) =
+            run_in(directory.path(), &["rules", "explain", "r.yml", "event.json"]);
+        assert!(code == 0 && stdout.contains("fires"), "{test}: {stdout}{stderr}");
+        let scan = ["scan", "event.json", "--rules", "r.yml", "--format", "json", "-q"];
+        assert_eq!(lines(&run_in(directory.path(), &scan).1).len(), 1, "{test}");
+    }
+}
+
 #[test]
 fn what_is_wrong_with_what_serves_a_part_is_told() {
     let rule = RULE.replace("' remove '", "'%verbs%'").replace("|contains", "|expand|contains");

@@ -12,7 +12,7 @@ use rules::RuleSet;
 use rules::correlate::Peak;
 use rules::evaluate::{Explanation, explain};
 
-use crate::cases::{Happening, Seen};
+use crate::cases::{Happening, Recorded, Seen};
 use crate::scan::{self, Observer, Options, session_of};
 
 /// What explaining a file came to.
@@ -203,8 +203,9 @@ impl Reading<'_> {
 fn what(happening: &Happening) -> String {
     match happening {
         Happening::Record(record) => {
-            let text = |key: &str| record[key].as_str().unwrap_or("?").to_owned();
-            format!("{} of {} at {}", text("eventName"), text("eventSource"), text("eventTime"))
+            let time = record.time.map_or_else(|| "?".to_owned(), |time| time.to_string());
+            let text = |text: &Option<String>| text.as_deref().unwrap_or("?").to_owned();
+            format!("{} of {} at {time}", text(&record.event_name), text(&record.event_source))
         }
         Happening::Command(command) => format!("> {}", command.0.text),
         Happening::Transcript(transcript) => {
@@ -217,8 +218,8 @@ fn what(happening: &Happening) -> String {
 impl Sink for Reading<'_> {
     fn record(&mut self, raw: &RawRecord<'_>) {
         let place = Place::new(Arc::clone(&self.artifact), raw.offset);
-        match serde_json::from_slice(raw.bytes) {
-            Ok(record) => self.happening(&Happening::Record(record), Some(&place)),
+        match Recorded::new(raw.bytes.to_vec()) {
+            Ok(record) => self.happening(&Happening::Record(Box::new(record)), Some(&place)),
             Err(error) => self.explained.problems.push(Problem {
                 place,
                 kind: ProblemKind::Failed,

@@ -14,7 +14,7 @@ use rules::sigma::yaml::{self, Node, Value};
 use rules::{Diagnostic, Source};
 use serde_json::json;
 
-use super::happening::Happening;
+use super::happening::{Happening, Recorded};
 
 /// What is asked of a rule.
 #[derive(Clone, Debug)]
@@ -55,8 +55,39 @@ const KEYS: [&str; 15] = [
     "status",
     "shell",
 ];
+/// What a case says of itself, and none of its events.
+const OWN_KEYS: [&str; 5] = ["fires", "rule", "evidence", "events", "recording"];
 /// What one of several events may say beside.
 const STEP_KEYS: [&str; 3] = ["at", "repeat", "every"];
+/// What happens, where there is one event alone.
+const EVENT_KEYS: [&str; 9] =
+    ["event", "command", "transcript", "session", "user", "host", "cwd", "status", "shell"];
+/// What a session may say.
+const SESSION_KEYS: [&str; 9] = [
+    "id",
+    "principal",
+    "principal_type",
+    "document",
+    "target",
+    "account",
+    "region",
+    "start",
+    "kind",
+];
+/// What the view of a store says of one beside.
+const VIEW_KEYS: [&str; 11] = [
+    "commands",
+    "coverage",
+    "coverage_reason",
+    "duration_s",
+    "findings",
+    "highest_level",
+    "mfa",
+    "run_as",
+    "source_ip",
+    "user_agent",
+    "reason",
+];
 
 /// When events happen that say nothing of it.
 const NOON: &str = "2026-01-05T12:00:00Z";
@@ -91,9 +122,18 @@ pub(super) fn read(source: &Arc<Source>, problems: &mut Vec<Diagnostic>) -> Vec<
             }
         }
     }
+    for other in documents.iter().skip(1) {
+        let message = "a file of cases is one document: this one is not read";
+        problems.push(Diagnostic::error(source, other.span.clone(), message));
+    }
     let base = |key: &str| first.and_then(|document| document.get(key));
     let reader = Reader { source, event: base("event"), session: base("session") };
     let mut cases = Vec::new();
+    let parts = [
+        reader.event.map(|node| reader.map(node)),
+        reader.session.map(|node| reader.is_session(node)),
+    ];
+    problems.extend(parts.into_iter().flatten().filter_map(Result::err).map(|problem| *problem));
     for node in list.items() {
         match reader.case(node) {
             Ok(case) => cases.push(case),
@@ -123,14 +163,45 @@ impl Reader<'_> {
     }
 
     fn keys(&self, node: &Node, known: &[&str]) -> Outcome<()> {
-        let Value::Map(entries) = &node.value else {
-            return self.wrong(node, format!("a case is a map, this is {}", node.kind()), "");
-        };
+        self.map(node)?;
+        let Value::Map(entries) = &node.value else { return Ok(()) };
         for (key, _) in entries {
             let name = key.scalar_text(self.source).unwrap_or_default();
             if !known.contains(&name.as_str()) {
                 let help = format!("there are: {}", known.join(", "));
-                return self.wrong(key, format!("`{name}` means nothing in a case"), &help);
+                return self.wrong(key, format!("`{name}` means nothing here"), &help);
+            }
+        }
+        Ok(())
+    }
+
+    fn map(&self, node: &Node) -> Outcome<()> {
+        if matches!(node.value, Value::Map(_)) {
+            return Ok(());
+        }
+        self.wrong(node, format!("this has to be a map, and is {}", node.kind()), "")
+    }
+
+    /// May a session be written so?
+    fn is_session(&self, node: &Node) -> Outcome<()> {
+        let known: Vec<&str> = SESSION_KEYS.into_iter().chain(VIEW_KEYS).collect();
+        self.keys(node, &known)?;
+        if let Some(start) = node.get("start") {
+            let text = start.scalar_text(self.source).unwrap_or_default();
+            if ingest::decode::parse_time(&text).is_none() {
+                return self.wrong(
+                    start,
+                    format!("`{text}` is no time"),
+                    "such as 2026-01-05T12:00:00Z",
+                );
+            }
+        }
+        if let Some(kind) = node.get("kind") {
+            let text = kind.scalar_text(self.source).unwrap_or_default();
+            if !SessionKind::ALL.iter().any(|known| known.as_str() == text) {
+                let known: Vec<&str> = SessionKind::ALL.iter().map(|kind| kind.as_str()).collect();
+                let help = format!("there are: {}", known.join(", "));
+                return self.wrong(kind, format!("`{text}` is no kind of session"), &help);
             }
         }
         Ok(())
@@ -146,6 +217,13 @@ impl Reader<'_> {
             _ => return self.wrong(node, "a case needs `fires: true` or `fires: false`", ""),
         };
         let what = match (node.get("events"), self.text(node, "recording")) {
+            (Some(_), None) | (None, Some(_))
+                if let Some((key, _)) = EVENT_KEYS.iter().find_map(|key| node.entry(key)) =>
+            {
+                let message =
+                    "a case with `events` or a `recording` says this of each event, or not at all";
+                return self.wrong(key, message, "");
+            }
             (Some(events), None) => What::Happenings(self.steps(events)?),
             (None, Some(file)) => What::Recording(file),
             (Some(_), Some(_)) => {
@@ -162,8 +240,17 @@ impl Reader<'_> {
                 }
             }
             Some((_, node)) => {
-                let fields = node.items().iter().filter_map(|node| node.scalar_text(self.source));
-                evidence.extend(fields.map(|field| (field, None)));
+                for item in node.items() {
+                    let Some(field) = item.scalar_text(self.source) else {
+                        let message = format!("evidence is a field, this is {}", item.kind());
+                        return self.wrong(
+                            item,
+                            message,
+                            "a list of fields, or a map from each to its value",
+                        );
+                    };
+                    evidence.push((field, None));
+                }
             }
             None => {}
         }
@@ -174,8 +261,16 @@ impl Reader<'_> {
     /// Several events, each at its time.
     fn steps(&self, node: &Node) -> Outcome<Vec<Happening>> {
         let mut happenings = Vec::new();
+        if node.items().is_empty() {
+            return self.wrong(
+                node,
+                "what happens in this case?",
+                "`events` is a list of at least one",
+            );
+        }
         for step in node.items() {
-            let own: Vec<&str> = KEYS.into_iter().chain(STEP_KEYS).collect();
+            let own = KEYS.into_iter().filter(|key| !OWN_KEYS.contains(key));
+            let own: Vec<&str> = own.chain(STEP_KEYS).collect();
             self.keys(step, &own)?;
             let at = match step.get("at") {
                 Some(node) => self.duration(node)?,
@@ -216,8 +311,12 @@ impl Reader<'_> {
     }
 
     fn happening(&self, node: &Node, time: Option<Timestamp>) -> Outcome<Happening> {
+        if let Some(session) = node.get("session") {
+            self.is_session(session)?;
+        }
         match (node.get("event"), self.text(node, "command"), node.get("transcript")) {
             (Some(event), None, None) => {
+                self.map(event)?;
                 let base = self.event.map(|node| to_json(node, self.source));
                 let mut record = base.unwrap_or_else(|| json!({}));
                 merge(&mut record, to_json(event, self.source));
@@ -226,7 +325,10 @@ impl Reader<'_> {
                 {
                     record["eventTime"] = json!(time.to_string());
                 }
-                Ok(Happening::Record(record))
+                match Recorded::new(record.to_string().into_bytes()) {
+                    Ok(record) => Ok(Happening::Record(Box::new(record))),
+                    Err(error) => self.wrong(event, error.to_string(), ""),
+                }
             }
             (None, Some(line), None) => self.command(line, node, time),
             (None, None, Some(transcript)) => self.transcript(transcript, node, time),
@@ -285,6 +387,7 @@ impl Reader<'_> {
         node: &Node,
         time: Option<Timestamp>,
     ) -> Outcome<Happening> {
+        self.keys(transcript, &["observation", "complete", "commands"])?;
         let mut head = TranscriptHead::new(Place::new("case", 0), TranscriptForm::S3);
         for item in transcript.get("observation").map(Node::items).unwrap_or_default() {
             let word = item.scalar_text(self.source).unwrap_or_default();
@@ -298,30 +401,26 @@ impl Reader<'_> {
             let bytes = ByteSpan::default();
             head.observations.note(Observation { kind, ordinal: 1, count: 1, time: None, bytes });
         }
-        head.complete = self.text(transcript, "complete").map(|complete| complete == "true");
-        let commands = self.text(transcript, "commands");
-        head.commands = commands.and_then(|commands| commands.parse().ok()).unwrap_or(1);
+        head.complete = match transcript.get("complete").map(|node| (&node.value, node)) {
+            None => None,
+            Some((Value::Bool(complete), _)) => Some(*complete),
+            Some((_, node)) => return self.wrong(node, "`complete` is `true` or `false`", ""),
+        };
+        head.commands = match transcript.get("commands") {
+            None => 1,
+            Some(node) => match node.scalar_text(self.source).and_then(|text| text.parse().ok()) {
+                Some(commands) => commands,
+                None => return self.wrong(node, "`commands` is how many: a whole number", ""),
+            },
+        };
         Ok(Happening::Transcript(Box::new((head, self.session(node, time)))))
     }
 
     /// A session as the view of a store has it.
     fn whole_session(&self, node: &Node, time: Option<Timestamp>) -> Outcome<Happening> {
-        const OWN: [&str; 11] = [
-            "commands",
-            "coverage",
-            "coverage_reason",
-            "duration_s",
-            "findings",
-            "highest_level",
-            "mfa",
-            "run_as",
-            "source_ip",
-            "user_agent",
-            "reason",
-        ];
         let mut values = BTreeMap::new();
         for from in [self.session, node.get("session")].into_iter().flatten() {
-            for name in OWN {
+            for name in VIEW_KEYS {
                 values.extend(self.text(from, name).map(|text| (name.to_owned(), text)));
             }
         }

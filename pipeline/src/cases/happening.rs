@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use ingest::command::simple::Splitter;
+use ingest::decode::{BadRecord, Record};
 use ingest::{RawRecord, TranscriptForm, TranscriptHead};
 use jiff::Timestamp;
 use model::{
@@ -19,13 +20,53 @@ use crate::events::{
 #[derive(Clone, Debug)]
 pub enum Happening {
     /// A CloudTrail record.
-    Record(serde_json::Value),
+    Record(Box<Recorded>),
     /// A line that a person ran, in a session.
     Command(Box<(Command, Session)>),
     /// A transcript as a whole.
     Transcript(Box<(TranscriptHead, Session)>),
     /// A session, as the view of a store has it.
     Session(Box<(BTreeMap<String, String>, Session)>),
+}
+
+/// A CloudTrail record, as it is written: rules compare numbers and objects as their text.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    bytes: Vec<u8>,
+    /// `eventSource`.
+    pub event_source: Option<String>,
+    /// `eventName`.
+    pub event_name: Option<String>,
+    /// `eventTime`.
+    pub time: Option<Timestamp>,
+}
+
+impl Recorded {
+    /// Of these bytes.
+    pub fn new(bytes: Vec<u8>) -> Result<Self, BadRecord> {
+        let record = Record::read(&raw(&bytes, None, None))?;
+        let Record { event_source, event_name, time, .. } = record;
+        Ok(Self { bytes, event_source, event_name, time })
+    }
+}
+
+/// A record of which nothing else is known.
+const fn raw<'a>(bytes: &'a [u8], source: Option<&'a str>, name: Option<&'a str>) -> RawRecord<'a> {
+    RawRecord {
+        bytes,
+        offset: 0,
+        event_source: match source {
+            Some(source) => Some(source.as_bytes()),
+            None => None,
+        },
+        event_name: match name {
+            Some(name) => Some(name.as_bytes()),
+            None => None,
+        },
+        event_id: None,
+        account: None,
+        members: None,
+    }
 }
 
 /// A row of the view, of what a case says.
@@ -104,9 +145,7 @@ impl Happening {
     /// When it happened, as far as it says.
     pub fn time(&self) -> Option<Timestamp> {
         match self {
-            Self::Record(record) => {
-                record["eventTime"].as_str().and_then(ingest::decode::parse_time)
-            }
+            Self::Record(record) => record.time,
             Self::Command(command) => command.0.time.or(command.1.start),
             Self::Transcript(transcript) => transcript.1.start,
             Self::Session(session) => session.1.start,
@@ -119,16 +158,8 @@ impl Happening {
         let time = self.time();
         match self {
             Self::Record(record) => {
-                let bytes = record.to_string().into_bytes();
-                let raw = RawRecord {
-                    bytes: &bytes,
-                    offset: 0,
-                    event_source: record["eventSource"].as_str().map(str::as_bytes),
-                    event_name: record["eventName"].as_str().map(str::as_bytes),
-                    event_id: None,
-                    account: None,
-                    members: None,
-                };
+                let Recorded { bytes, event_source, event_name, .. } = &**record;
+                let raw = raw(bytes, event_source.as_deref(), event_name.as_deref());
                 let kind = EventKind::CloudTrail;
                 let added = Added::new(set, kind);
                 let event = RecordEvent::new(&raw, &added);

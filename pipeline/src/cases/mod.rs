@@ -18,7 +18,7 @@ use rules::evaluate::{Trace, explain};
 use rules::{Correlator, Diagnostic, Evaluator, PackFile, RuleSet, Source};
 
 use self::case::{Case, What};
-pub use self::happening::{Happening, Seen};
+pub use self::happening::{Happening, Recorded, Seen};
 use crate::scan;
 
 /// What became of a case.
