@@ -2,8 +2,8 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::path::Path;
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
@@ -29,14 +29,30 @@ pub(crate) fn run(args: &TestArgs) -> Result<Outcome, Failure> {
     let (send, changes) = channel();
     let failed = |error: notify::Error| Failure::usage(format!("cannot watch: {error}"));
     let mut watcher = notify::recommended_watcher(send).map_err(failed)?;
-    watcher.watch(&args.path, RecursiveMode::Recursive).map_err(failed)?;
+    // Of a file that an editor puts in the place of another nothing is heard by its own name.
+    let opened = pipeline::pack::open(Some(&args.path)).ok();
+    let root = opened.and_then(|opened| opened.root).unwrap_or_else(|| args.path.clone());
+    if root.is_dir() {
+        watcher.watch(&root, RecursiveMode::Recursive).map_err(failed)?;
+    } else {
+        let beside = root.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let beside = beside.unwrap_or(Path::new("."));
+        watcher.watch(beside, RecursiveMode::NonRecursive).map_err(failed)?;
+    }
+    // What is written here must not make it run again.
+    let own = args.junit.as_deref().and_then(|path| std::path::absolute(path).ok());
+    let is_own = |path: &PathBuf| std::path::absolute(path).ok() == own && own.is_some();
+    let concerns = |event: &notify::Event| {
+        // Reading a file is an event too.
+        !event.kind.is_access() && !event.paths.iter().all(is_own)
+    };
     loop {
         // While a rule is being written it is wrong now and then: that is told, and no reason to end.
         if let Err(failure) = once(args) {
             tell(&failure.message);
         }
         tell(&format!("{DIM}watching {}; Ctrl-C ends{DIM:#}", args.path.display()));
-        if !wait(&changes) {
+        if !wait(&changes, concerns) {
             return Ok(Outcome::Done);
         }
     }
@@ -45,12 +61,14 @@ pub(crate) fn run(args: &TestArgs) -> Result<Outcome, Failure> {
 /// How long nothing must happen before it is run again: editors write a file in several steps.
 const QUIET: Duration = Duration::from_millis(100);
 
-/// Waits until something has changed, and then until nothing changes any more. `false`: nobody watches.
-fn wait(changes: &std::sync::mpsc::Receiver<notify::Result<notify::Event>>) -> bool {
+/// Waits until something has changed that `concerns` us, and then until nothing changes any more. `false`: nobody watches.
+fn wait(
+    changes: &Receiver<notify::Result<notify::Event>>,
+    concerns: impl Fn(&notify::Event) -> bool,
+) -> bool {
     loop {
         match changes.recv() {
-            // Reading a file is an event too.
-            Ok(Ok(event)) if event.kind.is_access() => {}
+            Ok(Ok(event)) if !concerns(&event) => {}
             Ok(_) => break,
             Err(_) => return false,
         }
@@ -66,12 +84,8 @@ fn wait(changes: &std::sync::mpsc::Receiver<notify::Result<notify::Event>>) -> b
 
 fn once(args: &TestArgs) -> Result<Outcome, Failure> {
     let (opened, pack) = super::open(Some(&args.path))?;
-    let asked: Vec<Diagnostic> = pack
-        .problems
-        .iter()
-        .filter(|problem| opened.is_asked_for(&problem.source.name))
-        .cloned()
-        .collect();
+    let asked: Vec<Diagnostic> =
+        pack.problems.iter().filter(|problem| opened.concerns(problem)).cloned().collect();
     diagnostics::show(&asked);
     let broken = asked.iter().filter(|problem| problem.severity == Severity::Error).count();
     let files: Vec<_> =
@@ -89,7 +103,8 @@ fn once(args: &TestArgs) -> Result<Outcome, Failure> {
         }
     }
     if let Some(path) = &args.junit {
-        junit(&report, path)?;
+        let broken = asked.iter().filter(|problem| problem.severity == Severity::Error);
+        junit(&report, broken.chain(&report.problems), path)?;
     }
     if report.outcomes.is_empty() && report.problems.is_empty() && broken == 0 {
         let path = args.path.display();
@@ -212,7 +227,11 @@ impl<'a> From<&'a Tried> for Row<'a> {
     }
 }
 
-fn junit(report: &Report, path: &Path) -> Result<(), Failure> {
+fn junit<'p>(
+    report: &Report,
+    broken: impl Iterator<Item = &'p Diagnostic>,
+    path: &Path,
+) -> Result<(), Failure> {
     let mut document = quick_junit::Report::new("ssm-audit rules test");
     let mut suites: Vec<TestSuite> = Vec::new();
     for outcome in &report.outcomes {
@@ -234,6 +253,16 @@ fn junit(report: &Report, path: &Path) -> Result<(), Failure> {
         if let Some(suite) = suites.last_mut() {
             suite.add_test_case(case);
         }
+    }
+    // What could not be read was not tried: whoever reads only this must not take it for good.
+    for problem in broken {
+        let (file, (line, _)) = (problem.source.name.as_str(), problem.line_column());
+        let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+        status.set_message(Visible(&problem.message).to_string());
+        status.set_description(format!("{file}:{line}"));
+        let mut suite = TestSuite::new(file);
+        suite.add_test_case(TestCase::new("is read", status));
+        suites.push(suite);
     }
     document.add_test_suites(suites);
     let failed = |what: String| Failure::usage(format!("{}: {what}", path.display()));
