@@ -196,19 +196,14 @@ fn what_a_case_says_is_read_or_told() {
         ("transcript: {complete: nearly}", "`complete` is `true` or `false`"),
         ("events: []", "`events` is a list of at least one"),
         ("event: hello", "this has to be a map"),
-        ("{command: ls, session: {strat: x}}", "`strat` means nothing here"),
-        ("{command: ls, session: {kind: shelll}}", "`shelll` is no kind of session"),
-        ("{command: ls, session: {start: someday}}", "`someday` is no time"),
-        ("{command: ls, evidence: [[Image], {CommandLine: nope}]}", "evidence is a field"),
-        ("{command: ls, events: [{command: ls}]}", "says this of each event"),
+        ("command: ls, session: {strat: x}", "`strat` means nothing here"),
+        ("command: ls, session: {kind: shelll}", "`shelll` is no kind of session"),
+        ("command: ls, session: {start: someday}", "`someday` is no time"),
+        ("command: ls, evidence: [[Image], {CommandLine: nope}]", "evidence is a field"),
+        ("command: ls, events: [{command: ls}]", "says this of each event"),
         ("events: [{command: ls, fires: true}]", "`fires` means nothing here"),
     ];
     for (what, expected) in cases {
-        let what = what
-            .trim_start_matches('{')
-            .strip_suffix('}')
-            .filter(|_| what.starts_with('{'))
-            .unwrap_or(what);
         let text = format!("cases:\n  - {{name: n, fires: false, {what}}}\n");
         let directory = pack(&[("a.yml", RULE), ("a.test.yml", &text)]);
         let (code, stdout, stderr) = run_in(directory.path(), &["rules", "test", "."]);
@@ -308,7 +303,11 @@ fn every_template_passes_check_and_test() {
     for kind in ["cloudtrail", "command", "process", "transcript", "correlation", "filter"] {
         let directory = tempfile::tempdir().unwrap();
         let file = format!("rules.d/{kind}.yml");
-        let title = "It's \"quoted\": a rule";
+        let title = if kind == "correlation" {
+            "[P1] too many # sessions: it's"
+        } else {
+            "It's \"quoted\": a rule"
+        };
         let make = ["rules", "new", &file, "--kind", kind, "--title", title];
         let (code, stdout, stderr) = run_in(directory.path(), &make);
         assert_eq!(code, 0, "{kind}: {stderr}");
@@ -405,13 +404,10 @@ fn watching_runs_again_when_a_file_changes() {
     let failed = next();
     assert!(failed.starts_with("1 passed, 1 failed"), "{failed}");
     fs::write(path("a.test.yml"), CASES.replace("fires: true", "fires: false")).unwrap();
-    let again = next();
+    let good = (0..3).any(|_| next().starts_with("2 passed, 0 failed"));
     child.kill().expect("it is running");
     child.wait().expect("it ends");
-    assert!(
-        again.starts_with("2 passed, 0 failed") || again.starts_with("1 passed, 1 failed"),
-        "{again}"
-    );
+    assert!(good);
 }
 
 #[test]

@@ -103,7 +103,7 @@ pub(crate) struct PackArgs {
 impl PackArgs {
     /// Reads and compiles them.
     pub(crate) fn compile(&self) -> Result<rules::RuleSet, crate::exit::Failure> {
-        crate::input::rules(self.rules.as_deref(), self.skip_invalid_rules)
+        crate::input::rules(self.rules.as_deref(), Some(self.skip_invalid_rules))
     }
 }
 

@@ -110,8 +110,8 @@ pub(crate) fn run(args: &BacktestArgs) -> Result<Outcome, Failure> {
         limits: Limits { max_inflated: args.max_inflated, ..Limits::default() },
         ..Options::default()
     };
-    let tried = rules(Some(&args.rules), false)?;
-    let in_use = rules(args.against.as_deref(), true)?;
+    let tried = rules(Some(&args.rules), None)?;
+    let in_use = rules(args.against.as_deref(), Some(true))?;
     // Against the pack that ships only the rules that both have are compared: one's own are few at first.
     let is_pack = args.rules.join("lists").is_dir() || args.rules.join("calendars.yml").is_file();
     let whole = args.against.is_some() && is_pack;

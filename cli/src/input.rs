@@ -10,18 +10,21 @@ use rules::{RuleSet, Severity};
 use crate::diagnostics;
 use crate::exit::Failure;
 
-/// Reads and compiles the rules.
-pub(crate) fn rules(path: Option<&Path>, skip_invalid: bool) -> Result<RuleSet, Failure> {
+/// Reads and compiles the rules. `skip_invalid`: goes on without those that are wrong; `None` where nobody may ask for that.
+pub(crate) fn rules(path: Option<&Path>, skip_invalid: Option<bool>) -> Result<RuleSet, Failure> {
     let pack = pack::load(path).map_err(|error| Failure::usage(error.to_string()))?;
     if !pack.problems.is_empty() {
         diagnostics::show(&pack.problems);
     }
     let errors = pack.problems.iter().filter(|p| p.severity == Severity::Error).count();
-    if errors > 0 && !skip_invalid {
+    if errors > 0 && skip_invalid != Some(true) {
         let (noun, what) = if errors == 1 { ("error", "it") } else { ("errors", "them") };
-        return Err(Failure::usage(format!(
-            "{errors} {noun} in the rules; mend {what}, or go on without with --skip-invalid-rules"
-        )));
+        let or = if skip_invalid.is_some() {
+            ", or go on without with --skip-invalid-rules"
+        } else {
+            ""
+        };
+        return Err(Failure::usage(format!("{errors} {noun} in the rules; mend {what}{or}")));
     }
     let set = RuleSet::compile(pack);
     let is_told = (0..set.rules().len()).any(|at| set.is_told(at))

@@ -120,13 +120,13 @@ pub fn render(kind: Kind, blanks: &Blanks<'_>) -> (String, Option<String>) {
                 "{head}{}correlation:\n  type: event_count\n  rules:\n    - session_opened_{short}\n  # matches that \
                  lack one of these fields belong to no group\n  group-by:\n    - userIdentity.arn\n  # the first and the \
                  last are at most this far apart\n  timespan: 5m\n  condition:\n    gt: 10\n{tail}---\n# what is \
-                 counted; it is not told on its own (`generate: true` in the correlation would)\ntitle: {} (part)\nid: \
+                 counted; it is not told on its own (`generate: true` in the correlation would)\ntitle: {}\nid: \
                  {part}\nname: session_opened_{short}\nstatus: experimental\ndescription: A part of the correlation in \
                  this file.\nlogsource:\n  product: aws\n  service: cloudtrail\ndetection:\n  selection:\n    \
                  eventSource: ssm.amazonaws.com\n    eventName: StartSession\n    errorCode: null\n  condition: \
                  selection\n",
                 tags("t1021.008"),
-                title.trim_matches('"').replace(':', ""),
+                serde_json::Value::from(format!("{} (part)", blanks.title)),
                 short = id.split('-').next().unwrap_or_default(),
             ),
             Some(

@@ -13,7 +13,7 @@ use pipeline::scan::Options;
 use report::mask::Masker;
 use rules::evaluate::{ItemTrace, SelectionTrace, Trace};
 use rules::sigma::{CorrelationCondition, Meta};
-use rules::{LinkedCorrelation, Member, Rule, RuleSet};
+use rules::{LinkedCorrelation, Member, Rule, RuleSet, Severity};
 
 use super::args::{ExplainArgs, Shell};
 use crate::diagnostics;
@@ -33,12 +33,17 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Outcome, Failure> {
         let own = pack.problems.iter().filter(|problem| opened.is_asked_for(&problem.source.name));
         diagnostics::show(&own.cloned().collect::<Vec<_>>());
     }
+    let problems = pack.problems.clone();
     let set = RuleSet::compile(pack);
     let rule = if file.is_file() {
         of_file(&set, &opened)
             .ok_or_else(|| Failure::usage(format!("no rule without errors in {}", args.rule)))?
     } else {
-        find(&set, &args.rule)?
+        find(&set, &args.rule).inspect_err(|_| {
+            // It may be there, and be left out for what is wrong with it.
+            let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
+            diagnostics::show(&errors.cloned().collect::<Vec<_>>());
+        })?
     };
     let found = || {
         let found = ingest::source::find(&args.events);
@@ -99,8 +104,24 @@ fn of_file(set: &RuleSet, opened: &Opened) -> Option<Member> {
         .collect::<Vec<_>>();
     // What is told comes first.
     correlations.sort_by_key(|(_, told)| !told);
-    let rules = (0..set.rules().len()).filter(|at| own(&set.rules()[*at].meta)).map(Member::Rule);
-    correlations.into_iter().map(|(member, _)| member).chain(rules).next()
+    let rules = (0..set.rules().len()).filter(|at| own(&set.rules()[*at].meta));
+    let rules = rules.map(|at| (Member::Rule(at), set.is_told(at)));
+    let all: Vec<(Member, bool)> = correlations.into_iter().chain(rules).collect();
+    let title = |member: Member| match member {
+        Member::Rule(at) => &set.rules()[at].info().title,
+        Member::Correlation(at) => &set.correlations()[at].correlation.meta.info.title,
+    };
+    let told: Vec<Member> = all.iter().filter(|(_, told)| *told).map(|(one, _)| *one).collect();
+    if let [first, second, ..] = *told {
+        tell(&format!(
+            "there are {} rules in this file, and this is about `{}`; for another give its title, as in `rules explain '{}' --rules \
+             FILE EVENTS…`",
+            told.len(),
+            Visible(title(first)),
+            Visible(title(second)),
+        ));
+    }
+    told.first().or(all.first().map(|(member, _)| member)).copied()
 }
 
 /// A rule by its id, name, title or the name of its file.

@@ -67,17 +67,25 @@ pub(crate) fn run(args: &NewArgs) -> Result<Outcome, Failure> {
         writeln!(out, "made {}", path.display())?;
     }
     writeln!(out, "\nnext:")?;
-    writeln!(out, "  ssm-audit rules check {}", file.display())?;
+    writeln!(out, "  ssm-audit rules check {}", shown(&file))?;
     if made.len() > 1 {
-        writeln!(out, "  ssm-audit rules test {} --watch", file.display())?;
+        writeln!(out, "  ssm-audit rules test {} --watch", shown(&file))?;
     }
     // A filter alone finds nothing: its rules are tried with it.
     let tried = match kind {
         Kind::Filter => file.parent().and_then(Path::parent).unwrap_or(Path::new(".")),
         _ => file.as_path(),
     };
-    writeln!(out, "  ssm-audit backtest --rules {} LOGS…", tried.display())?;
+    let tried = if tried.as_os_str().is_empty() { Path::new(".") } else { tried };
+    writeln!(out, "  ssm-audit backtest --rules {} LOGS…", shown(tried))?;
     Ok(Outcome::Done)
+}
+
+/// A path as a shell takes it.
+fn shown(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@%=~".contains(c);
+    if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 fn write_new(path: &PathBuf, text: &str) -> io::Result<()> {

@@ -1,5 +1,7 @@
 //! Can a condition hold at all, and can it fail?
 
+use std::collections::HashMap;
+
 use model::EventKind;
 
 use super::fields;
@@ -29,16 +31,20 @@ pub(super) enum Verdict {
 
 /// Assignments that are tried before it is given up.
 const BUDGET: usize = 20_000;
+/// Tests that are looked at meanwhile: a list of addresses has tens of thousands.
+const LOOKS: usize = 20_000_000;
 
 pub(super) fn verdict(rule: &Rule, kinds: &[EventKind]) -> Verdict {
-    let mut logic = Logic { tests: Vec::new(), single: Vec::new(), kinds };
+    let mut logic = Logic { tests: Vec::new(), known: HashMap::new(), single: Vec::new(), kinds };
     let formula = logic.condition(&rule.condition, rule);
-    let mut budget = BUDGET;
+    // Each looks at all tests.
+    let most = BUDGET.min(LOOKS / logic.tests.len().max(1));
+    let mut budget = most;
     let mut values = vec![None; logic.tests.len()];
     if logic.find(&formula, true, 0, &mut values, &mut budget) == Some(false) {
         return Verdict::Never;
     }
-    let mut budget = BUDGET;
+    let mut budget = most;
     let mut values = vec![None; logic.tests.len()];
     if logic.find(&formula, false, 0, &mut values, &mut budget) == Some(false) {
         return Verdict::Always;
@@ -53,6 +59,8 @@ pub(super) fn verdict(rule: &Rule, kinds: &[EventKind]) -> Verdict {
 
 struct Logic<'r> {
     tests: Vec<&'r Item>,
+    /// Which each is.
+    known: HashMap<(Option<&'r str>, &'r Test), usize>,
     /// By test: is it about a field with one value?
     single: Vec<bool>,
     kinds: &'r [EventKind],
@@ -82,8 +90,8 @@ impl<'r> Logic<'r> {
             }
             Search::Not(inner) => Formula::Not(Box::new(self.search(inner))),
             Search::Item(item) => {
-                let same = |known: &&Item| known.field == item.field && known.test == item.test;
-                let at = self.tests.iter().position(same).unwrap_or_else(|| {
+                let key = (item.field.as_deref(), &item.test);
+                let at = *self.known.entry(key).or_insert_with(|| {
                     let single = item.field.as_deref().is_some_and(|field| {
                         self.kinds.iter().all(|kind| fields::is_single(*kind, field))
                     });
