@@ -263,6 +263,22 @@ fn what_is_wrong_with_what_serves_a_part_is_told() {
 }
 
 #[test]
+fn a_file_that_cannot_be_read_is_one_error_among_others() {
+    let wrong = RULE.replace("contains", "contians").replace("0c6f4a7d1e11", "0c6f4a7d1e14");
+    let directory = pack(&[("p/good.yml", RULE), ("p/wrong.yml", &wrong)]);
+    fs::write(directory.path().join("p/latin1.yml"), b"title: caf\xe9\n").unwrap();
+    let (code, stdout, _) = run_in(directory.path(), &["rules", "check", "p"]);
+    assert!(code == 1 && stdout.contains("did you mean `contains`"), "{stdout}");
+    assert!(stdout.contains("cannot be read: stream did not contain valid UTF-8"), "{stdout}");
+    assert!(stdout.contains("p/latin1.yml"), "{stdout}");
+    let logs = root().join("examples/month");
+    let scan = ["scan", logs.to_str().unwrap(), "--rules", "p", "-q"];
+    assert_eq!(run_in(directory.path(), &scan).0, 2);
+    let scan = [&scan[..], &["--skip-invalid-rules"]].concat();
+    assert_eq!(run_in(directory.path(), &scan).0, 0);
+}
+
+#[test]
 fn a_part_of_a_pack_takes_no_page_away() {
     let other = RULE.replace("0c6f4a7d1e11", "0c6f4a7d1e13");
     let directory = pack(&[("p/a/r.yml", RULE), ("p/b.yml", &other), ("p/lists/l.yml", "- x\n")]);

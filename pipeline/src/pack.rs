@@ -3,10 +3,10 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Once;
+use std::sync::{Arc, Once};
 
 use rules::known::{self, Known};
-use rules::{Diagnostic, Pack, PackFile, Severity};
+use rules::{Diagnostic, Pack, PackFile, Severity, Source};
 
 /// The pack that ships, embedded when this was built: paths, texts, and what the parser made of the texts.
 const EMBEDDED: &[(&str, &str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/pack.rs"));
@@ -34,36 +34,56 @@ pub fn embedded() -> Vec<PackFile> {
 
 /// The YAML files below a directory, or one file. Paths are as the user will want to see them.
 pub fn files(path: &Path) -> io::Result<Vec<PackFile>> {
+    let (files, unreadable) = readable(path);
+    match unreadable.into_iter().next() {
+        None => Ok(files),
+        Some((name, error)) => Err(io::Error::new(error.kind(), format!("{name}: {error}"))),
+    }
+}
+
+/// The same, and what could not be read, with the reason.
+fn readable(path: &Path) -> (Vec<PackFile>, Vec<(String, io::Error)>) {
     know();
-    let mut out = Vec::new();
-    read(path, &mut out)?;
+    let (mut out, mut unreadable) = (Vec::new(), Vec::new());
+    read(path, &mut out, &mut unreadable);
     out.sort_by(|a: &PackFile, b| a.path.cmp(&b.path));
-    Ok(out)
+    (out, unreadable)
 }
 
 /// Largest file of rules or of a list, in bytes.
 const MAX_FILE: u64 = 4 << 20;
 
-fn read(path: &Path, out: &mut Vec<PackFile>) -> io::Result<()> {
+fn read(path: &Path, out: &mut Vec<PackFile>, unreadable: &mut Vec<(String, io::Error)>) {
     let name = path.to_string_lossy().replace('\\', "/");
-    let named = |error: io::Error| io::Error::new(error.kind(), format!("{name}: {error}"));
     if path.is_dir() {
-        for entry in fs::read_dir(path).map_err(named)? {
-            let entry = entry.map_err(named)?;
-            // A link to a directory may lead round in circles.
-            let is_link = entry.file_type().map_err(named)?.is_symlink();
-            if !(is_link && entry.path().is_dir()) {
-                read(&entry.path(), out)?;
+        match fs::read_dir(path) {
+            Ok(entries) => {
+                for entry in entries {
+                    // A link to a directory may lead round in circles.
+                    match entry
+                        .and_then(|entry| Ok((entry.file_type()?.is_symlink(), entry.path())))
+                    {
+                        Ok((is_link, below)) if is_link && below.is_dir() => {}
+                        Ok((_, below)) => read(&below, out, unreadable),
+                        Err(error) => unreadable.push((name.clone(), error)),
+                    }
+                }
             }
+            Err(error) => unreadable.push((name, error)),
         }
     } else if name.ends_with(".yml") || name.ends_with(".yaml") {
-        if fs::metadata(path).map_err(named)?.len() > MAX_FILE {
-            return Err(named(io::Error::other(format!("larger than {MAX_FILE} bytes"))));
+        match text(path) {
+            Ok(text) => out.push(PackFile { path: name, text }),
+            Err(error) => unreadable.push((name, error)),
         }
-        let text = fs::read_to_string(path).map_err(named)?;
-        out.push(PackFile { path: name.clone(), text });
     }
-    Ok(())
+}
+
+fn text(path: &Path) -> io::Result<String> {
+    if fs::metadata(path)?.len() > MAX_FILE {
+        return Err(io::Error::other(format!("larger than {MAX_FILE} bytes")));
+    }
+    fs::read_to_string(path)
 }
 
 /// A pack's files, and which of them were asked for.
@@ -75,6 +95,8 @@ pub struct Opened {
     pub part: Option<String>,
     /// The pack's directory, or the one file; `None`: the embedded pack.
     pub root: Option<PathBuf>,
+    /// Files that could not be read.
+    pub unreadable: Vec<Diagnostic>,
 }
 
 impl Opened {
@@ -122,7 +144,7 @@ pub fn open(path: Option<&Path>) -> io::Result<Opened> {
         return Err(io::Error::new(io::ErrorKind::NotFound, message));
     }
     let root = root_of(path);
-    let mut files = files(&root)?;
+    let (mut files, mut unreadable) = readable(&root);
     if root == path && path.is_file() {
         // On its own, but for its cases, or the rule that it is the cases of.
         let name = shown(path);
@@ -130,7 +152,7 @@ pub fn open(path: Option<&Path>) -> io::Result<Opened> {
         for ending in [".yml", ".yaml", ".test.yml", ".test.yaml"] {
             let other = format!("{stem}{ending}");
             if other != name && Path::new(&other).is_file() {
-                read(Path::new(&other), &mut files)?;
+                read(Path::new(&other), &mut files, &mut unreadable);
             }
         }
     }
@@ -142,7 +164,11 @@ pub fn open(path: Option<&Path>) -> io::Result<Opened> {
         }
         part => part,
     };
-    Ok(Opened { files, part, root: Some(root) })
+    let unreadable = unreadable.into_iter().map(|(name, error)| {
+        let source = Arc::new(Source { name, text: String::new() });
+        Diagnostic::error(&source, 0..0, format!("cannot be read: {error}"))
+    });
+    Ok(Opened { files, part, root: Some(root), unreadable: unreadable.collect() })
 }
 
 fn shown(path: &Path) -> String {
@@ -174,6 +200,7 @@ fn root_of(path: &Path) -> PathBuf {
 pub fn load(path: Option<&Path>) -> io::Result<Pack> {
     let opened = open(path)?;
     let mut pack = Pack::read(opened.files.clone());
+    pack.problems.extend(opened.unreadable.iter().cloned());
     if opened.part.is_some() {
         let names = opened.files.iter().map(|file| file.path.as_str());
         pack.asked = Some(names.filter(|name| opened.is_asked_for(name)).map(Into::into).collect());

@@ -32,10 +32,11 @@ pub(crate) fn run(args: &RulesArgs) -> Result<Outcome, Failure> {
 /// Opens the pack that a path is, or is a part of.
 fn open(path: Option<&Path>) -> Result<(Opened, Pack), Failure> {
     let opened = pack::open(path).map_err(|error| Failure::usage(error.to_string()))?;
-    if opened.files.is_empty() {
+    if opened.files.is_empty() && opened.unreadable.is_empty() {
         let path = path.unwrap_or(Path::new("rules.d")).display();
         return Err(Failure::usage(format!("there are no .yml files in {path}")));
     }
-    let pack = Pack::read(opened.files.clone());
+    let mut pack = Pack::read(opened.files.clone());
+    pack.problems.extend(opened.unreadable.iter().cloned());
     Ok((opened, pack))
 }
