@@ -31,7 +31,9 @@ pub(crate) fn rules(path: Option<&Path>, skip_invalid: Option<bool>) -> Result<R
         || (0..set.correlations().len()).any(|at| set.is_correlation_told(at));
     if !is_told {
         let place = path.map_or_else(String::new, |path| format!(" in {}", path.display()));
-        return Err(Failure::usage(format!("there are no rules{place}")));
+        return Err(Failure::usage(format!(
+            "there are no rules{place}, or none that is in use and told"
+        )));
     }
     Ok(set)
 }

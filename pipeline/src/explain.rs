@@ -14,6 +14,7 @@ use rules::evaluate::{Explanation, explain};
 
 use crate::cases::{Happening, Recorded, Seen};
 use crate::scan::{self, Observer, Options, session_of};
+use crate::seen::{Key, Seen as Records};
 
 /// What explaining a file came to.
 #[derive(Debug, Default)]
@@ -57,6 +58,7 @@ pub fn files(set: &RuleSet, rule: usize, found: Found, limits: &Limits) -> Expla
         explained: Explained::default(),
         artifact: Arc::from(""),
         sessions: opened.sessions,
+        seen: Records::new(),
     };
     for local in found.artifacts {
         reading.artifact = local.name();
@@ -160,6 +162,7 @@ pub fn happening(set: &RuleSet, rule: usize, happening: &Happening) -> Explained
         explained: Explained::default(),
         artifact: Arc::from(""),
         sessions: BTreeMap::new(),
+        seen: Records::new(),
     };
     reading.happening(happening, None);
     reading.explained
@@ -171,6 +174,7 @@ struct Reading<'a> {
     explained: Explained,
     artifact: Arc<str>,
     sessions: BTreeMap<SessionId, Arc<Session>>,
+    seen: Records,
 }
 
 impl Reading<'_> {
@@ -217,6 +221,10 @@ fn what(happening: &Happening) -> String {
 
 impl Sink for Reading<'_> {
     fn record(&mut self, raw: &RawRecord<'_>) {
+        // Delivered twice it is one.
+        if raw.event_id.is_some_and(|id| self.seen.note(&[Key::of(id, raw.account)]) > 0) {
+            return;
+        }
         let place = Place::new(Arc::clone(&self.artifact), raw.offset);
         match Recorded::new(raw.bytes.to_vec()) {
             Ok(record) => self.happening(&Happening::Record(Box::new(record)), Some(&place)),

@@ -12,7 +12,7 @@ use pipeline::pack::Opened;
 use pipeline::scan::Options;
 use report::mask::Masker;
 use rules::evaluate::{ItemTrace, SelectionTrace, Trace};
-use rules::sigma::{CorrelationCondition, Meta};
+use rules::sigma::{CorrelationCondition, Meta, Status};
 use rules::{LinkedCorrelation, Member, Rule, RuleSet, Severity};
 
 use super::args::{ExplainArgs, Shell};
@@ -56,6 +56,11 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Outcome, Failure> {
         }
     };
     let rule = match rule {
+        Member::Rule(rule) if set.rules()[rule].meta.status == Some(Status::Unsupported) => {
+            return Err(Failure::usage(
+                "`status: unsupported`: this rule is not in use, and there is nothing to explain",
+            ));
+        }
         Member::Rule(rule) => rule,
         Member::Correlation(index) => {
             if args.line.is_some() {

@@ -76,8 +76,10 @@ pub(crate) fn run(args: &ListArgs) -> Result<Outcome, Failure> {
         match args.format {
             ListFormat::Json => report::write::json_line(&mut io::stdout(), row)?,
             ListFormat::Text => {
-                let style = level_style(row.level);
-                let level = row.level.as_str();
+                // What a filter finds has the level of its rule.
+                let is_filter = row.kind == "filter";
+                let style = if is_filter { anstyle::Style::new() } else { level_style(row.level) };
+                let level = if is_filter { "filter" } else { row.level.as_str() };
                 writeln!(
                     out,
                     "{style}{level:<13}{style:#} {}  {}",

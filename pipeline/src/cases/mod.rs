@@ -121,7 +121,7 @@ pub fn run(set: &RuleSet, files: &[PackFile]) -> Report {
         let runner = Runner::new(set, &source, &rules);
         if runner.subjects.is_empty() {
             let message = format!("no rule in {rules} for these cases");
-            let help = "cases stand beside their rule: x.test.yml tests x.yml; a rule with errors cannot be tested";
+            let help = "cases stand beside their rule: x.test.yml tests x.yml; a rule with errors, or with `status: unsupported`, cannot be tested";
             report.problems.push(Diagnostic::error(&source, 0..1, message).with_help(help));
             continue;
         }

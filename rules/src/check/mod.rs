@@ -287,7 +287,8 @@ impl Checker<'_> {
             let span = Self::value(&rule.meta, "logsource");
             let message = format!("no events of {} are read here", rule.logsource);
             let help = "there are: product aws, service cloudtrail; product linux or windows, category \
-                        process_creation; product aws, service session_manager, category command or transcript";
+                        process_creation; product aws, service session_manager, category command, transcript, session \
+                        or coverage";
             self.lint(UNREAD_LOGSOURCE, rule.source(), span, message, help);
         }
         self.unused(&rule.selections[..rule.own_selections], &rule.condition);
