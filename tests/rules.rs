@@ -175,6 +175,25 @@ fn what_would_be_left_out_is_told() {
             "nothing asks for the alias `who`",
         ),
         (
+            correlation("  type: event_count\n  condition: {gt: 5, lt: 3}"),
+            "no count of matches fits",
+        ),
+        (correlation("  type: event_count\n  condition: {eq: 2.5}"), "no count of matches fits"),
+        (RULE.replace("owner: platform", "owner: [a, b]"), "`owner` is one text"),
+        (
+            RULE.replace("level: low", "level: low\nexpires: 2030-01-01T00:00:00"),
+            "not written YYYY-MM-DD",
+        ),
+        (RULE.replace("level: low", "level: low\ntags: [attack.]"), "`attack.` is no tag"),
+        (
+            RULE.replace("CommandLine|contains: ' remove '", "Image|fieldref: CommandLin"),
+            "did you mean `CommandLine`?",
+        ),
+        (
+            RULE.replace("CommandLine|contains: ' remove '", "calendar.office: outsid"),
+            "no calendar answers `outsid`",
+        ),
+        (
             correlation("  type: temporal\n  condition: other")
                 .replace("[removed]", "[removed, other]"),
             "the condition does not name `removed`",

@@ -102,6 +102,11 @@ fn calendar(node: &Node, source: &Arc<Source>) -> Result<Calendar, Box<Diagnosti
             })?
         }
     };
+    for key in ["weekdays", "hours"] {
+        if let Some(empty) = node.get(key).filter(|node| node.items().is_empty()) {
+            return Err(error(empty, format!("`{key}` is empty: no time would be inside")));
+        }
+    }
     let mut weekdays = Vec::new();
     let days = node.get("weekdays");
     for item in days.map(Node::items).unwrap_or_default() {
@@ -132,9 +137,9 @@ fn calendar(node: &Node, source: &Arc<Source>) -> Result<Calendar, Box<Diagnosti
     let mut holidays = BTreeSet::new();
     for item in node.get("holidays").map(Node::items).unwrap_or_default() {
         let text = item.scalar_text(source).unwrap_or_default();
-        let day = text
-            .parse::<Date>()
-            .map_err(|_| error(item, format!("`{text}` is not a date, such as 2026-12-25")))?;
+        let day = only(&text, '-').and_then(|text| text.parse::<Date>().ok());
+        let day =
+            day.ok_or_else(|| error(item, format!("`{text}` is not a date, such as 2026-12-25")))?;
         holidays.insert(day);
     }
     Ok(Calendar { zone, weekdays, hours, holidays })
@@ -156,14 +161,19 @@ fn weekday(name: &str) -> Option<Weekday> {
 /// `08:30-18:00`; `24:00` is the day's end. A span does not pass midnight: write two.
 fn span(text: &str) -> Option<(Time, Option<Time>)> {
     let (from, to) = text.split_once('-')?;
-    let from = from.trim().parse::<Time>().ok()?;
+    let from = only(from.trim(), ':')?.parse::<Time>().ok()?;
     match to.trim() {
         "24:00" => Some((from, None)),
         to => {
-            let to = to.parse::<Time>().ok()?;
+            let to = only(to, ':')?.parse::<Time>().ok()?;
             (from < to).then_some((from, Some(to)))
         }
     }
+}
+
+/// A text of digits and these between them. More would be read by a parser of times, and mean nothing here.
+fn only(text: &str, between: char) -> Option<&str> {
+    text.chars().all(|c| c.is_ascii_digit() || c == between).then_some(text)
 }
 
 #[cfg(test)]
@@ -211,6 +221,9 @@ mod tests {
             ("a:\n  hours: [\"22:00-06:00\"]\n", "within a day"),
             ("a:\n  holidays: [soon]\n", "not a date"),
             ("a:\n  ours: []\n", "none of"),
+            ("a:\n  hours: []\n", "`hours` is empty"),
+            ("a:\n  hours: [\"07:00-19:00-20:00\"]\n", "within a day"),
+            ("a:\n  holidays: [\"2026-12-25T10:00\"]\n", "not a date"),
         ] {
             let (_, problems) = read(text);
             assert!(problems.iter().any(|p| p.contains(message)), "{text}: {problems:?}");

@@ -10,6 +10,7 @@
 use std::collections::HashSet;
 use std::io;
 use std::num::NonZero;
+use std::ops::Range;
 use std::sync::Arc;
 use std::thread;
 
@@ -141,12 +142,13 @@ fn parse(sources: &[Arc<Source>], lists: &Lists) -> Vec<(Documents, Vec<Diagnost
     })
 }
 
+/// A field, and where it is named.
+type Named<'a> = (&'a str, &'a Arc<Source>, Range<usize>);
+
 /// Fields of this product's own that the rule names and that do not exist: it could never fire on them.
 fn unknown_fields(rule: &Rule, calendars: &Calendars) -> Vec<Diagnostic> {
     let names = rule.fields();
-    let problem = |name: &str, what: &str, known: &[&str]| {
-        let (text, offset) = (&rule.source().text, rule.meta.span.start);
-        let start = text.get(offset..).and_then(|rest| rest.find(name)).map_or(0, |at| offset + at);
+    let problem = |(name, source, span): Named<'_>, what: &str, known: &[&str]| {
         let last = name.rsplit('.').next().unwrap_or(name);
         let help = match spelling::nearest(last, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
@@ -156,21 +158,21 @@ fn unknown_fields(rule: &Rule, calendars: &Calendars) -> Vec<Diagnostic> {
                 .to_owned(),
             None => format!("there are: {}", known.join(", ")),
         };
-        let span = start..start + name.len();
         let message = format!("there is no {what}");
-        Diagnostic::lint("unknown-field", rule.source(), span, message).with_help(help)
+        Diagnostic::lint("unknown-field", source, span, message).with_help(help)
     };
     names
         .into_iter()
-        .filter_map(|name| {
+        .filter_map(|named| {
+            let name = named.0;
             if let Some(calendar) = name.strip_prefix("calendar.") {
                 let known: Vec<&str> = calendars.keys().map(String::as_str).collect();
                 return (!calendars.contains_key(calendar))
-                    .then(|| problem(name, &format!("calendar `{calendar}`"), &known));
+                    .then(|| problem(named, &format!("calendar `{calendar}`"), &known));
             }
             let field = name.strip_prefix("session.")?;
             (!model::SESSION_FIELDS.contains(&field))
-                .then(|| problem(name, &format!("field `{name}`"), &model::SESSION_FIELDS))
+                .then(|| problem(named, &format!("field `{name}`"), &model::SESSION_FIELDS))
         })
         .collect()
 }

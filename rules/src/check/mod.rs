@@ -20,7 +20,10 @@ use model::EventKind;
 use crate::diagnostic::{Diagnostic, Severity, Source};
 use crate::pack::Pack;
 use crate::sigma::condition::Condition;
-use crate::sigma::{CorrelationCondition, Filter, Item, Meta, Rule, Selection, Status, Test};
+use crate::sigma::{
+    Correlation, CorrelationCondition, CorrelationKind, Filter, Item, Meta, Rule, Selection,
+    Status, Test,
+};
 use crate::{LinkedCorrelation, Member};
 
 /// A lint, for `--allow` and for the documentation.
@@ -181,7 +184,14 @@ impl Checker<'_> {
             [("date", &meta.date), ("modified", &meta.modified), ("expires", &meta.expires)]
         {
             let Some(date) = date else { continue };
+            // A parser of dates takes more than that.
+            let is_written = date.len() == "2026-11-20".len();
             match date.parse::<Date>() {
+                Ok(_) if !is_written => {
+                    let message = format!("`{date}` is not written YYYY-MM-DD");
+                    let span = Self::value(meta, key);
+                    self.lint(BAD_DATE, &meta.source, span, message, "such as 2026-11-20");
+                }
                 Ok(day) if key == "expires" && day < self.around.today => {
                     let span = Self::value(meta, key);
                     self.lint(
@@ -202,8 +212,12 @@ impl Checker<'_> {
         }
         for tag in &meta.info.tags {
             let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
-            if !tag.contains('.') || !tag.chars().all(fits) {
-                let at = meta.source.text[meta.span.clone()].find(tag.as_str()).unwrap_or(0);
+            let has_parts =
+                tag.split_once('.').is_some_and(|(a, b)| !a.is_empty() && !b.is_empty());
+            if !has_parts || !tag.chars().all(fits) {
+                let text = &meta.source.text[meta.span.clone()];
+                let tags = text.find("\ntags").unwrap_or(0);
+                let at = text[tags..].find(tag.as_str()).map_or(0, |at| tags + at);
                 let span = meta.span.start + at..meta.span.start + at + tag.len();
                 let message = format!("`{tag}` is no tag");
                 let help = "a namespace, a dot and a name, in lower case: attack.t1059.004";
@@ -340,8 +354,27 @@ impl Checker<'_> {
         }
     }
 
+    /// Calendars answer with one of two words.
+    fn calendars(&mut self, rule: &Rule) {
+        for selection in &rule.selections {
+            let mut items = Vec::new();
+            selection.search.items(&mut items);
+            for item in items {
+                let Test::Pattern { pattern, .. } = &item.test else { continue };
+                let Some(text) = pattern.as_literal() else { continue };
+                let is_calendar = item.field.as_deref().is_some_and(|f| f.starts_with("calendar."));
+                if is_calendar && !["inside", "outside"].contains(&text) {
+                    let message = format!("no calendar answers `{text}`");
+                    let help = "there are: inside, outside";
+                    self.lint(NEVER_MATCHES, &selection.source, item.span.clone(), message, help);
+                }
+            }
+        }
+    }
+
     fn fields(&mut self, rule: &Rule, kinds: &[EventKind]) {
-        for name in rule.fields() {
+        self.calendars(rule);
+        for (name, source, span) in rule.fields() {
             // Calendars and session fields are told when the pack is read.
             if name.starts_with("calendar.") || name.starts_with("session.") {
                 continue;
@@ -349,15 +382,6 @@ impl Checker<'_> {
             let Known::No(near) = fields::known(name, kinds, &self.pack.calendars) else {
                 continue;
             };
-            let own = rule.selections.iter().find(|selection| {
-                let mut items = Vec::new();
-                selection.search.items(&mut items);
-                items.iter().any(|item| item.field.as_deref() == Some(name))
-            });
-            let Some(own) = own else { continue };
-            let text = &own.source.text;
-            let start = text.get(own.span.end..).and_then(|rest| rest.find(name)).unwrap_or(0);
-            let span = own.span.end + start..own.span.end + start + name.len();
             let help = near.map_or_else(
                 || {
                     let mut known: Vec<&str> =
@@ -372,8 +396,7 @@ impl Checker<'_> {
                 |near| format!("did you mean `{near}`?"),
             );
             let message = format!("no event of {} has a field `{name}`", rule.logsource);
-            let source = Arc::clone(&own.source);
-            self.lint(UNKNOWN_FIELD, &source, span, message, help);
+            self.lint(UNKNOWN_FIELD, source, span, message, help);
         }
     }
 
@@ -402,6 +425,15 @@ impl Checker<'_> {
         self.meta(&correlation.meta);
         self.told(&correlation.meta);
         self.names(linked);
+        if !may_fire(correlation) {
+            self.lint(
+                NEVER_MATCHES,
+                &correlation.meta.source,
+                correlation.condition_span.clone(),
+                "no count of matches fits",
+                "a count is a whole number from 1 on; of a temporal correlation it is how many of its rules matched",
+            );
+        }
         if correlation.generate.is_some() {
             return;
         }
@@ -524,6 +556,22 @@ impl Checker<'_> {
             self.about(FILTER_IDLE, &filter.meta, "this filter is for no rule here", &help);
         }
     }
+}
+
+/// Is there a count with which the condition holds? Sums and averages may come to anything.
+fn may_fire(correlation: &Correlation) -> bool {
+    let CorrelationCondition::Bounds(bounds) = &correlation.condition else { return true };
+    let kind = &correlation.kind;
+    let most = match kind {
+        CorrelationKind::EventCount | CorrelationKind::ValueCount => f64::from(u32::MAX),
+        #[expect(clippy::cast_precision_loss, reason = "a handful of rules")]
+        _ if kind.is_temporal() => correlation.rules.len() as f64,
+        _ => return true,
+    };
+    // What decides lies at a bound or beside it.
+    let near = bounds.iter().flat_map(|bound| [-1.0, 0.0, 1.0].map(|by| bound.number.floor() + by));
+    let mut counts = near.chain([1.0, most]).filter(|count| (1.0..=most).contains(count));
+    counts.any(|count| bounds.iter().all(|bound| bound.holds(count)))
 }
 
 fn has_not(condition: &Condition) -> bool {

@@ -124,6 +124,20 @@ const KNOWN: [&str; 21] = [
     "sigma-version",
 ];
 
+/// Those that are one text; what is not is as if it was not there.
+const SINGLE: [&str; 10] = [
+    "title",
+    "id",
+    "name",
+    "taxonomy",
+    "description",
+    "license",
+    "author",
+    "owner",
+    "date",
+    "expires",
+];
+
 impl Meta {
     /// The names by which others may refer to it.
     pub fn names(&self) -> impl Iterator<Item = &str> {
@@ -147,6 +161,15 @@ pub(super) fn read(
         let items = document.get(key).map(Node::items).unwrap_or_default();
         items.iter().filter_map(|node| node.scalar_text(source)).collect()
     };
+    for key in SINGLE {
+        if let Some(node) = document.get(key)
+            && node.scalar_text(source).is_none()
+            && !matches!(node.value, Value::Null)
+        {
+            let message = format!("`{key}` is one text, this is {}", node.kind());
+            problems.push(error(node, message).warning());
+        }
+    }
     // `- Ask the person: who` is a map in YAML, and not meant to be one.
     for key in ["response", "falsepositives", "references", "tags", "fields"] {
         let items = document.get(key).map(Node::items).unwrap_or_default();

@@ -12,6 +12,7 @@ use super::detection::{self, Search};
 use super::filter::{self, Filter};
 use super::meta::{self, Meta};
 use super::spelling;
+use super::test::Test;
 use super::yaml::{self, Node, Value};
 use crate::diagnostic::{Diagnostic, Severity, Source};
 
@@ -61,14 +62,28 @@ impl Rule {
         &self.meta.source
     }
 
-    /// The fields that it names, each once, in order.
-    pub fn fields(&self) -> Vec<&str> {
-        let mut items = Vec::new();
-        self.selections.iter().for_each(|selection| selection.search.items(&mut items));
-        let mut names: Vec<&str> = items.iter().filter_map(|item| item.field.as_deref()).collect();
-        names.sort_unstable();
-        names.dedup();
-        names
+    /// The fields that it names, its filters and `fieldref` among it: each once, and where that is first.
+    pub fn fields(&self) -> Vec<(&str, &Arc<Source>, Range<usize>)> {
+        let mut named = Vec::new();
+        for selection in &self.selections {
+            let mut items = Vec::new();
+            selection.search.items(&mut items);
+            for item in items {
+                if let Some(name) = item.field.as_deref() {
+                    // It stands in front of its value.
+                    let (start, text) = (selection.span.start, &selection.source.text);
+                    let before = text.get(start..item.span.start).unwrap_or_default();
+                    let at = before.rfind(name).map(|at| start + at..start + at + name.len());
+                    named.push((name, &selection.source, at.unwrap_or_else(|| item.span.clone())));
+                }
+                if let Test::SameAs { field, .. } = &item.test {
+                    named.push((field.as_str(), &selection.source, item.span.clone()));
+                }
+            }
+        }
+        named.sort_by(|a, b| a.0.cmp(b.0));
+        named.dedup_by(|a, b| a.0 == b.0);
+        named
     }
 }
 
