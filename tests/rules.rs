@@ -228,6 +228,20 @@ fn what_a_case_says_is_read_or_told() {
         let (code, stdout, stderr) = run_in(directory.path(), &["rules", "test", "."]);
         assert!(code == 2 && (stdout + &stderr).contains(expected), "{text}: {expected}");
     }
+    // A correlation that is a part of another has cases of its own, and a recording shows none of it.
+    let chain = RULE.to_owned()
+        + "name: leaf\n---\ntitle: Inner\nid: 0b8f6c3a-5d0e-4a54-9a3e-0c6f4a7d1e21\nname: inner\ncorrelation: {type: event_count, rules: [leaf], timespan: 5m, condition: {gte: 2}}\n---\n"
+        + "title: Outer\nid: 0b8f6c3a-5d0e-4a54-9a3e-0c6f4a7d1e22\ncorrelation: {type: event_count, rules: [inner], timespan: 1h, condition: {gte: 2}}\n";
+    let case = |what: &str| format!("cases:\n  - {{name: n, rule: inner, fires: true, {what}}}\n");
+    let events = case("events: [{command: apt-get remove x, repeat: 2, every: 10s}]");
+    let directory = pack(&[("a.yml", &chain), ("a.test.yml", &events)]);
+    let (code, stdout, stderr) = run_in(directory.path(), &["rules", "test", "."]);
+    assert_eq!(code, 0, "{stdout}{stderr}");
+    let recording = case("recording: a.log");
+    let directory =
+        pack(&[("a.yml", &chain), ("a.test.yml", &recording), ("a.log", "$ apt-get remove x\n")]);
+    let (code, _, stderr) = run_in(directory.path(), &["rules", "test", "."]);
+    assert!(code == 2 && stderr.contains("is not told on its own"), "{stderr}");
     let second = format!("{CASES}---\ncases: []\n");
     let directory = pack(&[("a.yml", RULE), ("a.test.yml", &second)]);
     let (code, ..) = run_in(directory.path(), &["rules", "test", "."]);

@@ -322,8 +322,20 @@ fn show_correlation(
         writeln!(out, "    {colour}{matches:>6}{colour:#} matches of {name}")?;
     }
     if told.peaks.is_empty() && told.matches.iter().any(|matches| *matches > 0) {
-        let fields = correlation.group_by.join(", ");
-        writeln!(out, "  none of these events has all of {fields}, so they belong to no group")?;
+        let of = correlation.group_by.join(", ");
+        let numbers = correlation.fields.join(", ");
+        match (of.is_empty(), numbers.is_empty()) {
+            (true, true) => writeln!(out, "  none of these events has a time")?,
+            (true, false) => {
+                writeln!(out, "  none of these events has a time and a value of {numbers}")?;
+            }
+            (false, _) => {
+                writeln!(
+                    out,
+                    "  none of these events has all of {of}, so they belong to no group"
+                )?;
+            }
+        }
     }
     for peak in told.peaks.iter().take(GROUPS) {
         let group: Vec<String> =

@@ -142,6 +142,8 @@ struct Runner<'a> {
     source: &'a Arc<Source>,
     /// What is told of the file of rules.
     subjects: Vec<Subject>,
+    /// All its correlations, parts of others among them.
+    correlations: Vec<usize>,
     /// All its rules, and for each of their selections how often it held and did not.
     coverage: BTreeMap<usize, Vec<(usize, usize)>>,
 }
@@ -161,19 +163,21 @@ impl<'a> Runner<'a> {
             |name: &str| name == file || name.strip_suffix(".yaml") == file.strip_suffix(".yml");
         let rules: Vec<usize> =
             (0..set.rules().len()).filter(|at| own(&set.rules()[*at].source().name)).collect();
-        let correlations = (0..set.correlations().len())
-            .filter(|at| own(&set.correlations()[*at].correlation.meta.source.name));
+        let correlations: Vec<usize> = (0..set.correlations().len())
+            .filter(|at| own(&set.correlations()[*at].correlation.meta.source.name))
+            .collect();
         let told = rules.iter().filter(|at| set.is_told(**at)).map(|at| Subject::Rule(*at));
         let subjects = correlations
-            .filter(|at| set.is_correlation_told(*at))
-            .map(Subject::Correlation)
+            .iter()
+            .filter(|at| set.is_correlation_told(**at))
+            .map(|at| Subject::Correlation(*at))
             .chain(told)
             .collect();
         let coverage = rules
             .into_iter()
             .map(|at| (at, vec![(0, 0); set.rules()[at].selections.len()]))
             .collect();
-        Self { set, source, subjects, coverage }
+        Self { set, source, subjects, correlations, coverage }
     }
 
     fn title(&self, subject: Subject) -> &'a str {
@@ -225,11 +229,10 @@ impl<'a> Runner<'a> {
     fn named(&self, name: &str) -> Vec<Subject> {
         let is = |meta: &rules::sigma::Meta| meta.names().any(|own| own == name);
         let own = self.coverage.keys().copied().filter(|at| is(&self.set.rules()[*at].meta));
-        let correlations = self.subjects.iter().copied().filter(|subject| match subject {
-            Subject::Correlation(at) => is(&self.set.correlations()[*at].correlation.meta),
-            Subject::Rule(_) => false,
-        });
-        own.map(Subject::Rule).chain(correlations).collect()
+        let correlations = self.correlations.iter().copied();
+        let correlations =
+            correlations.filter(|at| is(&self.set.correlations()[*at].correlation.meta));
+        own.map(Subject::Rule).chain(correlations.map(Subject::Correlation)).collect()
     }
 
     fn outcome(&self, case: Case, subjects: &[Subject], tried: Tried) -> Outcome {
@@ -341,6 +344,17 @@ impl<'a> Runner<'a> {
         let path = Path::new(&self.source.name).with_file_name(file);
         if !path.is_file() {
             return Err(format!("there is no file {}", path.display()));
+        }
+        // A scan tells what is told.
+        let part = subjects.iter().find(|subject| match subject {
+            Subject::Rule(at) => !self.set.is_told(*at),
+            Subject::Correlation(at) => !self.set.is_correlation_told(*at),
+        });
+        if let Some(part) = part {
+            let title = self.title(*part);
+            return Err(format!(
+                "`{title}` is not told on its own, and a recording does not show it; give `events`, or ask for the correlation"
+            ));
         }
         let ids = subjects.iter().map(|subject| match subject {
             Subject::Rule(at) => self.set.rules()[*at].info().id.clone(),
