@@ -19,6 +19,8 @@
 mod group;
 mod packed;
 mod plan;
+#[cfg(test)]
+mod tests;
 mod window;
 
 use std::ops::{Deref, Range};

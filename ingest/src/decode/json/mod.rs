@@ -326,6 +326,12 @@ mod tests {
             let text = format!(r#"{{"userIdentity":{identity},"x":{{"type":"B"}}}}"#);
             assert_eq!(place(&text), expected, "{text}");
         }
+        // However far its colon is from it.
+        for blanks in [0, 10, 9_000] {
+            let blanks = " ".repeat(blanks);
+            let text = format!(r#"{{"userIdentity":{{"t\u0079pe"{blanks}: "A"}}}}"#);
+            assert_eq!(place(&text), Member::Unknown, "{}", blanks.len());
+        }
         assert_eq!(place(r#"{"x":{"type":"Root"}}"#), Member::Absent);
         assert_eq!(place(r#"{"userIdentity.type":"Root"}"#), Member::Unknown);
     }
